@@ -1,0 +1,25 @@
+"""VideoSSR: verifiable video questions from raw videos.
+
+Importing this package makes `datasets.load_dataset("videossr", …)` work, whichever of the two is imported first, and
+loads nothing: the rest comes when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .registration import register
+
+_WHERE = {"VideoSSR": "builder", "VideoSSRConfig": "builder", "BuildSpec": "spec", "render": "render", "EditList": "tasks"}
+
+__all__ = list(_WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+register()

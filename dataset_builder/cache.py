@@ -1,0 +1,212 @@
+"""The store of sampled clips: each video is decoded once for all seeds, levels and tasks.
+
+One Arrow file a clip, named by the source's content and the sampling; written aside and renamed, so that builds can share
+the folder. Above its size limit the clips that were not used for longest go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from .clip import JPEG_QUALITY, Clip, encode_jpeg
+from .mp4 import QUANTISER, encode_pictures
+from .provenance import codec_versions
+from .sources import Source, open_source
+from .stats import measure
+from .tasks.clip_stats import ClipStats
+from .video import UnusableVideo, sample
+
+FORMAT = 1  # of the files, and of what `measure` finds
+IN_MEMORY = 4  # clips kept decoded-from-disk in each process
+
+
+def clip_cache_folder(given: str | None = None) -> Path | None:
+    """Where clips are kept: what was given, else VIDEOSSR_CLIP_CACHE, else the user's cache folder; "" for nowhere."""
+    chosen = given if given is not None else os.environ.get("VIDEOSSR_CLIP_CACHE", "~/.cache/videossr")
+    return Path(chosen).expanduser() if chosen else None
+
+
+def clip_cache_limit(given: float | None = None) -> int:
+    """Most bytes kept there: what was given in GB, else VIDEOSSR_CLIP_CACHE_GB, else 20 GB.
+
+    Raises:
+        ValueError: if that is not a positive number.
+    """
+    chosen = given if given is not None else os.environ.get("VIDEOSSR_CLIP_CACHE_GB", "20")
+    try:
+        limit = float(chosen)
+    except ValueError:
+        limit = 0.0
+    if not limit > 0:
+        raise ValueError(f"clip_cache_gb={chosen!r} is not allowed; allowed: a number of GB above 0")
+    return int(limit * 1e9)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How clips are taken from videos: frames T, most pixels a frame, and `exact` or `keyframe`."""
+
+    frames: int = 48
+    area: int = 256 * 256
+    mode: str = "exact"
+
+
+class ClipStore:
+    """Sampled clips of sources, from memory, from the folder, or decoded now.
+
+    Args:
+        folder: where clips are kept; None keeps none.
+        limit: most bytes in the folder.
+        with_h264: whether clips come with their frames as H.264 pictures.
+    """
+
+    def __init__(
+        self, folder: Path | None, limit: int, sampling: Sampling, *, with_h264: bool, storage_options: Mapping[str, Any] | None = None
+    ) -> None:  # fmt: skip
+        self._folder, self._limit = folder, limit
+        self._sampling, self._with_h264 = sampling, with_h264
+        self._storage_options = storage_options
+        self._recent: OrderedDict[str, Clip | UnusableVideo] = OrderedDict()
+        self._unchecked = limit  # bytes written since the folder's size was last looked at: look at the first write
+
+    def clip(self, source: Source) -> Clip:
+        """The clip of a source.
+
+        Raises:
+            UnusableVideo: if the video gives none.
+            SourceChanged: if the file is not what it was when the build began.
+        """
+        found = self._recent.get(source.url)
+        if found is None:
+            found = self._load(source)
+            self._recent[source.url] = found
+            if len(self._recent) > IN_MEMORY:
+                self._recent.popitem(last=False)
+        self._recent.move_to_end(source.url)
+        if isinstance(found, UnusableVideo):
+            raise found
+        return found
+
+    def _load(self, source: Source) -> Clip | UnusableVideo:
+        try:
+            video, content = open_source(source, self._storage_options)
+        except UnusableVideo as error:
+            return error
+        path = self._path(content)
+        found = _read(path, content) if path else None
+        if isinstance(found, UnusableVideo) or (found and (found.h264 or not self._with_h264)):
+            return found
+        if found is None:
+            found = self._decode(video, content)
+        if self._with_h264 and isinstance(found, Clip):
+            frames = ((index, found.frame(index)) for index in range(len(found.jpegs)))
+            found = replace(found, h264=tuple(encode_pictures(frames)))
+        if path:
+            self._write(path, found)
+        return found
+
+    def _decode(self, video: str | bytes, content: str) -> Clip | UnusableVideo:
+        try:
+            taken = sample(video, self._sampling.frames, self._sampling.area, self._sampling.mode)
+        except UnusableVideo as error:
+            return error
+        stats = measure(taken.frames, taken.times, taken.end, content)
+        return Clip(tuple(map(encode_jpeg, taken.frames)), taken.times, stats)
+
+    def _path(self, content: str) -> Path | None:
+        if not self._folder:
+            return None
+        made_by = [FORMAT, JPEG_QUALITY, QUANTISER, sorted(codec_versions().items())]
+        how = [content, self._sampling.frames, self._sampling.area, self._sampling.mode, made_by]
+        key = hashlib.blake2b(json.dumps(how).encode(), digest_size=16).hexdigest()
+        return self._folder / key[:2] / f"{key}.clip"
+
+    def _write(self, path: Path, found: Clip | UnusableVideo) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        try:
+            table = _to_table(found)
+            with os.fdopen(handle, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+            size = os.path.getsize(aside)
+            os.replace(aside, path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+        self._unchecked += size
+        if self._unchecked > self._limit // 20:
+            self._evict()
+            self._unchecked = 0
+
+    def _evict(self) -> None:
+        assert self._folder
+        entries = []
+        for path in self._folder.glob("*/*.clip"):
+            try:
+                stat = path.stat()
+            except FileNotFoundError:  # another build's eviction was faster
+                continue
+            entries.append((stat.st_mtime_ns, stat.st_size, path))
+        total = sum(size for _, size, _ in entries)
+        for _, size, path in sorted(entries, key=lambda entry: entry[0]):
+            if total <= self._limit:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
+
+
+def _to_table(found: Clip | UnusableVideo) -> pa.Table:
+    if isinstance(found, UnusableVideo):
+        return pa.table({"jpeg": pa.array([], pa.binary())}).replace_schema_metadata({"unusable": str(found)})
+    stats = found.stats
+    facts = {
+        "width": stats.width,
+        "height": stats.height,
+        "end": stats.end,
+        "motion": stats.motion,
+        "visibility": dict(stats.visibility),
+        "source_times": found.source_times,
+        "times": stats.times,
+    }
+    columns = {"jpeg": pa.array(found.jpegs, pa.binary())}
+    if found.h264:
+        columns["h264"] = pa.array(found.h264, pa.binary())
+    metadata = {"stats": json.dumps(facts), "signatures": stats.signatures, "background": stats.background}
+    return pa.table(columns).replace_schema_metadata(metadata)
+
+
+def _read(path: Path, content: str) -> Clip | UnusableVideo | None:
+    """A stored clip; None if there is none that can be read."""
+    try:
+        with pa.memory_map(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all()
+        os.utime(path)
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return None
+    metadata = table.schema.metadata
+    if b"unusable" in metadata:
+        return UnusableVideo(metadata[b"unusable"].decode())
+    facts = json.loads(metadata[b"stats"])
+    stats = ClipStats(
+        fingerprint=content,
+        width=facts["width"],
+        height=facts["height"],
+        times=tuple(facts["times"]),
+        end=facts["end"],
+        motion=tuple(facts["motion"]),
+        visibility={name: tuple(values) for name, values in facts["visibility"].items()},
+        signatures=metadata[b"signatures"],
+        background=metadata[b"background"],
+    )
+    h264 = tuple(table["h264"].to_pylist()) if "h264" in table.column_names else None
+    return Clip(tuple(table["jpeg"].to_pylist()), tuple(facts["source_times"]), stats, h264)

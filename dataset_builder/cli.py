@@ -1,0 +1,259 @@
+"""The `videossr` command. Every subcommand imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+OK, FAULTS, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+EXAMPLES = """examples:
+  videossr demo --out demo/
+  videossr tasks
+  videossr preview jigsaw --videos clips/ --seed 7 --difficulty hard
+  videossr build videossr-30k --videos clips/ --out data/30k --seed 7 --workers 8
+  videossr validate data/30k
+
+exit codes: 0 done, 1 faults found or the build stopped, 2 a wrong argument"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code."""
+    args = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = args.command
+    try:
+        return command(args)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"videossr: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("videossr: interrupted; run the same command again to go on", file=sys.stderr)
+        return INTERRUPTED
+    except (RuntimeError, OSError) as error:
+        print(f"videossr: {_explained(error)}", file=sys.stderr)
+        return FAULTS
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"no space left on the disk of {error.filename or 'the output or the clip cache'}; free some and run the same command again"
+    return str(error)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "videossr", description="Verifiable video questions from raw videos.", epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    listing = _add(
+        commands, "tasks", _tasks, "list the tasks: answers, knobs at each level, chance floors", "videossr tasks --json"
+    )
+    listing.add_argument("--json", action="store_true", help="as JSON")
+
+    preview = _add(
+        commands, "preview", _preview, "one question as a contact sheet and playable clips",
+        "videossr preview grounding --videos clips/ --set effects=mirror",
+    )  # fmt: skip
+    preview.add_argument("config", help="a task or a preset")
+    preview.add_argument("--out", type=Path, default=Path("preview"), help="folder for the files (default: preview)")
+    preview.add_argument("--number", type=int, default=0, help="which question of the build (default: the first)")
+    _add_spec(preview)
+
+    build = _add(
+        commands, "build", _build, "build a dataset; a rerun continues",
+        "videossr build mixed --videos clips/ --out data/ --difficulty 0.6 --set jigsaw.clips=5",
+    )  # fmt: skip
+    build.add_argument("config", help="a preset or a task")
+    build.add_argument("--out", type=Path, required=True, help="folder for the build")
+    build.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    build.add_argument("--force", action="store_true", help="replace another build in that folder")
+    build.add_argument("--json", action="store_true", help="print the report as JSON")
+    _add_spec(build)
+
+    validate = _add(commands, "validate", _validate, "check every row of a build", "videossr validate data/")
+    validate.add_argument("folder", type=Path)
+    validate.add_argument("--json", action="store_true", help="as JSON")
+
+    demo = _add(
+        commands,
+        "demo",
+        _demo,
+        "build, score and show tasks from rendered footage; needs no video",
+        "videossr demo --out demo/",
+    )
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything (default: demo)")
+    demo.add_argument("--seed", type=int, default=7)
+    return parser
+
+
+def _add(
+    commands: Any, name: str, command: Callable[[argparse.Namespace], int], doc: str, example: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=doc, description=doc, epilog=f"example: {example}")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_spec(parser: argparse.ArgumentParser) -> None:
+    """The flags that make a BuildSpec, by its field names."""
+    parser.add_argument("--videos", required=True, help="folder of raw videos")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--difficulty", help="easy, medium, hard, extreme or a number in [0, 1] (default: the preset's)")
+    parser.add_argument("--samples", type=int, help="rows in all (default: the preset's)")
+    parser.add_argument("--per-video", type=int, default=1, help="for presets without a total: rows of each task a video")
+    parser.add_argument("--frames", type=int, default=48, help="frames a clip (default: 48)")
+    parser.add_argument("--max-pixels", type=int, default=256 * 256, help="most pixels a frame (default: 65536)")
+    parser.add_argument("--sampling", default="exact", help="exact or keyframe (default: exact)")
+    parser.add_argument("--video-format", default="mp4", help="mp4 or jpeg (default: mp4)")
+    parser.add_argument("--system-prompt", default="", help="put before each question (default: none)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a task parameter, see `videossr tasks`"
+    )
+    parser.add_argument(
+        "--clip-cache", help="folder for sampled clips, '' for none (default: $VIDEOSSR_CLIP_CACHE or ~/.cache/videossr)"
+    )
+    parser.add_argument("--clip-cache-gb", type=float, help="its size limit (default: $VIDEOSSR_CLIP_CACHE_GB or 20)")
+
+
+def _spec(args: argparse.Namespace) -> Any:
+    from .spec import BuildSpec
+
+    overrides = {}
+    for setting in args.set:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"--set {setting!r} is not allowed; allowed: NAME=VALUE")
+        overrides[name] = value
+    names = [name for name in BuildSpec.field_names() if name != "overrides"]
+    return BuildSpec(**{name: getattr(args, name) for name in names}, overrides=overrides)
+
+
+def _tasks(args: argparse.Namespace) -> int:
+    from . import tasks
+
+    listing = {name: _described(tasks.get(name)) for name in tasks.names()}
+    if args.json:
+        print(json.dumps(listing, indent=2))
+        return OK
+    for name, task in listing.items():
+        print(f"{name} (version {task['version']})\n  answer: {task['answer']}")
+        print(f"  {'knob':15}" + "".join(f"{level:>10}" for level in tasks.LEVELS))
+        for knob in task["knobs"]:
+            values = knob["values"].values()
+            shown = [",".join(value) if isinstance(value, list) else _number(value) for value in values]
+            if max(map(len, shown)) > 9:
+                print(f"  {knob['name']:15}  {shown[0]}")
+            else:
+                print(f"  {knob['name']:15}" + "".join(f"{value:>10}" for value in shown) + f"   {knob['doc']}")
+        for row in ("chance", "chance_exact"):
+            print(f"  {row:15}" + "".join(f"{value:10.3f}" for value in task[row].values()) + "   best blind answer, 48 frames")
+        print()
+    return OK
+
+
+def _described(task: Any) -> dict[str, Any]:
+    from .tasks import LEVELS, Level
+
+    floors = {level: task.chance(task.params(level), 48) for level in LEVELS}
+    knobs = [
+        {"name": knob.name, "doc": knob.doc, "allowed": knob.allowed(), "values": {level: _plain(knob.at(Level.of(level))) for level in LEVELS}}
+        for knob in task.knobs
+    ]  # fmt: skip
+    return {
+        "version": task.version,
+        "answer": task.answer_format,
+        "knobs": knobs,
+        "chance": {level: round(floor.smooth, 4) for level, floor in floors.items()},
+        "chance_exact": {level: round(floor.exact, 4) for level, floor in floors.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _number(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _preview(args: argparse.Namespace) -> int:
+    spec = _spec(args)
+    from .cache import clip_cache_folder
+    from .preview import contact_sheet, write_png
+    from .questions import Question, make_questions, work_units
+    from .rows import Work
+    from .sources import FingerprintMemory, distinct, find_videos, identify
+
+    sources, _ = distinct(identify(find_videos(args.videos), FingerprintMemory(clip_cache_folder(args.clip_cache))))
+    work = Work(spec, "preview", tuple(sources), args.clip_cache, args.clip_cache_gb)
+    store = work.store()
+    passed = 0
+    for unit in work_units(spec, len(sources)):
+        for made in make_questions(unit, spec, sources, store):
+            if not isinstance(made, Question):
+                print(f"refused: {made.source}: {made.reason}", file=sys.stderr)
+                continue
+            passed += 1
+            if passed <= args.number:
+                continue
+            args.out.mkdir(parents=True, exist_ok=True)
+            stem = args.out / f"{made.portion.name}-{made.portion.level.name}-{args.number}"
+            write_png(f"{stem}.png", contact_sheet(made))
+            names = (
+                [f"{stem}.mp4"] if len(made.videos) == 1 else [f"{stem}-clip{k}.mp4" for k in range(1, len(made.videos) + 1)]
+            )
+            for name, video in zip(names, made.videos, strict=True):
+                Path(name).write_bytes(video.mp4())
+            print(f"{made.plan.question}\n\nanswer: {made.plan.answer}\nwritten: {stem}.png, {', '.join(names)}")
+            return OK
+    print(f"videossr: only {passed} questions could be made", file=sys.stderr)
+    return FAULTS
+
+
+def _build(args: argparse.Namespace) -> int:
+    spec = _spec(args)
+    from tqdm import tqdm
+
+    from .build import build
+
+    with tqdm(unit=" rows", desc=spec.config, smoothing=0.1) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = build(
+            spec, args.videos, args.out, workers=args.workers, force=args.force, clip_cache=args.clip_cache,
+            clip_cache_gb=args.clip_cache_gb, progress=progress,
+        )  # fmt: skip
+    print(json.dumps(report.to_dict(), indent=2) if args.json else report.table())
+    if spec.total is not None and report.missing:
+        short = ", ".join(f"{name} by {count}" for name, count in report.missing.items())
+        print(f"videossr: the build is short: {short}; add videos, see the refusals above", file=sys.stderr)
+        return FAULTS
+    return OK
+
+
+def _validate(args: argparse.Namespace) -> int:
+    from .validate import table, to_json, validate
+
+    findings = validate(args.folder)
+    print(to_json(findings) if args.json else table(findings))
+    return FAULTS if findings.faults else OK
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from .demo import run_demo
+
+    return OK if run_demo(args.out, args.seed) else FAULTS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

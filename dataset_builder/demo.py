@@ -1,0 +1,123 @@
+"""The demo: from nothing to a page that shows every task, with its answers scored."""
+
+from __future__ import annotations
+
+import html
+import random
+from collections import defaultdict
+from pathlib import Path
+
+from .build import build
+from .cache import clip_cache_folder
+from .footage import render_footage
+from .preview import contact_sheet, write_png
+from .questions import Question, make_questions, work_units
+from .rows import Work
+from .sources import FingerprintMemory, find_videos, identify
+from .spec import BuildSpec
+from .tasks import Score
+from .tasks.answers import Answer, Counts, Interval, Order
+from .validate import table, validate
+
+STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:1300px;margin:2rem auto;padding:0 1rem;color:#222}
+table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .9rem;border-bottom:1px solid #ddd;text-align:left}
+article{border-top:2px solid #222;margin-top:2.5rem;padding-top:.5rem}img{max-width:100%}video{width:190px;margin:.2rem}
+pre{white-space:pre-wrap;font:inherit;background:#f6f6f3;padding:.6rem .9rem}b{color:#b3341f}"""
+
+
+def run_demo(out: Path, seed: int) -> bool:
+    """Render footage, build the demo preset, check it, score answers and write `index.html`. Returns whether all is right."""
+    videos = out / "videos"
+    cache = str(out / "clips")
+    print(f"rendering sample footage into {videos}/")
+    render_footage(videos)
+    spec = BuildSpec("demo", seed=seed)
+    print(f"building the demo preset into {out / 'dataset'}/")
+    report = build(spec, videos, out / "dataset", force=True, clip_cache=cache)
+    print(report.table() + "\n")
+    findings = validate(out / "dataset")
+    print(table(findings) + "\n")
+    questions = _questions(spec, videos, cache)
+    scores = _scores(questions, seed)
+    print(_text_table(scores) + "\n")
+    _write_page(out, questions, scores)
+    print(f"open {out / 'index.html'}")
+    return not findings.faults and not report.missing
+
+
+def _questions(spec: BuildSpec, videos: Path, cache: str) -> list[Question]:
+    sources = identify(find_videos(videos), FingerprintMemory(clip_cache_folder(cache)))
+    store = Work(spec, "demo", tuple(sources), cache).store()
+    made = (found for unit in work_units(spec, len(sources)) for found in make_questions(unit, spec, sources, store))
+    return sorted((q for q in made if isinstance(q, Question)), key=lambda q: (q.portion.name, q.item.number))
+
+
+def _scores(questions: list[Question], seed: int) -> dict[str, dict[str, list[Score]]]:
+    """For each portion: the scores of the right answer, the best blind one, a random guess, and of no answer."""
+    rng = random.Random(seed)
+    scores: dict[str, dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
+    for question in questions:
+        portion, truth = question.portion, question.plan.answer
+        floor = portion.task.chance(portion.params, question.clip.stats.frames).smooth
+        responses = {
+            "right answer": f"<answer>{truth}</answer>",
+            "best blind answer": str(question.blind),
+            "random guess": str(_guess(truth, question, rng)),
+            "no answer": "I cannot tell.",
+        }
+        for name, response in responses.items():
+            scores[portion.name][name].append(portion.task.score(response, truth.format(), floor))
+    return scores
+
+
+def _guess(truth: Answer, question: Question, rng: random.Random) -> Answer:
+    if isinstance(truth, Interval):
+        start, end = sorted(rng.sample(question.clip.stats.times, 2))
+        return Interval(start, end)
+    if isinstance(truth, Counts):
+        top = question.portion.params["max_frames"] * question.portion.params["max_per_frame"]
+        return type(truth)(tuple(rng.randint(1, top) for _ in truth.values))
+    assert isinstance(truth, Order)
+    return Order(tuple(rng.sample(truth.items, len(truth.items))))
+
+
+def _means(scores: dict[str, dict[str, list[Score]]]) -> tuple[list[str], list[list[str]]]:
+    names = list(next(iter(scores.values())))
+    rows = [
+        [portion, *(f"{sum(s.score for s in own[name]) / len(own[name]):.2f}" for name in names)]
+        for portion, own in scores.items()
+    ]
+    return ["mean smooth score", *names], rows
+
+
+def _text_table(scores: dict[str, dict[str, list[Score]]]) -> str:
+    head, rows = _means(scores)
+    return "\n".join("  ".join(cell.ljust(18) for cell in row).rstrip() for row in [head, *rows])
+
+
+def _write_page(out: Path, questions: list[Question], scores: dict[str, dict[str, list[Score]]]) -> None:
+    shown = out / "page"
+    shown.mkdir(parents=True, exist_ok=True)
+    head, rows = _means(scores)
+    cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    articles = "".join(_article(question, shown) for question in questions)
+    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>VideoSSR demo</title><style>{STYLE}</style><h1>VideoSSR demo</h1>
+<p>Every question below was made from the rendered clips in <code>videos/</code>; nobody labelled anything. Frames with a red
+border were changed. The dataset itself is in <code>dataset/</code>.</p><table><tr>{cells}</tr>{body}</table>{articles}</html>"""
+    (out / "index.html").write_text(page, encoding="utf-8")
+
+
+def _article(question: Question, shown: Path) -> str:
+    stem = f"{question.portion.name}-{question.item.number}"
+    write_png(str(shown / f"{stem}.png"), contact_sheet(question))
+    players = []
+    for k, video in enumerate(question.videos):
+        (shown / f"{stem}-{k}.mp4").write_bytes(video.mp4())
+        players.append(f'<video controls loop muted preload="metadata" src="page/{stem}-{k}.mp4"></video>')
+    text = html.escape(question.plan.question)
+    return (
+        f"<article><h2>{html.escape(question.portion.name)}</h2><pre>{text}</pre><p>Answer: <b>{question.plan.answer}</b> "
+        f"from {html.escape(question.source.name)}</p>{''.join(players)}<br><img src='page/{stem}.png' alt='contact sheet'></article>\n"
+    )

@@ -1,0 +1,92 @@
+"""Contact sheets: one question as a picture, its frames with their times, the edited ones framed."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from .clip import Frame
+from .questions import Question
+from .render import RenderedClip
+from .tasks.edits import CLIP
+
+INK, PAPER, MARK, FAINT = (30, 30, 30), (250, 250, 248), (214, 60, 40), (120, 120, 120)
+TILE = 150  # pixels of a tile's longer side
+COLUMNS = 8
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def contact_sheet(question: Question) -> Frame:
+    """A picture of the whole question: text, answer, and every frame of every video.
+
+    Frames that an edit changed or moved have a red border.
+    """
+    info = question.portion
+    columns = COLUMNS if len(question.videos) == 1 else max(2, min(COLUMNS, len(question.videos[0].frames())))
+    rows = [_tiles(video, _edited(question, k), columns) for k, video in enumerate(question.videos)]
+    width = max(row.shape[1] for row in rows)
+    asked = question.plan.question.replace("<video>", "[video]")
+    lines = [line for part in asked.split("\n") for line in textwrap.wrap(part, max(30, width // 8)) or [""]]
+    head = [f"{info.task.name}   level {info.level.name}   {question.source.name}", *lines, f"Answer: {question.plan.answer}"]
+    parts = [_text(head, width)]
+    for k, row in enumerate(rows):
+        if len(rows) > 1:
+            parts.append(_text([f"Clip {k + 1}"], width))
+        parts.append(cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=PAPER))
+    return np.vstack(parts)
+
+
+def write_png(path: str, picture: Frame) -> None:
+    """Write an RGB picture.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    done, data = cv2.imencode(".png", picture[..., ::-1])
+    if not done:
+        raise OSError(f"OpenCV could not write {path}")
+    with open(path, "wb") as file:
+        file.write(data.tobytes())
+
+
+def _edited(question: Question, k: int) -> set[int]:
+    """Positions that carry an effect or a shape, or show another frame than the unedited clip would."""
+    edit = question.plan.edits.clips[k]
+    marked = {at for effect in edit.effects for at in range(effect.start, effect.end)}
+    marked |= {shape.position for shape in edit.shapes}
+    if len(question.plan.edits.clips) == 1:
+        shift = 0
+        for at, (source, index) in enumerate(edit.frames):
+            if source != CLIP or index - at != shift:
+                marked.add(at)
+            if source == CLIP and all(later - place == index - at for place, (_, later) in enumerate(edit.frames[at:], at)):
+                break  # from here on the clip simply goes on
+    return marked
+
+
+def _tiles(video: RenderedClip, marked: set[int], columns: int) -> Frame:
+    tiles = [_tile(frame, time, at in marked) for at, (frame, time) in enumerate(zip(video.frames(), video.times, strict=True))]
+    blank = np.full_like(tiles[0], PAPER)
+    tiles += [blank] * (-len(tiles) % columns)
+    return np.vstack([np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)])
+
+
+def _tile(frame: Frame, time: float, marked: bool) -> Frame:
+    height, width = frame.shape[:2]
+    scale = TILE / max(height, width)
+    small = cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    tile = cv2.copyMakeBorder(small, 3, 3, 3, 3, cv2.BORDER_CONSTANT, value=MARK if marked else PAPER)
+    tile = cv2.copyMakeBorder(tile, 0, 16, 1, 1, cv2.BORDER_CONSTANT, value=PAPER)
+    cv2.putText(tile, f"{time:.2f} s", (5, tile.shape[0] - 5), _FONT, 0.36, MARK if marked else FAINT, 1, cv2.LINE_AA)
+    return tile
+
+
+def _text(lines: Sequence[str], width: int) -> Frame:
+    page = np.full((20 * len(lines) + 12, width, 3), PAPER, np.uint8)
+    for row, line in enumerate(lines):
+        plain = line.encode("ascii", "replace").decode()
+        cv2.putText(page, plain, (8, 20 * row + 20), _FONT, 0.45, INK, 1, cv2.LINE_AA)
+    return page

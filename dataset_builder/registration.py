@@ -1,0 +1,56 @@
+"""Makes "videossr" a name that `datasets.load_dataset` knows, without importing datasets.
+
+datasets finds its packaged builders in a table and reads no entry points, so the builder is entered there: at once if
+datasets is loaded already, else as soon as it is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+NAME = "videossr"
+_TABLE_MODULE = "datasets.packaged_modules"
+
+
+def register() -> None:
+    """Enter the builder, now or when datasets is imported."""
+    table = sys.modules.get(_TABLE_MODULE)
+    if table is not None:
+        _enter(table)
+    elif not any(isinstance(finder, _AfterDatasets) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _AfterDatasets())
+
+
+def _enter(table: ModuleType) -> None:
+    # the second value would name the cache folder; the builder's config id says all that matters
+    table._PACKAGED_DATASETS_MODULES[NAME] = (f"{__package__}.builder", NAME)
+
+
+class _AfterDatasets(MetaPathFinder):
+    """Waits for the module with the table, lets it load as it would, and enters the builder."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != _TABLE_MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Entering(spec.loader)
+        return spec
+
+
+class _Entering(Loader):
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        _enter(module)

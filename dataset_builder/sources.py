@@ -1,0 +1,216 @@
+"""The raw videos: where they are, what they are called, and the hash of their content that every question is seeded by."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from .video import UnusableVideo
+
+VIDEO_EXTENSIONS = (
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+)  # fmt: skip
+_BLOCK = 1 << 22
+_REMOTE_MARKS = ("size", "ETag", "etag", "blob_id", "sha256", "mtime", "LastModified", "last_modified", "created")
+
+
+class SourceChanged(RuntimeError):
+    """A video vanished or changed after the build had begun."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One raw video.
+
+    Attributes:
+        name: its path below the folder it was found in; how reports and rows call it.
+        url: absolute path, or fsspec URL.
+        stamp: what the file system says of its state; equal stamps mean equal content.
+        fingerprint: hash of its content; "" for remote files until read, and for what cannot be read.
+    """
+
+    name: str
+    url: str
+    stamp: str = ""
+    fingerprint: str = ""
+
+    @property
+    def is_remote(self) -> bool:
+        return "://" in self.url
+
+
+def find_videos(folder: str | os.PathLike[str]) -> list[Source]:
+    """Every video below a folder, by extension, sorted by name; hidden files and folders are left out.
+
+    Raises:
+        ValueError: if the folder does not exist or holds no video.
+    """
+    root = Path(folder).expanduser().resolve()
+    if not root.is_dir():
+        raise ValueError(f"videos={str(folder)!r} is no folder; give a folder of video files")
+    found: list[str] = []
+    seen: set[str] = set()
+    for parent, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        if real in seen:
+            continue
+        seen.add(real)
+        # a folder with a video's extension is named in the report like any other file that cannot be used
+        found += [os.path.join(parent, name) for name in [*files, *folders] if _is_video(name)]
+    if not found:
+        raise ValueError(f"videos={str(folder)!r} holds no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
+    return sorted((Source(Path(path).relative_to(root).as_posix(), path) for path in found), key=lambda s: s.name)
+
+
+def listed_videos(urls: Iterable[str]) -> list[Source]:
+    """Sources for given paths and URLs, sorted by name: their path below the folder they share."""
+    paths = sorted(set(map(str, urls)))
+    shared = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
+    named = [Source(path.removeprefix(shared).lstrip("/"), path) for path in paths if _is_video(path)]
+    if not named:
+        raise ValueError(f"data_files name no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
+    return named
+
+
+def _is_video(name: str) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_EXTENSIONS
+
+
+def fingerprint(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _file_fingerprint(path: str) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _file_stamp(path: str) -> str:
+    # the change time moves with every write, even where the modification time is put back
+    stat = os.stat(path)
+    return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
+
+
+def identify(sources: Iterable[Source], memory: FingerprintMemory, progress: Callable[[], Any] = lambda: None) -> list[Source]:
+    """Give local files their fingerprints, remote ones what their file system says; unreadable files keep "".
+
+    Files of the same content as one before them are left in: `distinct` drops them.
+    """
+    identified = []
+    for source in sources:
+        identified.append(_identified(source, memory))
+        progress()
+    return identified
+
+
+def _identified(source: Source, memory: FingerprintMemory) -> Source:
+    if source.is_remote:
+        return replace(source, stamp=_remote_stamp(source.url))
+    try:
+        stamp = _file_stamp(source.url)
+        known = memory.recall(source.url, stamp)
+        if known is None:
+            known = _file_fingerprint(source.url)
+            memory.remember(source.url, stamp, known)
+    except OSError:  # said again, with its reason, when the video is opened
+        return source
+    return replace(source, stamp=stamp, fingerprint=known)
+
+
+def distinct(sources: Iterable[Source]) -> tuple[list[Source], dict[str, str]]:
+    """The sources without repeated content, and for each one left out the name of the one that stays."""
+    first: dict[str, str] = {}
+    kept, repeated = [], {}
+    for source in sources:
+        if source.fingerprint and source.fingerprint in first:
+            repeated[source.name] = first[source.fingerprint]
+            continue
+        first[source.fingerprint] = source.name
+        kept.append(source)
+    return kept, repeated
+
+
+def open_source(source: Source, storage_options: Mapping[str, Any] | None = None) -> tuple[str | bytes, str]:
+    """A source's path or bytes, and its fingerprint.
+
+    Raises:
+        SourceChanged: if it is not what it was when the build began.
+        UnusableVideo: if it cannot be read.
+    """
+    if source.is_remote:
+        return _read_remote(source, storage_options)
+    try:
+        if not source.fingerprint:
+            return source.url, _file_fingerprint(source.url)
+        if _file_stamp(source.url) != source.stamp and _file_fingerprint(source.url) != source.fingerprint:
+            raise SourceChanged(f"{source.name} changed while the build was running; run it again")
+    except FileNotFoundError:
+        raise SourceChanged(f"{source.name} vanished while the build was running; run it again") from None
+    except OSError as error:
+        raise UnusableVideo(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+    return source.url, source.fingerprint
+
+
+def _read_remote(source: Source, storage_options: Mapping[str, Any] | None) -> tuple[bytes, str]:
+    try:
+        fs, path = fsspec.core.url_to_fs(source.url, **(storage_options or {}))
+        data = fs.cat_file(path)
+    except FileNotFoundError:
+        raise SourceChanged(f"{source.name} vanished while the build was running; run it again") from None
+    except OSError as error:
+        raise UnusableVideo(f"cannot be read: {error}") from error
+    return data, fingerprint(data)
+
+
+def _remote_stamp(url: str) -> str:
+    fs, path = fsspec.core.url_to_fs(url)
+    info = fs.info(path)
+    return ":".join(str(info[mark]) for mark in _REMOTE_MARKS if mark in info)
+
+
+class FingerprintMemory:
+    """Remembers the fingerprints of files whose stamp has not changed, so that a large folder is read once.
+
+    Kept in one SQLite file, which several processes may share; without a folder, remembers nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = folder / "fingerprints.sqlite" if folder else None
+        if self._path:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connected() as database:
+                database.execute("CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT, fingerprint TEXT)")
+
+    @contextlib.contextmanager
+    def _connected(self) -> Any:
+        database = sqlite3.connect(str(self._path), timeout=60)
+        try:
+            with database:
+                yield database
+        finally:
+            database.close()
+
+    def recall(self, path: str, stamp: str) -> str | None:
+        if not self._path:
+            return None
+        with self._connected() as database:
+            row = database.execute("SELECT fingerprint FROM files WHERE path = ? AND stamp = ?", (path, stamp)).fetchone()
+        return row[0] if row else None
+
+    def remember(self, path: str, stamp: str, fingerprint: str) -> None:
+        if self._path:
+            with self._connected() as database:
+                database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (path, stamp, fingerprint))

@@ -1,0 +1,130 @@
+"""What a task is: a pure function from a clip's statistics, a seeded generator and parameters to a Plan."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar
+
+from .answers import Answer, Chance, Score
+from .clip_stats import ClipStats
+from .edits import EditList
+from .levels import Knob, Level, Params, resolve
+from .parsing import Unparseable
+
+ANSWER_TAG = "Give only the answer, inside <answer></answer>."
+
+
+class Unsolvable(Exception):
+    """No question that can be answered from the pixels was found in this clip; the message says why, in few words."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One question: its text with a `<video>` for each output clip, its answer, and the edits that make its videos."""
+
+    question: str
+    answer: Answer
+    edits: EditList
+
+
+class Task(ABC):
+    """A kind of question. One subclass, one file; `TASK = …` at its end puts it in the registry.
+
+    Attributes:
+        name: how the registry, the rows and the reward service call it.
+        version: bumped whenever the same seed would plan something else.
+        ability: what it trains, for the row.
+        answer: the answer's type.
+        answer_format: the answer's form with an example, for listings.
+        knobs: its parameters, at each level.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    ability: ClassVar[str]
+    answer: ClassVar[type[Answer]]
+    answer_format: ClassVar[str]
+    knobs: ClassVar[tuple[Knob, ...]]
+
+    @abstractmethod
+    def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
+        """Make one question from one clip. Draw only from `rng`.
+
+        Raises:
+            Unsolvable: if no answerable question was found within a bounded number of tries.
+        """
+
+    @abstractmethod
+    def chance(self, params: Params, frames: int) -> Chance:
+        """What blind answers reach at these parameters, for clips of this many frames."""
+
+    def min_frames(self, params: Params) -> int:
+        """The fewest frames that a clip must have at these parameters."""
+        return 2
+
+    def wants_donor(self, params: Params) -> bool:
+        """Whether planning may use frames of another video."""
+        return False
+
+    def params(self, difficulty: str | float | Level, overrides: Mapping[str, Any] | None = None) -> Params:
+        """All parameters at a difficulty.
+
+        Raises:
+            ValueError: naming the field, the value and what is allowed.
+        """
+        params = resolve(self.knobs, Level.of(difficulty), overrides or {})
+        self.check(params)
+        return params
+
+    def check(self, params: Params) -> None:  # noqa: B027 - most tasks have nothing to refuse
+        """Refuse parameters that do not fit together; raises ValueError."""
+
+    def blind(self, params: Params, times: tuple[float, ...], end: float) -> Answer:
+        """The best constant answer for a clip with these times."""
+        return self.chance(params, len(times)).blind
+
+    def read_truth(self, ground_truth: str) -> Answer:
+        """Read a ground truth as stored in a row.
+
+        Raises:
+            ValueError: if it is not an answer of this task.
+        """
+        try:
+            return self.answer.read(ground_truth.strip())
+        except (Unparseable, AttributeError) as error:
+            raise ValueError(f"ground_truth={ground_truth!r} is no answer of task {self.name!r}: {error}") from None
+
+    def score(self, response: str, ground_truth: str, chance: float | None = None) -> Score:
+        """Score a model's whole response.
+
+        Args:
+            response: any text; one that holds no single answer scores 0 with the reason.
+            ground_truth: as stored in the row.
+            chance: the row's floor, for `above_chance`; else that of the medium level at 48 frames.
+
+        Raises:
+            ValueError: if the ground truth is malformed.
+        """
+        truth = self.read_truth(ground_truth)
+        floor = self._default_floor(truth) if chance is None else chance
+        smooth, exact, parsed = 0.0, 0.0, ""
+        try:
+            answer = self.answer.parse(response)
+            smooth, exact, reason = answer.score(truth)
+            parsed = answer.format()
+        except Unparseable as error:
+            reason = f"unparseable: {error}"
+        return Score(smooth, exact, (smooth - floor) / (1 - floor), parsed, reason, self.name)
+
+    def _default_floor(self, truth: Answer) -> float:
+        return self.chance(self.params("medium"), 48).smooth
+
+
+def item_rng(task: Task, fingerprint: str, seed: int, index: int) -> Random:
+    """The generator of one item: the same wherever, whenever and in whatever order it is made."""
+    key = f"{task.name}\0{task.version}\0{fingerprint}\0{seed}\0{index}".encode()
+    return Random(int.from_bytes(hashlib.blake2b(key, digest_size=16).digest(), "big"))

@@ -1,0 +1,137 @@
+"""Counting: circles, squares and triangles are drawn onto single frames; how many of each are there?
+
+Circles, squares and triangles … how many of each are there?   ->   3,1,4
+"""
+
+from __future__ import annotations
+
+import colorsys
+from functools import lru_cache
+from math import dist, pi
+from random import Random
+from typing import ClassVar
+
+from .answers import Chance, Counts
+from .base import ANSWER_TAG, Plan, Task, Unsolvable
+from .clip_stats import ClipStats
+from .edits import EditList, OutputClip, Shape, unedited
+from .levels import Knob, Params
+
+SHAPES = ("circle", "square", "triangle")
+LAYOUTS_TRIED = 6
+PLACES_TRIED = 60
+COLOURS_TRIED = 12
+GAP = 3.0  # pixels between shapes, and between a shape and the border
+SPREAD_WEIGHT = 1.5  # a textured background hides a shape as a nearer colour would
+
+QUESTION = (
+    "<video>\nCircles, squares and triangles, each filled with one colour, have been drawn onto some frames of this video. "
+    "How many of each are there in the whole video? A shape on one frame counts once; frames may hold several. "
+    f"Answer as circles,squares,triangles, for example 2,5,1. {ANSWER_TAG}"
+)
+
+
+class ShapeCounts(Counts):
+    labels: ClassVar[tuple[str, ...]] = SHAPES
+
+
+class Counting(Task):
+    name = "counting"
+    version = 1
+    ability = "counting"
+    answer = ShapeCounts
+    answer_format = "circles,squares,triangles, 3,1,4"
+    knobs = (
+        Knob("max_frames", (3, 3, 4, 5), "most frames that carry one kind of shape", 1, 64),
+        Knob("max_per_frame", (3, 4, 4, 5), "most shapes of one kind on one frame", 1, 12),
+        Knob("min_size", (0.085, 0.075, 0.065, 0.055), "smallest radius, as a share of the short side", 0.03, 0.4),
+        Knob("max_size", (0.16, 0.14, 0.12, 0.09), "largest radius, as a share of the short side", 0.03, 0.4),
+        Knob("contrast", (110.0, 95.0, 80.0, 65.0), "least colour distance to what is behind", 40.0, 200.0),
+    )
+
+    def check(self, params: Params) -> None:
+        if params["min_size"] > params["max_size"]:
+            raise ValueError(f"min_size={params['min_size']} is not allowed; allowed: at most max_size={params['max_size']}")
+
+    def chance(self, params: Params, frames: int) -> Chance:
+        return _chance(min(params["max_frames"], frames), params["max_per_frame"])
+
+    def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
+        """Frames per kind and shapes per frame are uniform (paper, data construction), each kind on its own."""
+        reason = ""
+        for _ in range(LAYOUTS_TRIED):
+            wanted = [(frame, kind) for kind in SHAPES for frame in _frames(clip, rng, params)]
+            try:
+                shapes = _layout(clip, rng, params, wanted)
+            except Unsolvable as refusal:
+                reason = str(refusal)
+                continue
+            answer = ShapeCounts(tuple(sum(shape.kind == kind for shape in shapes) for kind in SHAPES))
+            return Plan(QUESTION, answer, EditList((OutputClip(unedited(clip.frames), shapes=shapes),)))
+        raise Unsolvable(reason)
+
+
+def _frames(clip: ClipStats, rng: Random, params: Params) -> list[int]:
+    """The frames that carry one kind of shape, each as often as it carries one."""
+    count = rng.randint(1, min(params["max_frames"], clip.frames))
+    chosen = sorted(rng.sample(range(clip.frames), count))
+    return [frame for frame in chosen for _ in range(rng.randint(1, params["max_per_frame"]))]
+
+
+def _layout(clip: ClipStats, rng: Random, params: Params, wanted: list[tuple[int, str]]) -> tuple[Shape, ...]:
+    placed: dict[int, list[Shape]] = {}
+    for frame, kind in sorted(wanted):
+        placed.setdefault(frame, []).append(_place(clip, rng, params, frame, kind, placed.get(frame, [])))
+    return tuple(shape for frame in sorted(placed) for shape in placed[frame])
+
+
+def _place(clip: ClipStats, rng: Random, params: Params, frame: int, kind: str, others: list[Shape]) -> Shape:
+    short = min(clip.width, clip.height)
+    room = False
+    for _ in range(PLACES_TRIED):
+        radius = rng.uniform(params["min_size"], params["max_size"]) * short
+        border = radius + GAP
+        x, y = rng.uniform(border, clip.width - border), rng.uniform(border, clip.height - border)
+        if any(dist((x, y), (other.x, other.y)) < radius + other.radius + GAP for other in others):
+            continue
+        room = True
+        colour = _colour(clip, rng, params["contrast"], frame, x, y, radius)
+        if colour:
+            angle = rng.uniform(0, 2 * pi)
+            return Shape(kind, frame, round(x, 2), round(y, 2), round(radius, 2), round(angle, 4), colour)
+    raise Unsolvable("no colour stands out" if room else "no room for the shapes")
+
+
+def _colour(
+    clip: ClipStats, rng: Random, contrast: float, frame: int, x: float, y: float, radius: float
+) -> tuple[int, int, int] | None:
+    cells = clip.cells(frame, x, y, radius)
+    for _ in range(COLOURS_TRIED):
+        red, green, blue = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.6, 1.0), rng.uniform(0.35, 1.0))
+        colour = (round(red * 255), round(green * 255), round(blue * 255))
+        if all(dist(colour, cell[:3]) - SPREAD_WEIGHT * cell[3] >= contrast for cell in cells):
+            return colour
+    return None
+
+
+@lru_cache(maxsize=64)
+def _chance(max_frames: int, max_per_frame: int) -> Chance:
+    return ShapeCounts.chance(count_distribution(max_frames, max_per_frame))
+
+
+def count_distribution(max_frames: int, max_per_frame: int) -> list[float]:
+    """P(count = i): a uniform number of frames from 1 up, on each a uniform number of shapes from 1 up."""
+    total = [0.0] * (max_frames * max_per_frame + 1)
+    sums = [1.0]
+    for _ in range(max_frames):
+        wider = [0.0] * (len(sums) + max_per_frame)
+        for value, probability in enumerate(sums):
+            for shapes in range(1, max_per_frame + 1):
+                wider[value + shapes] += probability / max_per_frame
+        sums = wider
+        for value, probability in enumerate(sums):
+            total[value] += probability / max_frames
+    return total
+
+
+TASK = Counting()

@@ -1,0 +1,89 @@
+"""The edit list: which source frame stands at each output position, and which effects and shapes it carries."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+CLIP, DONOR = 0, 1  # where a frame comes from: the clip itself, or the other video of a swap
+
+FrameRef = tuple[int, int]  # (CLIP or DONOR, index among that video's sampled frames)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A pixel effect on the output positions start..end-1. `seed` feeds effects that draw noise."""
+
+    name: str
+    start: int
+    end: int
+    strength: float
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A filled shape on one output position. Lengths in output pixels; `radius` is that of the circle around it."""
+
+    kind: str
+    position: int
+    x: float
+    y: float
+    radius: float
+    angle: float
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class OutputClip:
+    """One video of the question.
+
+    Attributes:
+        frames: the source frame at each position.
+        clock: the sampled frame whose time is this clip's 0; position k is shown at times[clock + k] - times[clock].
+        effects: applied in order, before the shapes.
+        shapes: drawn last.
+    """
+
+    frames: tuple[FrameRef, ...]
+    clock: int = 0
+    effects: tuple[Effect, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+
+    def times(self, sampled: tuple[float, ...]) -> tuple[float, ...]:
+        """Seconds at which each position is shown, to the millisecond, from the clip's sampled times."""
+        zero = sampled[self.clock]
+        return tuple(round(sampled[self.clock + k] - zero, 3) for k in range(len(self.frames)))
+
+
+@dataclass(frozen=True)
+class EditList:
+    """Everything that a question's videos are made of. Plain JSON in, plain JSON out."""
+
+    clips: tuple[OutputClip, ...]
+
+    @property
+    def needs_donor(self) -> bool:
+        return any(source == DONOR for clip in self.clips for source, _ in clip.frames)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> EditList:
+        return cls(tuple(_clip(clip) for clip in json.loads(text)["clips"]))
+
+
+def _clip(fields: dict[str, Any]) -> OutputClip:
+    return OutputClip(
+        frames=tuple((source, index) for source, index in fields["frames"]),
+        clock=fields["clock"],
+        effects=tuple(Effect(**effect) for effect in fields["effects"]),
+        shapes=tuple(Shape(**{**shape, "colour": tuple(shape["colour"])}) for shape in fields["shapes"]),
+    )
+
+
+def unedited(frames: int) -> tuple[FrameRef, ...]:
+    """The clip's own frames in their order."""
+    return tuple((CLIP, index) for index in range(frames))

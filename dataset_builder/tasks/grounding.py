@@ -1,0 +1,230 @@
+"""Temporal grounding: one stretch of the video is altered; when does it start and end?
+
+In one stretch of this video, the picture is mirrored left to right. When … ?   ->   14.5-26.2
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from random import Random
+
+from .anomalies import ANOMALIES, DEFAULT_MIX, Anomaly
+from .answers import Chance, Interval
+from .base import ANSWER_TAG, Plan, Task, Unsolvable
+from .clip_stats import ClipStats
+from .edits import CLIP, DONOR, EditList, Effect, FrameRef, OutputClip, unedited
+from .levels import Knob, Params
+
+PLACES_TRIED = 16  # per effect
+MIN_FOREIGN = 20.0  # grey levels by which another video's frames must differ
+MIN_FASTER = 1.3  # how much more a sped-up stretch must move from frame to frame
+MIN_MOTION = 2.0  # grey levels between frames, for effects that only reorder them
+CHANCE_GRID = 48  # longer clips have the same floor, as all lengths are shares of the clip
+
+
+class Grounding(Task):
+    name = "grounding"
+    version = 1
+    ability = "temporal_grounding"
+    answer = Interval
+    answer_format = "start-end in seconds, 14.5-26.2"
+    knobs = (
+        Knob("effects", (DEFAULT_MIX,) * 4, "anomalies to choose from", choices=tuple(ANOMALIES)),
+        Knob("min_share", (1 / 6, 1 / 8, 1 / 12, 1 / 24), "shortest stretch, as a share of the clip", 0.01, 0.8),
+        Knob("max_share", (1 / 3, 1 / 4, 1 / 6, 1 / 12), "longest stretch, as a share of the clip", 0.01, 0.8),
+        Knob("strength", (1.0, 0.85, 0.7, 0.5), "strength of effects that have degrees", 0.05, 1.0),
+        Knob("named", (True, True, False, False), "whether the question says what was altered"),
+        Knob("min_change", (8.0, 6.0, 4.0, 2.5), "grey levels that every altered frame differs by, at least", 1.0, 100.0),
+        Knob("clearness", (1.5, 1.0, 0.6, 0.3), "the change at both ends, against the motion there", 0.0, 10.0),
+        Knob("align", (2, 2, 2, 2), "stretches begin and end on multiples of this many frames", 1, 16),
+    )
+
+    def check(self, params: Params) -> None:
+        if params["min_share"] > params["max_share"]:
+            raise ValueError(
+                f"min_share={params['min_share']} is not allowed; allowed: at most max_share={params['max_share']}"
+            )
+
+    def min_frames(self, params: Params) -> int:
+        return next(frames for frames in range(2, 1 << 20) if _places(frames, params["align"], *_lengths(params, frames)))
+
+    def wants_donor(self, params: Params) -> bool:
+        return any(ANOMALIES[name].kind == "donor" for name in params["effects"])
+
+    def chance(self, params: Params, frames: int) -> Chance:
+        key = tuple(params[name] for name in ("effects", "min_share", "max_share", "strength", "align"))
+        return _chance(*key, frames=min(frames, CHANCE_GRID))
+
+    def blind(self, params: Params, times: tuple[float, ...], end: float) -> Interval:
+        frames = min(len(times), CHANCE_GRID)
+        guess = self.chance(params, len(times)).blind
+        assert isinstance(guess, Interval)
+        return Interval(round(guess.start / frames * end, 2), round(guess.end / frames * end, 2))
+
+    def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
+        places = _places(clip.frames, params["align"], *_lengths(params, clip.frames))
+        if not places:
+            raise Unsolvable(f"{clip.frames} frames are too few for a stretch with something on both sides")
+        reasons = []
+        for name in rng.sample(params["effects"], len(params["effects"])):
+            for _ in range(PLACES_TRIED):
+                attempt = _Attempt(name, *rng.choice(places), clip, donor, params)
+                try:
+                    return _plan(attempt, rng)
+                except Unsolvable as refusal:
+                    reason = f"{name}: {refusal}"
+            reasons.append(reason)
+        raise Unsolvable("; ".join(reasons))
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One anomaly at one place: output positions start..end-1."""
+
+    name: str
+    start: int
+    end: int
+    clip: ClipStats
+    donor: ClipStats | None
+    params: Params
+
+    @property
+    def anomaly(self) -> Anomaly:
+        return ANOMALIES[self.name]
+
+    @property
+    def inside(self) -> list[int]:
+        return list(range(self.start, self.end))
+
+    @property
+    def parameter(self) -> float:
+        return self.anomaly.parameter(self.params["strength"])
+
+
+def _plan(attempt: _Attempt, rng: Random) -> Plan:
+    start, end, clip = attempt.start, attempt.end, attempt.clip
+    frames = unedited(clip.frames)
+    effects: tuple[Effect, ...] = ()
+    if attempt.anomaly.kind == "pixel":
+        _check_visible(attempt)
+        effects = (Effect(attempt.name, start, end, attempt.parameter, rng.getrandbits(31)),)
+    elif attempt.anomaly.kind == "donor":
+        frames = _swapped(attempt)
+    else:
+        frames = _reordered(attempt, rng)
+    output = OutputClip(frames, effects=effects)
+    times = output.times(clip.times)
+    digits = 1 if clip.end / clip.frames >= 0.5 else 2
+    answer = Interval(round(times[start], digits), round(times[end], digits))
+    named = attempt.anomaly if attempt.params["named"] else None
+    return Plan(_question(named), answer, EditList((output,)))
+
+
+def _question(anomaly: Anomaly | None) -> str:
+    what = f"In one stretch of this video, {anomaly.phrase}." if anomaly else "One stretch of this video has been altered."
+    return (
+        f"<video>\n{what} When does that stretch start and end, in seconds from the beginning of the video? "
+        f"Answer as start-end, for example 3.5-8.0. {ANSWER_TAG}"
+    )
+
+
+def _lengths(params: Params, frames: int) -> tuple[int, int]:
+    align = params["align"]
+    shortest = max(align, align * round(params["min_share"] * frames / align))
+    return shortest, max(shortest, align * round(params["max_share"] * frames / align))
+
+
+@lru_cache(maxsize=64)
+def _places(frames: int, align: int, shortest: int, longest: int) -> tuple[tuple[int, int], ...]:
+    """Every aligned stretch, each length as often as any other, with unaltered frames before and after it."""
+    found = []
+    for length in range(shortest, longest + 1, align):
+        starts = range(align, frames - align - length + 1, align)
+        found.append([(start, start + length) for start in starts])
+    if not found or not all(found):
+        return ()
+    most = max(map(len, found))
+    return tuple(span for spans in found for span in (spans * (most // len(spans) + 1))[:most])
+
+
+@lru_cache(maxsize=256)
+def _chance(
+    effects: tuple[str, ...], min_share: float, max_share: float, strength: float, align: int, *, frames: int
+) -> Chance:
+    lengths = _lengths({"min_share": min_share, "max_share": max_share, "align": align}, frames)
+    spans: list[tuple[float, float]] = []
+    for name in effects:
+        for start, end in _places(frames, align, *lengths):
+            speed = _speed(ANOMALIES[name], strength, frames, end - start) if name == "fast_forward" else 1
+            shown = frames - (end - start) * (speed - 1)
+            spans.append((start * frames / shown, end * frames / shown))
+    return Interval.chance(spans, frames)
+
+
+def _check_visible(attempt: _Attempt) -> None:
+    """Refuse a pixel effect that hardly changes these frames, or less than the motion at its ends does."""
+    clip, params = attempt.clip, attempt.params
+    share = attempt.anomaly.share(params["strength"])
+    change = [share * value for value in clip.visibility[attempt.name][attempt.start : attempt.end]]
+    if min(change) < params["min_change"]:
+        raise Unsolvable("hardly changes this shot")
+    clearness = params["clearness"]
+    if change[0] < clearness * clip.motion[attempt.start] or change[-1] < clearness * clip.motion[attempt.end]:
+        raise Unsolvable("lost in the motion")
+
+
+def _swapped(attempt: _Attempt) -> tuple[FrameRef, ...]:
+    clip, donor = attempt.clip, attempt.donor
+    if donor is None or donor.frames < attempt.end:
+        raise Unsolvable("no other video is long enough")
+    if min(clip.distance(index, index, of=donor) for index in attempt.inside) < MIN_FOREIGN:
+        raise Unsolvable("the other video looks alike")
+    return tuple((DONOR if attempt.start <= index < attempt.end else CLIP, index) for index in range(clip.frames))
+
+
+def _reordered(attempt: _Attempt, rng: Random) -> tuple[FrameRef, ...]:
+    """The clip with the stretch's frames in another order; refused where that would hardly show."""
+    clip, start, end, inside = attempt.clip, attempt.start, attempt.end, attempt.inside
+    if _path(clip, [start - 1, *inside, end]) < MIN_MOTION * (len(inside) + 1):
+        raise Unsolvable("too little moves")
+    if attempt.name == "stutter":
+        hold = max(2, round(attempt.parameter))
+        moved = [start + (index - start) // hold * hold for index in inside]
+    elif attempt.name == "fast_forward":
+        speed = _speed(attempt.anomaly, attempt.params["strength"], clip.frames, len(inside))
+        end = start + len(inside) * speed
+        if speed < 2 or end > clip.frames - attempt.params["align"]:
+            raise Unsolvable("no room to speed up")
+        moved = [start + speed * step for step in range(len(inside))]
+        if _path(clip, [start - 1, *moved]) < MIN_FASTER * _path(clip, [start - 1, *inside]):
+            raise Unsolvable("looks no faster")
+    else:
+        moved = inside[::-1] if attempt.name == "reverse" else _shuffled(inside, rng)
+        joins = clip.distance(start - 1, moved[0]) + clip.distance(moved[-1], end)
+        usual = clip.distance(start - 1, start) + clip.distance(end - 1, end)
+        if joins < (1 + attempt.params["clearness"]) * usual:
+            raise Unsolvable("the frames look alike")
+    return tuple((CLIP, index) for index in [*range(start), *moved, *range(end, clip.frames)])
+
+
+def _path(clip: ClipStats, frames: list[int]) -> float:
+    return sum(clip.distance(a, b) for a, b in pairwise(frames))
+
+
+def _shuffled(inside: list[int], rng: Random) -> list[int]:
+    """Another order, whose first and last frames are others where there are enough to choose from."""
+    moved = inside[:]
+    while moved == inside or (len(inside) > 3 and (moved[0] == inside[0] or moved[-1] == inside[-1])):
+        rng.shuffle(moved)
+    return moved
+
+
+def _speed(anomaly: Anomaly, strength: float, frames: int, length: int) -> int:
+    """The largest speed up to the wanted one that leaves at least half of the output outside the stretch."""
+    wanted = round(anomaly.parameter(strength))
+    return next((s for s in range(wanted, 1, -1) if 2 * length <= frames - length * (s - 1)), 1)
+
+
+TASK = Grounding()

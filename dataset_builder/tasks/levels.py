@@ -1,0 +1,130 @@
+"""Difficulty: one number in [0, 1], mapped by each task to its own knobs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LEVELS: dict[str, float] = {"easy": 0.0, "medium": 1 / 3, "hard": 2 / 3, "extreme": 1.0}
+
+Params = dict[str, Any]
+
+
+def nearest(name: str, allowed: Sequence[str]) -> str:
+    """A clause that lists what is allowed and, where one is close, what was probably meant."""
+    close = difflib.get_close_matches(str(name), allowed, n=1)
+    meant = f"; did you mean {close[0]!r}?" if close else ""
+    return f"allowed: {', '.join(allowed)}{meant}"
+
+
+@dataclass(frozen=True)
+class Level:
+    """A difficulty: its value in [0, 1] and the name to show for it."""
+
+    value: float
+    name: str
+
+    @classmethod
+    def of(cls, difficulty: str | float | Level) -> Level:
+        """Read `easy | medium | hard | extreme` or a number in [0, 1].
+
+        Raises:
+            ValueError: for anything else, naming what is allowed.
+        """
+        if isinstance(difficulty, Level):
+            return difficulty
+        if isinstance(difficulty, str) and difficulty in LEVELS:
+            return cls(LEVELS[difficulty], difficulty)
+        if not isinstance(difficulty, bool):
+            try:
+                value = float(difficulty)
+            except (TypeError, ValueError):
+                pass
+            else:
+                if 0.0 <= value <= 1.0:
+                    names = {knot: name for name, knot in LEVELS.items()}
+                    return cls(value, names.get(value, f"{value:.3g}"))
+        raise ValueError(f"difficulty={difficulty!r} is not a level; allowed: {', '.join(LEVELS)}, or a number in [0, 1]")
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One parameter of a task: its value at each named level, and what an override may be.
+
+    Numbers between two levels are interpolated (integers rounded); anything else keeps the value of the level below.
+    """
+
+    name: str
+    values: tuple[Any, Any, Any, Any]
+    doc: str
+    lowest: float | None = None
+    highest: float | None = None
+    choices: tuple[str, ...] | None = None
+
+    def at(self, level: Level) -> Any:
+        position = level.value * 3
+        left = min(int(position + 1e-9), 2)
+        share = min(max(position - left, 0.0), 1.0)
+        low, high = self.values[left], self.values[left + 1]
+        if isinstance(low, bool) or not isinstance(low, (int, float)):
+            return high if share > 1 - 1e-9 else low
+        value = low + (high - low) * share
+        return round(value) if isinstance(low, int) else round(value, 6)
+
+    def read(self, value: Any) -> Any:
+        """Check an override, which may come as text from a command line.
+
+        Raises:
+            ValueError: naming the knob, the value and what is allowed.
+        """
+        kind = type(self.values[0])
+        try:
+            if kind is bool:
+                parsed: Any = {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
+            elif kind is tuple:
+                parts = value.split(",") if isinstance(value, str) else value
+                parsed = tuple(str(part).strip() for part in parts)
+                if not parsed or any(self.choices and part not in self.choices for part in parsed):
+                    raise ValueError
+            elif kind is int:
+                parsed = int(value)
+                if isinstance(value, bool) or parsed != float(value):
+                    raise ValueError
+            else:
+                if isinstance(value, bool):
+                    raise ValueError
+                parsed = kind(value)
+            if self.lowest is not None and not parsed >= self.lowest:
+                raise ValueError
+            if self.highest is not None and not parsed <= self.highest:
+                raise ValueError
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise ValueError(f"{self.name}={value!r} is not allowed; allowed: {self.allowed()}") from None
+        return parsed
+
+    def allowed(self) -> str:
+        kind = type(self.values[0])
+        if kind is bool:
+            return "true or false"
+        if kind is tuple:
+            return f"one or several of {', '.join(self.choices or ())}"
+        name = "an integer" if kind is int else "a number"
+        low, high = self.lowest, self.highest
+        if low is not None and high is not None:
+            return f"{name} from {low:g} to {high:g}"
+        return f"{name} of at least {low:g}" if low is not None else name
+
+
+def resolve(knobs: Sequence[Knob], level: Level, overrides: Mapping[str, Any]) -> Params:
+    """All parameters of a task at a level, with overrides by name.
+
+    Raises:
+        ValueError: for an unknown name or a value that is not allowed.
+    """
+    names = [knob.name for knob in knobs]
+    for name in overrides:
+        if name not in names:
+            raise ValueError(f"{name}={overrides[name]!r} is not a parameter of this task; {nearest(name, names)}")
+    return {k.name: k.read(overrides[k.name]) if k.name in overrides else k.at(level) for k in knobs}

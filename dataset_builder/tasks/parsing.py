@@ -1,0 +1,73 @@
+"""From a model's response to the short text that holds its answer, in linear time whatever the response."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_ANSWER_LENGTH = 400
+_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_BOXED = "\\boxed{"
+_PREFIX = re.compile(r"^(?:the\s+)?(?:final\s+)?answer\s*(?:is\b|:|=)\s*:?\s*", re.IGNORECASE)
+_WRAPPERS = " \t\r\n*_`\"'$“”‘’"
+
+
+class Unparseable(ValueError):
+    """The response holds no answer of the wanted form; the message says why."""
+
+
+def answer_text(response: str) -> str:
+    """The last `<answer>…</answer>` or `\\boxed{…}`, else the whole response; digits and dashes made ASCII.
+
+    Raises:
+        Unparseable: if nothing is left, or more than an answer can hold.
+    """
+    text = _last_marked(response)
+    text = response if text is None else text
+    text = text.strip()
+    if not text:
+        raise Unparseable("the response is empty")
+    if len(text) > MAX_ANSWER_LENGTH:
+        raise Unparseable(f"{len(text)} characters are no short answer; put it in <answer></answer>")
+    return _unwrap("".join(map(_ascii, text)))
+
+
+def _last_marked(response: str) -> str | None:
+    opened, found, end = -1, None, -1
+    for match in _TAG.finditer(response):
+        if not match.group(1):
+            opened = match.end()
+        elif opened >= 0:
+            found, end, opened = response[opened : match.start()], match.end(), -1
+    boxed = response.rfind(_BOXED)
+    if boxed < end or boxed < 0:
+        return found
+    depth, start = 1, boxed + len(_BOXED)
+    for position in range(start, min(len(response), start + 4 * MAX_ANSWER_LENGTH)):
+        depth += {"{": 1, "}": -1}.get(response[position], 0)
+        if depth == 0:
+            return re.sub(r"^\s*\\(?:text|mathrm|mathbf)\{([^{}]*)\}\s*$", r"\1", response[start:position])
+    return found
+
+
+def _ascii(char: str) -> str:
+    if char < "\x80":
+        return char
+    value = unicodedata.decimal(char, None)
+    if value is not None:
+        return str(value)
+    if unicodedata.category(char) == "Pd" or char == "−":
+        return "-"
+    plain = unicodedata.normalize("NFKC", char)
+    return plain if len(plain) == 1 and plain < "\x80" else " " if char.isspace() else char
+
+
+def _unwrap(text: str) -> str:
+    text = text.strip(_WRAPPERS)
+    text = _PREFIX.sub("", text, count=1).strip(_WRAPPERS)
+    if text.endswith((".", "。")):
+        text = text[:-1]
+    text = text.strip(_WRAPPERS)
+    if text[:1] + text[-1:] in ("[]", "()", "{}"):
+        text = text[1:-1].strip(_WRAPPERS)
+    return text

@@ -20,6 +20,7 @@ lint: .venv/.dev ## style and types
 	$(BIN)/mypy
 
 bench-build: .venv/.dev ## speed of sampling and building, as ratios measured side by side
+	$(PIP) decord==0.6.0
 	$(BIN)/python -m tests.benchmarks.bench_build
 
 clean: ## remove what the other targets made

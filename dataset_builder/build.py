@@ -141,18 +141,25 @@ def _cut(units: Sequence[Unit], rows: int) -> Iterator[tuple[Unit, ...]]:
         yield tuple(piece)
 
 
-def make_shard(shard: Shard, work: Work, count: Callable[[int], None] = lambda rows: None) -> dict[str, Any]:
-    """Make one shard unless it is there; safe to repeat, and to race with another process. Returns its report as plain values."""
+def make_shard(shard: Shard, work: Work, schema: pa.Schema, count: Callable[[int], None] = lambda rows: None) -> dict[str, Any]:
+    """Make one shard unless it is there; safe to repeat, and to race with another process.
+
+    Args:
+        schema: `features(…).arrow_schema`, which tells datasets what the columns are.
+        count: called with the rows worked off since the last call.
+
+    Returns:
+        Its report as plain values.
+    """
     found = finished_report(shard)
     if found is not None:
         count(shard.items)
         return found
     Path(shard.path).parent.mkdir(parents=True, exist_ok=True)
     aside = f"{shard.path}.{os.getpid()}.tmp"
-    schema = features(work.spec.video_format).arrow_schema
     report = Report()
     try:
-        with pq.ParquetWriter(aside, schema, compression="zstd", use_dictionary=False, write_statistics=False) as writer:
+        with pq.ParquetWriter(aside, schema, compression="snappy", use_dictionary=False, write_statistics=False) as writer:
             group: list[dict[str, Any]] = []
             for row in make_rows(shard.units, work, report):
                 group.append(row)
@@ -183,6 +190,7 @@ def finished_report(shard: Shard) -> dict[str, Any] | None:
 
 def _make_shards(shards: Sequence[Shard], work: Work, workers: int, progress: Progress) -> Report:
     total = sum(shard.items for shard in shards)
+    schema = features(work.spec.video_format).arrow_schema
     report = Report()
     done = 0
 
@@ -193,14 +201,14 @@ def _make_shards(shards: Sequence[Shard], work: Work, workers: int, progress: Pr
 
     if workers == 1 or len(shards) == 1:
         for shard in shards:
-            report.update(Report.from_dict(make_shard(shard, work, count)))
+            report.update(Report.from_dict(make_shard(shard, work, schema, count)))
         progress(total, total)
         return report
     # spawned, not forked: pyarrow's threads do not survive a fork
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(counter,)) as pool:
-        waiting: set[Future[dict[str, Any]]] = {pool.submit(_make_shard, shard, work) for shard in shards}
+        waiting: set[Future[dict[str, Any]]] = {pool.submit(_make_shard, shard, work, schema) for shard in shards}
         try:
             while waiting:
                 finished, waiting = wait(waiting, timeout=0.3, return_when=FIRST_COMPLETED)
@@ -222,12 +230,12 @@ def _share(counter: Any) -> None:
     _counter = counter
 
 
-def _make_shard(shard: Shard, work: Work) -> dict[str, Any]:
+def _make_shard(shard: Shard, work: Work, schema: pa.Schema) -> dict[str, Any]:
     def count(rows: int) -> None:
         with _counter.get_lock():
             _counter.value += rows
 
-    return make_shard(shard, work, count)
+    return make_shard(shard, work, schema, count)
 
 
 def _claim(folder: Path, spec: BuildSpec, force: bool) -> None:

@@ -74,7 +74,7 @@ _VIDEOSSR_30K = Preset(
     difficulty="easy",
 )
 
-_EASY_SIZES = {"min_size": 0.085, "max_size": 0.16, "contrast": 110.0}  # the paper's levels differ in number alone
+_EASY_SIZES = {"min_size": 0.1, "max_size": 0.2, "contrast": 110.0}  # the paper's levels differ in number alone
 
 _VIUBENCH = Preset(
     "viubench",

@@ -6,12 +6,13 @@ datasets is loaded already, else as soon as it is.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 NAME = "videossr"
 _TABLE_MODULE = "datasets.packaged_modules"
@@ -31,25 +32,28 @@ def _enter(table: ModuleType) -> None:
     table._PACKAGED_DATASETS_MODULES[NAME] = (f"{__package__}.builder", NAME)
 
 
-class _AfterDatasets(MetaPathFinder):
-    """Waits for the module with the table, lets it load as it would, and enters the builder."""
+class _AfterDatasets:
+    """A finder that waits for the module with the table, lets it load as it would, and enters the builder."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != _TABLE_MODULE:
             return None
+        import importlib.util
+
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Entering(spec.loader)
+            spec.loader = _Entering(spec.loader)  # type: ignore[assignment]
         return spec
 
 
-class _Entering(Loader):
-    def __init__(self, loader: Loader) -> None:
+class _Entering:
+    def __init__(self, loader: Any) -> None:
         self._loader = loader
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)

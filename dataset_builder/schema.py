@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-from datasets import Features, Image, Value, Video
+from typing import TYPE_CHECKING, Any
 
 from .provenance import VERSION
 from .questions import Question
 from .spec import BuildSpec
 from .tasks import PREFIX
 
+if TYPE_CHECKING:
+    from datasets import Features
+
 
 def features(video_format: str) -> Features:
     """The dataset's columns; `videos` are playable MP4s, or lists of JPEG frames."""
+    from datasets import Features, Image, Value, Video  # here, so that worker processes start without it
+
     return Features(
         {
             "data_source": Value("string"),

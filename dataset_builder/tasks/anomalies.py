@@ -45,11 +45,11 @@ ANOMALIES: dict[str, Anomaly] = {
     "rotate_180": Anomaly("the picture is turned upside down (by 180 degrees)", graded=False),
     "rotate_270": Anomaly("the picture is turned by 90 degrees counter-clockwise", graded=False),
     "noise": Anomaly("the picture is covered with random noise", full=60.0),  # standard deviation in grey levels
-    "zoom_in": Anomaly("the picture is zoomed in", neutral=1.0, full=2.0),  # magnification
-    "zoom_out": Anomaly("the picture is zoomed out, with black around it", neutral=1.0, full=0.5),  # scale
+    "zoom_in": Anomaly("the picture is zoomed in", neutral=1.0, full=1.5),  # magnification
+    "zoom_out": Anomaly("the picture is zoomed out, with black around it", neutral=1.0, full=0.7),  # scale
     "mirror": Anomaly("the picture is mirrored left to right", graded=False),
-    "blur": Anomaly("the picture is blurred", full=0.03),  # sigma as a share of the short side
-    "saturation": Anomaly("the colours are far too strong", neutral=1.0, full=3.5),  # factor
+    "blur": Anomaly("the picture is blurred", full=0.025),  # sigma as a share of the short side
+    "saturation": Anomaly("the colours are far too strong", neutral=1.0, full=3.0),  # factor
     "flicker": Anomaly("the brightness flickers", full=0.6),  # gain and loss, alternating with every pair of frames
     "shuffle": Anomaly("the frames are out of order", "order", graded=False),
     "stutter": Anomaly("the picture keeps freezing and jumping ahead", "order", full=8.0),  # frames held

@@ -124,17 +124,20 @@ class Interval(Answer):
     @staticmethod
     def chance(spans: Sequence[tuple[float, float]], frames: int) -> Chance:
         """The best constant interval against spans (start, end in frames) that are equally likely."""
-        truths = [Interval(start, end) for start, end in spans]
-        best = (0.0, 0.0, Interval(0, frames))
-        exact = 0.0
+        best, exact = (0.0, Interval(0, frames)), 0.0
         for start in range(0, frames, 2):
             for end in range(start + 2, frames + 1, 2):
-                guess = Interval(start, end)
-                ious = [guess.iou(truth) for truth in truths]
-                hits = sum(iou >= 0.5 for iou in ious) / len(ious)
-                best = max(best, (sum(ious) / len(ious), hits, guess), key=lambda entry: entry[0])
+                total = hits = 0.0
+                for s, e in spans:
+                    overlap = (end if end < e else e) - (start if start > s else s)
+                    if overlap > 0:
+                        iou = overlap / (end - start + e - s - overlap)
+                        total += iou
+                        hits += iou >= 0.5
+                if total > best[0]:
+                    best = (total, Interval(start, end))
                 exact = max(exact, hits)
-        return Chance(best[0], exact, best[2])
+        return Chance(best[0] / len(spans), exact / len(spans), best[1])
 
 
 @dataclass(frozen=True)

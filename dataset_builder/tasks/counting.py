@@ -44,8 +44,8 @@ class Counting(Task):
     knobs = (
         Knob("max_frames", (3, 3, 4, 5), "most frames that carry one kind of shape", 1, 64),
         Knob("max_per_frame", (3, 4, 4, 5), "most shapes of one kind on one frame", 1, 12),
-        Knob("min_size", (0.085, 0.075, 0.065, 0.055), "smallest radius, as a share of the short side", 0.03, 0.4),
-        Knob("max_size", (0.16, 0.14, 0.12, 0.09), "largest radius, as a share of the short side", 0.03, 0.4),
+        Knob("min_size", (0.1, 0.085, 0.07, 0.055), "smallest radius, as a share of the short side", 0.03, 0.4),
+        Knob("max_size", (0.2, 0.165, 0.13, 0.09), "largest radius, as a share of the short side", 0.03, 0.4),
         Knob("contrast", (110.0, 95.0, 80.0, 65.0), "least colour distance to what is behind", 40.0, 200.0),
     )
 

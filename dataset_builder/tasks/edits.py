@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 CLIP, DONOR = 0, 1  # where a frame comes from: the clip itself, or the other video of a swap
@@ -68,7 +68,16 @@ class EditList:
         return any(source == DONOR for clip in self.clips for source, _ in clip.frames)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+        clips = [
+            {
+                "clock": clip.clock,
+                "effects": [vars(effect) for effect in clip.effects],
+                "frames": clip.frames,
+                "shapes": [vars(shape) for shape in clip.shapes],
+            }
+            for clip in self.clips
+        ]
+        return json.dumps({"clips": clips}, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> EditList:

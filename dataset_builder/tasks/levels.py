@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,8 @@ Params = dict[str, Any]
 
 def nearest(name: str, allowed: Sequence[str]) -> str:
     """A clause that lists what is allowed and, where one is close, what was probably meant."""
+    import difflib  # only where something went wrong
+
     close = difflib.get_close_matches(str(name), allowed, n=1)
     meant = f"; did you mean {close[0]!r}?" if close else ""
     return f"allowed: {', '.join(allowed)}{meant}"

@@ -1,0 +1,343 @@
+"""Speed of sampling and building, side by side in one run: `python -m tests.benchmarks.bench_build`.
+
+Each figure is measured in a process of its own that does nothing else, as CPU seconds after its imports; the least of a few
+rounds is taken. Prints a table of ratios against what the project aims at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.footage import videos_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+AREA = 256 * 256
+TASKS = 3
+
+
+def cpu() -> float:
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def _videos() -> list[Path]:
+    from dataset_builder.sources import find_videos
+
+    return [Path(source.url) for source in find_videos(videos_folder())]
+
+
+def measure_sampling(reader: Callable[[Path], object]) -> dict[str, float]:
+    used, done = 0.0, 0
+    for video in _videos():
+        start = cpu()
+        try:
+            reader(video)
+            done += 1
+        except Exception as error:  # whatever a reader raises on a clip too short or too odd for it
+            print(f"{video.name}: {type(error).__name__}: {error}", file=sys.stderr)
+        used += cpu() - start
+    return {"cpu": used, "done": done}
+
+
+def ours_sampling(mode: str) -> dict[str, float]:
+    from dataset_builder.video import sample
+
+    return measure_sampling(lambda video: sample(str(video), 48, AREA, mode))
+
+
+def linear_sampling() -> dict[str, float]:
+    import av
+
+    def read(video: Path) -> None:
+        with av.open(str(video), "r", metadata_errors="replace") as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "NONE"
+            for _ in container.decode(stream):
+                pass
+
+    return measure_sampling(read)
+
+
+def torchcodec_sampling() -> dict[str, float]:
+    import torch
+    from torchcodec.decoders import VideoDecoder
+    from torchcodec.transforms import Resize
+
+    from dataset_builder.video import output_size
+
+    torch.set_num_threads(1)
+
+    def read(video: Path) -> None:
+        plain = VideoDecoder(str(video), seek_mode="exact", num_ffmpeg_threads=1).metadata
+        width, height = output_size(plain.width, plain.height, AREA)
+        decoder = VideoDecoder(str(video), seek_mode="exact", num_ffmpeg_threads=1, transforms=[Resize((height, width))])
+        first, last = plain.begin_stream_seconds, plain.end_stream_seconds
+        decoder.get_frames_played_at([first + (last - first) * (0.05 + 0.9 * k / 47.5) for k in range(48)])
+
+    return measure_sampling(read)
+
+
+def decord_sampling() -> dict[str, float]:
+    import decord
+    import numpy as np
+
+    def read(video: Path) -> None:
+        reader = decord.VideoReader(str(video), ctx=decord.cpu(0), num_threads=1)
+        reader.get_batch(np.linspace(0.05 * len(reader), 0.95 * len(reader) - 1, 48).astype(int)).asnumpy()
+
+    return measure_sampling(read)
+
+
+def ours_build(video_format: str, sampling: str, cache: str, seed: int, config: str = "mixed") -> dict[str, float]:
+    """A whole build, Parquet and all; with the time that the parts below it take."""
+    from dataset_builder import build as building
+    from dataset_builder import cache as caching
+    from dataset_builder.spec import BuildSpec
+
+    decoding = 0.0
+    decode = caching.sample
+
+    def timed(*args: object) -> object:
+        nonlocal decoding
+        start = cpu()
+        try:
+            return decode(*args)
+        finally:
+            decoding += cpu() - start
+
+    caching.sample = timed
+    with tempfile.TemporaryDirectory() as out:
+        spec = BuildSpec(config, seed=seed, difficulty="easy", video_format=video_format, sampling=sampling)
+        start = cpu()
+        report = building.build(spec, videos_folder(), out, clip_cache=cache)
+        used = cpu() - start
+    return {"cpu": used, "samples": sum(report.made.values()), "decoding": decoding}
+
+
+def original_build() -> dict[str, float]:
+    import cv2
+
+    from tests.benchmarks.original import sample_stage, task_stage
+
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as out:
+        start = cpu()
+        stored = list(sample_stage(_videos(), Path(out)))
+        first = cpu() - start
+        samples = sum(task_stage(paths, Path(out) / "rows.jsonl") for paths in stored)
+        used = cpu() - start
+    return {"cpu": used, "samples": samples, "second_stage": used - first}
+
+
+def mp4_cost() -> dict[str, float]:
+    """CPU a sample for three tasks a video, decoding and sampling apart, and the fidelity of what is written."""
+    import numpy as np
+
+    from dataset_builder import tasks
+    from dataset_builder.cache import ClipStore, Sampling
+    from dataset_builder.mp4 import encode_pictures, read_mp4
+    from dataset_builder.render import render
+    from dataset_builder.sources import Source
+    from dataset_builder.video import UnusableVideo
+
+    used, samples, fidelity = 0.0, 0, []
+    store = ClipStore(None, 1, Sampling(), with_h264=False)
+    for video in _videos():
+        try:
+            clip = store.clip(Source(video.name, str(video)))
+        except UnusableVideo:
+            continue
+        start = cpu()
+        from dataclasses import replace
+
+        clip = replace(clip, h264=tuple(encode_pictures((k, clip.frame(k)) for k in range(len(clip.jpegs)))))
+        used += cpu() - start
+        for name in ("grounding", "counting", "jigsaw"):
+            task = tasks.get(name)
+            params = task.params("easy", {"clear_joins": 0.0} if name == "jigsaw" else {})
+            start = cpu()
+            plan = task.plan(clip.stats, tasks.item_rng(task, clip.stats.fingerprint, 1, 0), params)
+            rendered = render(clip, plan.edits)
+            written = [shown.mp4() for shown in rendered]
+            used += cpu() - start
+            samples += 1
+            for shown, data in zip(rendered, written, strict=True):
+                pairs = zip(shown.frames(), read_mp4(data)[0], strict=True)
+                error = np.mean([np.mean((a.astype(np.float32) - b) ** 2) for a, b in pairs])
+                fidelity.append(10 * np.log10(255**2 / error))
+    return {"ms": used / samples * 1000, "mean_psnr": float(np.mean(fidelity)), "least_psnr": float(np.min(fidelity))}
+
+
+def stream_memory(rows: int) -> dict[str, float]:
+    """Resident memory over a streamed build, at row 500 and at its most after that."""
+    from dataset_builder.questions import work_units
+    from dataset_builder.report import Report
+    from dataset_builder.rows import Work, make_rows
+    from dataset_builder.sources import FingerprintMemory, find_videos, identify
+    from dataset_builder.spec import BuildSpec
+
+    spec = BuildSpec("videossr-30k", samples=rows)
+    with tempfile.TemporaryDirectory() as cache:
+        sources = tuple(identify(find_videos(videos_folder()), FingerprintMemory(None)))
+        page, early, most, count = os.sysconf("SC_PAGE_SIZE"), 0.0, 0.0, 0
+        start = time.perf_counter()
+        for _ in make_rows(work_units(spec, len(sources)), Work(spec, "train", sources, cache), Report()):
+            count += 1
+            resident = int(Path("/proc/self/statm").read_text().split()[1]) * page / 1e6
+            early = resident if count == 500 else early
+            most = max(most, resident) if count >= 500 else most
+    return {"rows": count, "mb_at_500": early, "most_mb": most, "rows_per_second": count / (time.perf_counter() - start)}
+
+
+def parallel(workers: int) -> dict[str, float]:
+    """Wall time of a cold build of many small shards."""
+    from dataset_builder import build as building
+    from dataset_builder.spec import BuildSpec
+
+    building.ROWS_PER_SHARD = 12
+    spec = BuildSpec("mixed", per_video=4, difficulty="easy")
+    with tempfile.TemporaryDirectory() as out:
+        start = time.perf_counter()
+        building.build(spec, videos_folder(), out, workers=workers, clip_cache="")
+        return {"wall": time.perf_counter() - start}
+
+
+def import_cost(code: str) -> dict[str, float]:
+    """Wall milliseconds of a fresh interpreter over those of an empty one."""
+
+    def wall(program: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        return (time.perf_counter() - start) * 1000
+
+    return {"ms": min(wall(code) for _ in range(5)) - min(wall("pass") for _ in range(5))}
+
+
+def in_process(call: str, rounds: int = 1) -> dict[str, float]:
+    """Run one of the functions above in a fresh process; of several rounds, the one that used least."""
+    results = []
+    for _ in range(rounds):
+        program = f"import json; from tests.benchmarks import bench_build as b; print(json.dumps(b.{call}))"
+        done = subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, capture_output=True, text=True)
+        results.append(json.loads(done.stdout.splitlines()[-1]))
+    return min(results, key=lambda result: result.get("cpu", result.get("wall", 0)))
+
+
+class Table:
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, float, str, float, str]] = []
+
+    def add(self, name: str, value: float, sign: str, aim: float, detail: str = "") -> None:
+        """One line; `sign` is ≤ or ≥."""
+        met = value <= aim if sign == "≤" else value >= aim
+        self.rows.append((name, value, sign, aim, detail))
+        print(f"{'ok ' if met else 'NOT'} {name:58} {value:9.2f}  {sign} {aim:<7g} {detail}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=10_000, help="of the streamed build")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    table = Table()
+    print(f"videos: {videos_folder()}\n")
+
+    ours = in_process("ours_sampling('exact')", args.rounds)
+    codec = in_process("torchcodec_sampling()", args.rounds)
+    decord = in_process("decord_sampling()", args.rounds)
+    linear = in_process("linear_sampling()", args.rounds)
+    keys = in_process("ours_sampling('keyframe')", args.rounds)
+    table.add(
+        "sampling, CPU against torchcodec exact",
+        ours["cpu"] / codec["cpu"],
+        "≤",
+        0.75,
+        f"{ours['cpu']:.2f} s / {codec['cpu']:.2f} s",
+    )
+    table.add("sampling, CPU against decord at full size", ours["cpu"] / decord["cpu"], "≤", 0.55, f"/ {decord['cpu']:.2f} s")
+    table.add(
+        "keyframe sampling, CPU against linear decode",
+        keys["cpu"] / linear["cpu"],
+        "≤",
+        0.2,
+        f"{keys['cpu']:.2f} s / {linear['cpu']:.2f} s, {keys['done']} clips",
+    )
+
+    caches = Path(tempfile.mkdtemp())
+    try:
+        original = in_process("original_build()", args.rounds)
+        rate = original["samples"] / original["cpu"]
+        jpeg = in_process("ours_build('jpeg', 'exact', '', 1)", args.rounds)
+        mp4 = in_process("ours_build('mp4', 'exact', '', 1)", args.rounds)
+        key = in_process("ours_build('jpeg', 'keyframe', '', 1)", args.rounds)
+        single = in_process("ours_build('jpeg', 'exact', '', 1, 'counting')", args.rounds)
+        for name, run, aim in (("jpeg", jpeg, 2), ("mp4", mp4, 2), ("jpeg, keyframe sampling", key, 8)):
+            got = run["samples"] / run["cpu"]
+            table.add(
+                f"cold build, {name}: samples per CPU s against original",
+                got / rate,
+                "≥",
+                aim,
+                f"{got:.1f} / {rate:.2f}, {run['samples']} samples",
+            )
+        table.add(
+            "all but decoding, at one JPEG task a video, % of total", 100 * (1 - single["decoding"] / single["cpu"]), "≤", 12
+        )
+        second = original["samples"] / original["second_stage"]
+        for kind, aim in (("jpeg", 100), ("mp4", 25)):
+            cache = str(caches / kind)
+            in_process(f"ours_build({kind!r}, 'exact', {cache!r}, 1)")
+            warm = in_process(f"ours_build({kind!r}, 'exact', {cache!r}, 2)", args.rounds)
+            got = warm["samples"] / warm["cpu"]
+            table.add(f"warm build, {kind}: samples per CPU s", got, "≥", aim, f"{warm['decoding']:.2f} s decoding")
+            table.add(f"warm build, {kind}: against original's second stage", got / second, "≥", 10, f"/ {second:.1f}")
+    finally:
+        shutil.rmtree(caches)
+
+    cost = in_process("mp4_cost()", args.rounds)
+    table.add("mp4 rows, three tasks a video: ms CPU a sample", cost["ms"], "≤", 60)
+    table.add("mp4 rows: PSNR against the rendered frames, dB", cost["mean_psnr"], "≥", 36, f"least {cost['least_psnr']:.1f}")
+    table.add("import dataset_builder.tasks, ms", import_cost("import dataset_builder.tasks")["ms"], "≤", 50)
+    table.add(
+        "videossr --help, ms",
+        import_cost("import sys; sys.argv=['videossr','--help']; from dataset_builder.cli import main; main()")["ms"],
+        "≤",
+        300,
+    )
+    one, two = in_process("parallel(1)"), in_process("parallel(2)")
+    table.add(
+        "two processes against one, wall time",
+        one["wall"] / two["wall"],
+        "≥",
+        1.8,
+        f"{one['wall']:.1f} s / {two['wall']:.1f} s",
+    )
+    memory = in_process(f"stream_memory({args.rows})")
+    table.add(
+        "streamed rows: most memory against that at row 500",
+        memory["most_mb"] / memory["mb_at_500"],
+        "≤",
+        1.1,
+        f"{memory['most_mb']:.0f} MB, {memory['rows']} rows, {memory['rows_per_second']:.0f} rows/s",
+    )
+    if args.json:
+        args.json.write_text(
+            json.dumps(
+                [dict(zip(("name", "value", "sign", "aim", "detail"), row, strict=True)) for row in table.rows], indent=2
+            )
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -20,15 +20,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .cache import clip_cache_folder
-from .identity import dataset_id, digest
-from .provenance import VERSION, code_digest, codec_versions
-from .questions import Unit, work_units
+from .dealing import Item, Unit
+from .errors import BuildError
+from .identity import VERSION, code_digest, codec_versions, dataset_id, digest
 from .report import Report
-from .rows import Work, make_rows
 from .schema import features
-from .sources import FingerprintMemory, distinct, find_videos, identify
 from .spec import BuildSpec
+from .work import Work, folder_work, make_rows
 
 SPLIT = "train"
 ROWS_PER_SHARD = 200
@@ -39,10 +37,6 @@ _METADATA = b"videossr"
 
 Progress = Callable[[int, int], None]
 """Called now and then with (rows worked off, rows in all)."""
-
-
-class BuildError(RuntimeError):
-    """The build stopped; the message says what to do, and finished shards stay."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +73,12 @@ def build(
         force: replace another build that stands in `out`.
 
     Raises:
-        ValueError: for bad arguments, no videos, or if no question could be made.
-        BuildError: if it stopped half-way.
+        ValueError: for bad arguments, or no videos.
+        BuildError: if it stopped half-way, or no question could be made.
     """
     if workers < 1:
         raise ValueError(f"workers={workers!r} is not allowed; allowed: an integer from 1")
-    memory = FingerprintMemory(clip_cache_folder(clip_cache))
-    sources, repeated = distinct(identify(find_videos(videos), memory))
-    work = Work(spec, SPLIT, tuple(sources), clip_cache, clip_cache_gb)
-    identity = dataset_id(spec, {SPLIT: sources})
+    work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb)
     folder = Path(out)
     _claim(folder, spec, force)
     shards = plan_shards(work, folder)
@@ -96,28 +87,33 @@ def build(
     except BrokenProcessPool:
         raise BuildError("a worker process died, killed or out of memory; run the same command again to go on") from None
     report.repeated.update(repeated)
-    if not report.made:
-        raise ValueError(f"no question could be made:\n{report.table()}")
+    report.check()
     for stale in {str(path) for path in folder.glob("data/*.parquet")} - {shard.path for shard in shards}:
         os.unlink(stale)  # of an earlier list of videos
-    lines = [json.dumps({"name": source.name, "fingerprint": source.fingerprint}) for source in sources]
+    lines = [json.dumps({"name": source.name, "fingerprint": source.fingerprint}) for source in work.sources]
     _write_text(folder / MANIFEST, "\n".join(lines) + "\n")
-    _write_text(folder / SUMMARY, json.dumps(_summary(spec, identity, shards, report), indent=2) + "\n")
+    _write_text(folder / SUMMARY, json.dumps(_summary(work, shards, report), indent=2) + "\n")
     return report
 
 
-def plan_shards(work: Work, folder: Path, rows_per_shard: int = ROWS_PER_SHARD) -> list[Shard]:
+def plan_shards(work: Work, folder: Path) -> list[Shard]:
     """Cut the work into shards of so many items; the same for any number of workers."""
-    pieces = list(_cut(work_units(work.spec, len(work.sources)), rows_per_shard))
+    pieces = list(_cut(work.units(), ROWS_PER_SHARD))
     uses_donors = any(portion.task.wants_donor(portion.params) for portion in work.spec.portions)
     shards = []
     for number, units in enumerate(pieces):
         name = f"{work.split}-{number:05d}-of-{len(pieces):05d}.parquet"
         behind = work.sources if uses_donors else [work.sources[at] for at in _involved(units)]
-        shown = [[work.sources[unit.source].name, [item.number for item in unit.items]] for unit in units]
-        key = digest(dataset_id(work.spec, {work.split: behind}), shown)
+        items = [_told(work, unit.source, item) for unit in units for item in unit.items]
+        key = digest(dataset_id(work.spec, {work.split: behind}), items)
         shards.append(Shard(str(folder / "data" / name), units, key))
     return shards
+
+
+def _told(work: Work, source: int, item: Item) -> list[Any]:
+    """An item in words that do not depend on how many sources there are."""
+    offered = [work.sources[at].name for at in (source, *item.others)]
+    return [item.index, item.portion, item.draw, offered]
 
 
 def _involved(units: Sequence[Unit]) -> list[int]:
@@ -276,7 +272,8 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _summary(spec: BuildSpec, identity: str, shards: Sequence[Shard], report: Report) -> dict[str, Any]:
+def _summary(work: Work, shards: Sequence[Shard], report: Report) -> dict[str, Any]:
+    spec = work.spec
     portions = {}
     for portion in spec.portions:
         chance = portion.task.chance(portion.params, spec.frames)
@@ -290,7 +287,7 @@ def _summary(spec: BuildSpec, identity: str, shards: Sequence[Shard], report: Re
             "chance_exact": round(chance.exact, 4),
         }
     return {
-        "identity": identity,
+        "identity": dataset_id(spec, {work.split: work.sources}),
         "spec": spec.to_dict(),
         "finished": True,
         "rows": sum(report.made.values()),

@@ -16,15 +16,14 @@ import datasets
 from datasets.data_files import DataFilesDict, get_data_patterns
 
 from .cache import clip_cache_folder, clip_cache_limit
-from .identity import dataset_id
+from .dealing import Unit
+from .identity import VERSION, dataset_id
 from .presets import preset, preset_names
-from .provenance import VERSION
-from .questions import Unit, work_units
 from .report import Report
-from .rows import Work, make_rows
 from .schema import features
 from .sources import FingerprintMemory, Source, distinct, find_videos, identify, listed_videos
 from .spec import BuildSpec
+from .work import Work, make_rows
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +61,8 @@ class VideoSSRConfig(datasets.BuilderConfig):  # type: ignore[misc]
         names = [name for name in BuildSpec.field_names() if name != "config"]
         return BuildSpec(config=self.name, **{name: getattr(self, name) for name in names})
 
-    def splits(self) -> dict[str, list[Source]]:
-        """The sources of each split, identified, without repeated content.
+    def splits(self) -> dict[str, tuple[list[Source], dict[str, str]]]:
+        """The sources of each split, as from `distinct`.
 
         `data_dir` is one split, whatever words its file names hold; `data_files` may name several.
 
@@ -77,7 +76,7 @@ class VideoSSRConfig(datasets.BuilderConfig):  # type: ignore[misc]
             raise ValueError(NO_VIDEOS)
         else:
             found = {str(split): listed_videos(map(str, files)) for split, files in self.data_files.items()}
-        return {split: identify(sources, memory) for split, sources in found.items()}
+        return {split: distinct(identify(sources, memory)) for split, sources in found.items()}
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None) -> str:
         """Names the cache folder. Also the one place that datasets calls with all fields set: so they are checked here."""
@@ -85,8 +84,8 @@ class VideoSSRConfig(datasets.BuilderConfig):  # type: ignore[misc]
             raise ValueError("features= is not allowed; the columns are fixed, cast them afterwards")
         spec = self.spec()
         clip_cache_limit(self.clip_cache_gb)
-        self.sources = self.splits()  # not a field: found once, used by the builder
-        return f"{self.name}-{dataset_id(spec, self.sources)}"
+        self.found = self.splits()  # not a field: found once, used by the builder
+        return f"{self.name}-{dataset_id(spec, {split: kept for split, (kept, _) in self.found.items()})}"
 
 
 def _is_guessed(data_files: DataFilesDict) -> bool:
@@ -121,14 +120,10 @@ class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         spec = self.config.spec()
         generators = []
-        for split, found in self.config.sources.items():
-            kept, repeated = distinct(found)
-            for name, other in repeated.items():
-                logger.info("%s has the same content as %s and is left out", name, other)
+        for split, (kept, _) in self.config.found.items():
             options = dict(self.storage_options or {})
             work = Work(spec, split, tuple(kept), self.config.clip_cache, self.config.clip_cache_gb, options)
-            units = work_units(spec, len(kept))
-            generators.append(datasets.SplitGenerator(name=split, gen_kwargs={"units": units, "work": work}))
+            generators.append(datasets.SplitGenerator(name=split, gen_kwargs={"units": work.units(), "work": work}))
         return generators
 
     def _generate_examples(self, units: list[Unit], work: Work) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -138,8 +133,8 @@ class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         if self._report_folder:
             path = Path(self._report_folder, f"{work.split}-{units[0].source}.json")
             path.write_text(json.dumps(report.to_dict()))
-        else:
-            _tell(report)
+        elif report.left_out:  # streaming: datasets hands over a few units at a time, and there is no end to report at
+            logger.info("videossr, %s:\n%s", work.split, report.table())
 
     def _download_and_prepare(self, dl_manager: Any, verification_mode: Any, **prepare_split_kwargs: Any) -> None:
         self._report_folder = tempfile.mkdtemp(prefix="videossr-report-")
@@ -151,18 +146,8 @@ class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         finally:
             shutil.rmtree(self._report_folder, ignore_errors=True)
             self._report_folder = None
-        for found in self.config.sources.values():
-            report.repeated.update(distinct(found)[1])
-        _tell(report)
-
-
-def _tell(report: Report) -> None:
-    """End a build with what was left out.
-
-    Raises:
-        ValueError: if that is everything.
-    """
-    if not report.made:
-        raise ValueError(f"no question could be made:\n{report.table()}")
-    if report.left_out:
-        logger.warning("videossr:\n%s", report.table())
+        for _, repeated in self.config.found.values():
+            report.repeated.update(repeated)
+        report.check()
+        if report.left_out:
+            logger.warning("videossr:\n%s", report.table())

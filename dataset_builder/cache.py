@@ -6,27 +6,27 @@ the folder. Above its size limit the clips that were not used for longest go.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from .clip import JPEG_QUALITY, Clip, encode_jpeg
-from .mp4 import QUANTISER, encode_pictures
-from .provenance import codec_versions
-from .sources import Source, open_source
+from .clip import Clip, encode_jpeg
+from .errors import UnusableVideo
+from .identity import clip_code_digest, codec_versions, digest
+from .mp4 import encode_pictures
+from .sampling import Sampling
+from .sources import FingerprintMemory, Source, check_unchanged, open_source
 from .stats import measure
 from .tasks.clip_stats import ClipStats
-from .video import UnusableVideo, sample
+from .video import sample
 
-FORMAT = 1  # of the files, and of what `measure` finds
 IN_MEMORY = 4  # clips kept decoded-from-disk in each process
 
 
@@ -52,15 +52,6 @@ def clip_cache_limit(given: float | None = None) -> int:
     return int(limit * 1e9)
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How clips are taken from videos: frames T, most pixels a frame, and `exact` or `keyframe`."""
-
-    frames: int = 48
-    area: int = 256 * 256
-    mode: str = "exact"
-
-
 class ClipStore:
     """Sampled clips of sources, from memory, from the folder, or decoded now.
 
@@ -76,6 +67,7 @@ class ClipStore:
         self._folder, self._limit = folder, limit
         self._sampling, self._with_h264 = sampling, with_h264
         self._storage_options = storage_options
+        self._memory = FingerprintMemory(folder)
         self._recent: OrderedDict[str, Clip | UnusableVideo] = OrderedDict()
         self._unchecked = limit  # bytes written since the folder's size was last looked at: look at the first write
 
@@ -99,37 +91,47 @@ class ClipStore:
 
     def _load(self, source: Source) -> Clip | UnusableVideo:
         try:
-            video, content = open_source(source, self._storage_options)
+            check_unchanged(source)
+            found = self._stored(source.fingerprint)
+            if found is None:
+                video, content = open_source(source, self._storage_options)
+                if not source.fingerprint:
+                    self._memory.remember(source.url, source.stamp, content)
+                    found = self._stored(content)
+                if found is None:
+                    return self._keep(content, self._decode(video, content))
         except UnusableVideo as error:
             return error
-        path = self._path(content)
-        found = _read(path, content) if path else None
-        if isinstance(found, UnusableVideo) or (found and (found.h264 or not self._with_h264)):
-            return found
-        if found is None:
-            found = self._decode(video, content)
-        if self._with_h264 and isinstance(found, Clip):
-            frames = ((index, found.frame(index)) for index in range(len(found.jpegs)))
-            found = replace(found, h264=tuple(encode_pictures(frames)))
-        if path:
-            self._write(path, found)
+        if isinstance(found, Clip) and self._with_h264 and not found.h264:
+            return self._keep(found.stats.fingerprint, _with_pictures(found))
         return found
 
     def _decode(self, video: str | bytes, content: str) -> Clip | UnusableVideo:
         try:
-            taken = sample(video, self._sampling.frames, self._sampling.area, self._sampling.mode)
+            taken = sample(video, self._sampling)
         except UnusableVideo as error:
+            if not error.lasting:
+                raise
             return error
         stats = measure(taken.frames, taken.times, taken.end, content)
-        return Clip(tuple(map(encode_jpeg, taken.frames)), taken.times, stats)
+        clip = Clip(tuple(map(encode_jpeg, taken.frames)), taken.times, stats)
+        return _with_pictures(clip) if self._with_h264 else clip
 
     def _path(self, content: str) -> Path | None:
-        if not self._folder:
+        if not self._folder or not content:
             return None
-        made_by = [FORMAT, JPEG_QUALITY, QUANTISER, sorted(codec_versions().items())]
-        how = [content, self._sampling.frames, self._sampling.area, self._sampling.mode, made_by]
-        key = hashlib.blake2b(json.dumps(how).encode(), digest_size=16).hexdigest()
+        key = digest(content, asdict(self._sampling), clip_code_digest(), codec_versions())
         return self._folder / key[:2] / f"{key}.clip"
+
+    def _stored(self, content: str) -> Clip | UnusableVideo | None:
+        path = self._path(content)
+        return _read(path, content) if path else None
+
+    def _keep(self, content: str, found: Clip | UnusableVideo) -> Clip | UnusableVideo:
+        path = self._path(content)
+        if path:
+            self._write(path, found)
+        return found
 
     def _write(self, path: Path, found: Clip | UnusableVideo) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,6 +167,10 @@ class ClipStore:
             total -= size
 
 
+def _with_pictures(clip: Clip) -> Clip:
+    return replace(clip, h264=tuple(encode_pictures((index, clip.frame(index)) for index in range(len(clip.jpegs)))))
+
+
 def _to_table(found: Clip | UnusableVideo) -> pa.Table:
     if isinstance(found, UnusableVideo):
         return pa.table({"jpeg": pa.array([], pa.binary())}).replace_schema_metadata({"unusable": str(found)})
@@ -186,12 +192,12 @@ def _to_table(found: Clip | UnusableVideo) -> pa.Table:
 
 
 def _read(path: Path, content: str) -> Clip | UnusableVideo | None:
-    """A stored clip; None if there is none that can be read."""
+    """A stored clip; None if there is none that can be read: then it is made again."""
     try:
         with pa.memory_map(str(path)) as file:
             table = pa.ipc.open_file(file).read_all()
         os.utime(path)
-    except (FileNotFoundError, pa.ArrowInvalid):
+    except (OSError, pa.ArrowInvalid):
         return None
     metadata = table.schema.metadata
     if b"unusable" in metadata:

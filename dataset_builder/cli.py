@@ -185,34 +185,27 @@ def _number(value: Any) -> str:
 
 def _preview(args: argparse.Namespace) -> int:
     spec = _spec(args)
-    from .cache import clip_cache_folder
     from .preview import contact_sheet, write_png
-    from .questions import Question, make_questions, work_units
-    from .rows import Work
-    from .sources import FingerprintMemory, distinct, find_videos, identify
+    from .questions import Question
+    from .work import each_question, folder_work
 
-    sources, _ = distinct(identify(find_videos(args.videos), FingerprintMemory(clip_cache_folder(args.clip_cache))))
-    work = Work(spec, "preview", tuple(sources), args.clip_cache, args.clip_cache_gb)
-    store = work.store()
+    work, _ = folder_work(spec, args.videos, "preview", args.clip_cache, args.clip_cache_gb)
     passed = 0
-    for unit in work_units(spec, len(sources)):
-        for made in make_questions(unit, spec, sources, store):
-            if not isinstance(made, Question):
-                print(f"refused: {made.source}: {made.reason}", file=sys.stderr)
-                continue
-            passed += 1
-            if passed <= args.number:
-                continue
-            args.out.mkdir(parents=True, exist_ok=True)
-            stem = args.out / f"{made.portion.name}-{made.portion.level.name}-{args.number}"
-            write_png(f"{stem}.png", contact_sheet(made))
-            names = (
-                [f"{stem}.mp4"] if len(made.videos) == 1 else [f"{stem}-clip{k}.mp4" for k in range(1, len(made.videos) + 1)]
-            )
-            for name, video in zip(names, made.videos, strict=True):
-                Path(name).write_bytes(video.mp4())
-            print(f"{made.plan.question}\n\nanswer: {made.plan.answer}\nwritten: {stem}.png, {', '.join(names)}")
-            return OK
+    for made in each_question(work):
+        if not isinstance(made, Question):
+            print(f"refused: {made.source}: {made.reason}", file=sys.stderr)
+            continue
+        passed += 1
+        if passed <= args.number:
+            continue
+        args.out.mkdir(parents=True, exist_ok=True)
+        stem = args.out / f"{made.portion.name}-{made.portion.level.name}-{args.number}"
+        write_png(f"{stem}.png", contact_sheet(made))
+        names = [f"{stem}.mp4"] if len(made.videos) == 1 else [f"{stem}-clip{k}.mp4" for k in range(1, len(made.videos) + 1)]
+        for name, video in zip(names, made.videos, strict=True):
+            Path(name).write_bytes(video.mp4())
+        print(f"{made.plan.question}\n\nanswer: {made.plan.answer}\nwritten: {stem}.png, {', '.join(names)}")
+        return OK
     print(f"videossr: only {passed} questions could be made", file=sys.stderr)
     return FAULTS
 

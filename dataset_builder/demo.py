@@ -8,16 +8,14 @@ from collections import defaultdict
 from pathlib import Path
 
 from .build import build
-from .cache import clip_cache_folder
 from .footage import render_footage
 from .preview import contact_sheet, write_png
-from .questions import Question, make_questions, work_units
-from .rows import Work
-from .sources import FingerprintMemory, find_videos, identify
+from .questions import Question
 from .spec import BuildSpec
 from .tasks import Score
 from .tasks.answers import Answer, Counts, Interval, Order
 from .validate import table, validate
+from .work import each_question, folder_work
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:1300px;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .9rem;border-bottom:1px solid #ddd;text-align:left}
@@ -46,10 +44,9 @@ def run_demo(out: Path, seed: int) -> bool:
 
 
 def _questions(spec: BuildSpec, videos: Path, cache: str) -> list[Question]:
-    sources = identify(find_videos(videos), FingerprintMemory(clip_cache_folder(cache)))
-    store = Work(spec, "demo", tuple(sources), cache).store()
-    made = (found for unit in work_units(spec, len(sources)) for found in make_questions(unit, spec, sources, store))
-    return sorted((q for q in made if isinstance(q, Question)), key=lambda q: (q.portion.name, q.item.number))
+    work, _ = folder_work(spec, videos, "demo", cache)
+    made = (question for question in each_question(work) if isinstance(question, Question))
+    return sorted(made, key=lambda question: (question.portion.name, question.item.index))
 
 
 def _scores(questions: list[Question], seed: int) -> dict[str, dict[str, list[Score]]]:
@@ -110,7 +107,7 @@ border were changed. The dataset itself is in <code>dataset/</code>.</p><table><
 
 
 def _article(question: Question, shown: Path) -> str:
-    stem = f"{question.portion.name}-{question.item.number}"
+    stem = f"{question.portion.name}-{question.item.index}"
     write_png(str(shown / f"{stem}.png"), contact_sheet(question))
     players = []
     for k, video in enumerate(question.videos):

@@ -54,10 +54,8 @@ def _single(name: str) -> Preset:
     return Preset(name, f"The {name} task alone, one question a video.", (Portion(name, name),))
 
 
-def _grounding_columns(names: tuple[str, ...], weight: int, **overrides: Any) -> tuple[Portion, ...]:
-    return tuple(
-        Portion(f"grounding_{name}", "grounding", weight, overrides={"effects": (name,), **overrides}) for name in names
-    )
+def _grounding_columns(names: tuple[str, ...], weight: int, level: str | None = None, **more: Any) -> tuple[Portion, ...]:
+    return tuple(Portion(f"grounding_{n}", "grounding", weight, level, {"effects": (n,), **more}) for n in names)
 
 
 _MIXED = Preset(
@@ -82,7 +80,7 @@ _VIUBENCH = Preset(
     (
         Portion("counting_easy", "counting", difficulty="easy", metric="exact"),
         Portion("counting_hard", "counting", difficulty="hard", overrides=_EASY_SIZES, metric="exact"),
-        *_grounding_columns(("channel_swap", "rotate_180", "zoom_out", "mirror", "shuffle"), 1, align=1),
+        *_grounding_columns(("channel_swap", "rotate_180", "zoom_out", "mirror", "shuffle"), 1, "easy", align=1),
         Portion("jigsaw_easy", "jigsaw", difficulty="easy", metric="exact"),
         Portion("jigsaw_hard", "jigsaw", difficulty="hard", metric="exact"),
     ),

@@ -80,7 +80,7 @@ def _render(clip: Clip, output: OutputClip, donor: Clip | None) -> RenderedClip:
     for effect in output.effects:
         for at in range(effect.start, effect.end):
             frame = drawn[at] if at in drawn else clip.frame(output.frames[at][1])
-            drawn[at] = apply_effect(effect.name, frame, effect.strength, at, effect.seed)
+            drawn[at] = apply_effect(effect.name, frame, effect.parameter, at, effect.seed)
     for shape in output.shapes:
         if shape.position not in drawn:
             drawn[shape.position] = clip.frame(output.frames[shape.position][1])

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .questions import Refusal, Unit
+from .dealing import Unit
+from .errors import BuildError
+from .questions import Refusal
 from .spec import BuildSpec
 
 
@@ -18,7 +20,7 @@ class Report:
     Attributes:
         made: rows by portion.
         wanted: items by portion.
-        refused: questions not made, by (portion, reason).
+        refused: attempts at a question that failed, by (portion, reason).
         unusable: videos by name, with the reason.
         repeated: videos left out because their content is that of another, by name.
     """
@@ -33,9 +35,9 @@ class Report:
         self.wanted.update(spec.portions[item.portion].name for item in unit.items)
 
     def add(self, refusal: Refusal) -> None:
-        if refusal.task:
+        if refusal.portion:
             for reason in refusal.reason.split("; "):
-                self.refused[refusal.task, reason] += 1
+                self.refused[refusal.portion, reason] += 1
         else:
             self.unusable[refusal.source] = refusal.reason
 
@@ -50,6 +52,11 @@ class Report:
     def missing(self) -> dict[str, int]:
         """Items that no video gave, by portion."""
         return {name: count - self.made[name] for name, count in sorted(self.wanted.items()) if count > self.made[name]}
+
+    def check(self) -> None:
+        """Raise BuildError if nothing was made."""
+        if not self.made.total():
+            raise BuildError(f"no question could be made:\n{self.table()}")
 
     @property
     def left_out(self) -> bool:

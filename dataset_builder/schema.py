@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .provenance import VERSION
+from .identity import VERSION
 from .questions import Question
 from .spec import BuildSpec
 from .tasks import PREFIX
@@ -72,7 +72,7 @@ def to_row(question: Question, spec: BuildSpec, split: str) -> dict[str, Any]:
         "ability": task.ability,
         "reward_model": {"style": "rule", "ground_truth": question.plan.answer.format()},
         "extra_info": {
-            "index": question.item.number,
+            "index": question.item.index,
             "split": split,
             "portion": portion.name,
             "task": task.name,
@@ -107,5 +107,5 @@ def _prompt(question: str, system_prompt: str) -> list[dict[str, str]]:
 def _videos(question: Question, video_format: str) -> list[Any]:
     if video_format == "jpeg":
         return [[{"bytes": jpeg, "path": None} for jpeg in video.jpegs()] for video in question.videos]
-    name = f"{question.portion.name}-{question.item.number:06d}"
+    name = f"{question.portion.name}-{question.item.index:06d}"
     return [{"bytes": video.mp4(), "path": f"{name}-{k}.mp4"} for k, video in enumerate(question.videos)]

@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import fsspec
 
-from .video import UnusableVideo
+from .errors import SourceChanged, UnusableVideo
 
 VIDEO_EXTENSIONS = (
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg",
@@ -21,10 +22,6 @@ VIDEO_EXTENSIONS = (
 )  # fmt: skip
 _BLOCK = 1 << 22
 _REMOTE_MARKS = ("size", "ETag", "etag", "blob_id", "sha256", "mtime", "LastModified", "last_modified", "created")
-
-
-class SourceChanged(RuntimeError):
-    """A video vanished or changed after the build had begun."""
 
 
 @dataclass(frozen=True)
@@ -69,21 +66,27 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Source]:
         found += [os.path.join(parent, name) for name in [*files, *folders] if _is_video(name)]
     if not found:
         raise ValueError(f"videos={str(folder)!r} holds no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
-    return sorted((Source(Path(path).relative_to(root).as_posix(), path) for path in found), key=lambda s: s.name)
+    return sorted((Source(_readable(os.path.relpath(path, root)), path) for path in found), key=lambda s: s.name)
 
 
 def listed_videos(urls: Iterable[str]) -> list[Source]:
     """Sources for given paths and URLs, sorted by name: their path below the folder they share."""
-    paths = sorted(set(map(str, urls)))
-    shared = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
-    named = [Source(path.removeprefix(shared).lstrip("/"), path) for path in paths if _is_video(path)]
+    paths = sorted({str(url) for url in urls if _is_video(str(url))})
+    folders = [path.split("/")[:-1] for path in paths]
+    shared = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False)))
+    named = [Source(_readable("/".join(path.split("/")[shared:])), path) for path in paths]
     if not named:
         raise ValueError(f"data_files name no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
     return named
 
 
 def _is_video(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_EXTENSIONS
+    return not os.path.basename(name).startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_EXTENSIONS
+
+
+def _readable(name: str) -> str:
+    """A file name as text that can be written down, even if its bytes are no UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def fingerprint(data: bytes) -> str:
@@ -104,21 +107,20 @@ def _file_stamp(path: str) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
 
 
-def identify(sources: Iterable[Source], memory: FingerprintMemory, progress: Callable[[], Any] = lambda: None) -> list[Source]:
-    """Give local files their fingerprints, remote ones what their file system says; unreadable files keep "".
+def identify(
+    sources: Iterable[Source], memory: FingerprintMemory, storage_options: Mapping[str, Any] | None = None
+) -> list[Source]:
+    """Give local files their fingerprints, and remote ones that were read before; unreadable files keep "".
 
     Files of the same content as one before them are left in: `distinct` drops them.
     """
-    identified = []
-    for source in sources:
-        identified.append(_identified(source, memory))
-        progress()
-    return identified
+    return [_identified(source, memory, storage_options) for source in sources]
 
 
-def _identified(source: Source, memory: FingerprintMemory) -> Source:
+def _identified(source: Source, memory: FingerprintMemory, storage_options: Mapping[str, Any] | None) -> Source:
     if source.is_remote:
-        return replace(source, stamp=_remote_stamp(source.url))
+        stamp = _remote_stamp(source.url, storage_options)
+        return replace(source, stamp=stamp, fingerprint=memory.recall(source.url, stamp) or "")
     try:
         stamp = _file_stamp(source.url)
         known = memory.recall(source.url, stamp)
@@ -143,40 +145,45 @@ def distinct(sources: Iterable[Source]) -> tuple[list[Source], dict[str, str]]:
     return kept, repeated
 
 
-def open_source(source: Source, storage_options: Mapping[str, Any] | None = None) -> tuple[str | bytes, str]:
-    """A source's path or bytes, and its fingerprint.
+def check_unchanged(source: Source) -> None:
+    """Make sure that a local file is still what it was when it was identified.
 
     Raises:
-        SourceChanged: if it is not what it was when the build began.
+        SourceChanged: if it is not.
         UnusableVideo: if it cannot be read.
     """
-    if source.is_remote:
-        return _read_remote(source, storage_options)
+    if source.is_remote or not source.fingerprint:
+        return
     try:
-        if not source.fingerprint:
-            return source.url, _file_fingerprint(source.url)
         if _file_stamp(source.url) != source.stamp and _file_fingerprint(source.url) != source.fingerprint:
             raise SourceChanged(f"{source.name} changed while the build was running; run it again")
     except FileNotFoundError:
         raise SourceChanged(f"{source.name} vanished while the build was running; run it again") from None
     except OSError as error:
-        raise UnusableVideo(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
-    return source.url, source.fingerprint
+        raise UnusableVideo(f"cannot be read: {(error.strerror or str(error)).lower()}", lasting=False) from error
 
 
-def _read_remote(source: Source, storage_options: Mapping[str, Any] | None) -> tuple[bytes, str]:
+def open_source(source: Source, storage_options: Mapping[str, Any] | None = None) -> tuple[str | bytes, str]:
+    """A source's path, or its bytes if it is remote; and its fingerprint.
+
+    Raises:
+        SourceChanged: if it vanished.
+        UnusableVideo: if it cannot be read.
+    """
     try:
+        if not source.is_remote:
+            return source.url, source.fingerprint or _file_fingerprint(source.url)
         fs, path = fsspec.core.url_to_fs(source.url, **(storage_options or {}))
-        data = fs.cat_file(path)
+        data: bytes = fs.cat_file(path)
     except FileNotFoundError:
         raise SourceChanged(f"{source.name} vanished while the build was running; run it again") from None
     except OSError as error:
-        raise UnusableVideo(f"cannot be read: {error}") from error
+        raise UnusableVideo(f"cannot be read: {(error.strerror or str(error)).lower()}", lasting=False) from error
     return data, fingerprint(data)
 
 
-def _remote_stamp(url: str) -> str:
-    fs, path = fsspec.core.url_to_fs(url)
+def _remote_stamp(url: str, storage_options: Mapping[str, Any] | None) -> str:
+    fs, path = fsspec.core.url_to_fs(url, **(storage_options or {}))
     info = fs.info(path)
     return ":".join(str(info[mark]) for mark in _REMOTE_MARKS if mark in info)
 
@@ -192,7 +199,7 @@ class FingerprintMemory:
         if self._path:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._connected() as database:
-                database.execute("CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, stamp TEXT, fingerprint TEXT)")
+                database.execute("CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stamp TEXT, fingerprint TEXT)")
 
     @contextlib.contextmanager
     def _connected(self) -> Any:
@@ -207,10 +214,12 @@ class FingerprintMemory:
         if not self._path:
             return None
         with self._connected() as database:
-            row = database.execute("SELECT fingerprint FROM files WHERE path = ? AND stamp = ?", (path, stamp)).fetchone()
+            row = database.execute(
+                "SELECT fingerprint FROM files WHERE path = ? AND stamp = ?", (os.fsencode(path), stamp)
+            ).fetchone()
         return row[0] if row else None
 
     def remember(self, path: str, stamp: str, fingerprint: str) -> None:
         if self._path:
             with self._connected() as database:
-                database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (path, stamp, fingerprint))
+                database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (os.fsencode(path), stamp, fingerprint))

@@ -9,11 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from . import tasks
-from .cache import Sampling
 from .presets import Portion, Preset, preset
+from .sampling import MODES, SIDE, Sampling
 from .tasks import Level, Task
 from .tasks.levels import Params, nearest
-from .video import SAMPLINGS, SIDE
 
 VIDEO_FORMATS = ("mp4", "jpeg")
 _MAX_FRAMES = 4096
@@ -71,7 +70,7 @@ class BuildSpec:
         self._check_integer("max_pixels", SIDE * SIDE, _MAX_SIDE * _MAX_SIDE)
         if self.samples is not None:
             self._check_integer("samples", 1, 10**12)
-        self._check_choice("sampling", SAMPLINGS)
+        self._check_choice("sampling", MODES)
         self._check_choice("video_format", VIDEO_FORMATS)
         if not isinstance(self.system_prompt, str):
             raise ValueError(f"system_prompt={self.system_prompt!r} is not allowed; allowed: text, empty for none")
@@ -126,6 +125,10 @@ class BuildSpec:
         for knob in task.knobs:
             for name in (knob.name, f"{task.name}.{knob.name}"):
                 if name in self.overrides:
+                    if knob.name in portion.overrides:
+                        raise ValueError(
+                            f"{name}={self.overrides[name]!r} is not allowed; {portion.name} of {self.config} fixes it"
+                        )
                     known.add(name)
                     given[knob.name] = self.overrides[name]
         params = task.params(level, given)
@@ -149,8 +152,13 @@ class BuildSpec:
         return counts
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, from which `BuildSpec(**values)` makes the same spec."""
-        return {**asdict(self), "overrides": dict(self.overrides)}
+        """Plain values, from which `BuildSpec(**values)` makes the same spec; the same for every way to say it."""
+        level = None if self.difficulty is None else Level.of(self.difficulty).value
+        read = {}
+        for name, value in sorted(self.overrides.items()):
+            knobs = (knob for portion in self.portions for knob in portion.task.knobs)
+            read[name] = next(knob.read(value) for knob in knobs if knob.name == name.rpartition(".")[2])
+        return {**asdict(self), "difficulty": level, "overrides": read}
 
     @classmethod
     def field_names(cls) -> list[str]:

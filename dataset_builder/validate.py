@@ -15,6 +15,7 @@ import av
 import pyarrow.parquet as pq
 
 from . import tasks
+from .build import MANIFEST, SUMMARY
 from .clip import decode_jpeg
 from .mp4 import read_mp4
 from .tasks import EditList
@@ -52,6 +53,7 @@ def validate(folder: str | os.PathLike[str]) -> Findings:
         ValueError: if the folder holds no build.
     """
     findings = Findings()
+    findings.faults += [("build", fault) for fault in _build_faults(Path(folder))]
     blind: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for row in _rows(Path(folder)):
         findings.rows += 1
@@ -75,6 +77,23 @@ def validate(folder: str | os.PathLike[str]) -> Findings:
         if mean > floor + DEVIATIONS * max(spread, 0.2) / math.sqrt(count):
             findings.faults.append((portion, f"blind answers score {mean:.3f}, above their floor of {floor:.3f}"))
     return findings
+
+
+def _build_faults(folder: Path) -> Iterator[str]:
+    """Is the build finished, and is every shard there?"""
+    if not (folder / SUMMARY).exists():
+        yield f"{SUMMARY} is missing"
+        return
+    summary = json.loads((folder / SUMMARY).read_text())
+    if not summary["finished"]:
+        yield "it is not finished; run the same build command again"
+        return
+    told = {shard["file"] for shard in summary["shards"]}
+    found = {f"data/{path.name}" for path in folder.glob("data/*.parquet")}
+    yield from (f"{name} is missing" for name in sorted(told - found))
+    yield from (f"{name} does not belong to it" for name in sorted(found - told))
+    if not (folder / MANIFEST).exists():
+        yield f"{MANIFEST} is missing"
 
 
 def _rows(folder: Path) -> Iterator[dict[str, Any]]:

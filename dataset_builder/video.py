@@ -21,18 +21,14 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from .clip import Frame
+from .errors import UnusableVideo
+from .sampling import SIDE, Sampling
 
 av.logging.set_level(av.logging.PANIC)  # what matters is raised; FFmpeg's own lines would only garble progress bars
 
 MIDDLE = 0.9  # share of the video that frames are taken from (paper's sampling)
-SIDE = 64  # output sides are multiples of this, which verl's and Qwen's resizing leave alone
-SAMPLINGS = ("exact", "keyframe")
 MIN_KEYFRAMES = 4
 _SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-
-
-class UnusableVideo(Exception):
-    """This file gives no clip; the message says why, in few words."""
 
 
 @dataclass(frozen=True)
@@ -49,47 +45,56 @@ class SampledFrames:
 
 @dataclass(frozen=True)
 class _Packet:
-    pts: int | None
+    pts: int
     keyframe: bool
     shown: bool
 
 
-def sample(video: str | bytes, frames: int, area: int, sampling: str = "exact") -> SampledFrames:
-    """Decode `frames` frames, evenly spaced in time over the middle 90 % of a video.
+def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
+    """Decode frames that are evenly spaced in time over the middle 90 % of a video.
 
     Args:
         video: a local path, or the file's bytes.
-        frames: T. Keyframe sampling takes fewer where the video has fewer keyframes, always an even number.
-        area: most pixels a frame; sides become multiples of 64 that come nearest to the aspect.
-        sampling: "exact", or "keyframe" for the keyframes nearest to even spacing, at their own times.
+        sampling: how many, how large, and whether any frames or only keyframes.
 
     Raises:
         UnusableVideo: if the file cannot be opened, is broken where it matters, or has too few frames.
     """
     try:
-        return _sample(video, frames, area, sampling)
+        if sampling.mode == "keyframe":
+            return _sample_keyframes(video, sampling.frames, sampling.max_pixels)
+        return _sample_exactly(video, sampling.frames, sampling.max_pixels)
     except (av.FFmpegError, OSError, UnicodeDecodeError) as error:
         name = getattr(error, "strerror", None) or str(error)
-        raise UnusableVideo(f"cannot be decoded: {name.lower()}") from error
+        raise UnusableVideo(f"cannot be decoded: {name.lower()}", lasting=not isinstance(error, OSError)) from error
 
 
-def _sample(video: str | bytes, frames: int, area: int, sampling: str) -> SampledFrames:
+def _sample_exactly(video: str | bytes, frames: int, max_pixels: int) -> SampledFrames:
     packets, unit, reliable = _packets(video)
-    stamps = sorted(p.pts for p in packets if p.shown and p.pts is not None)
-    if sampling == "keyframe":
-        keys = sorted(p.pts for p in packets if p.keyframe and p.shown and p.pts is not None)
-        within = _middle(keys, stamps)
-        wanted = _spread(keys, within, max(MIN_KEYFRAMES, min(frames, len(within) // 2 * 2)), "keyframes")
-        decoded = _decode_keyframes(video, set(wanted), area)
-        missing = len(wanted) - len(decoded)
-        if missing:
-            raise UnusableVideo(f"{missing} of {len(wanted)} keyframes could not be decoded")
-    else:
-        wanted = _spread(stamps, _middle(stamps, stamps), frames, "frames")
-        decoded = _decode(video, packets, set(wanted), area) if reliable else {}
-        if list(decoded) != wanted:
-            return _sample_linearly(video, frames, area)
+    stamps = [packet.pts for packet in _in_time(packets)]
+    wanted = _spread(stamps, _middle(stamps, stamps), frames, "frames")
+    decoded = _decode(video, packets, set(wanted), max_pixels) if reliable else {}
+    if list(decoded) != wanted:
+        return _sample_linearly(video, frames, max_pixels)
+    return _sampled(list(decoded.values()), [float((pts - stamps[0]) * unit) for pts in wanted])
+
+
+def _sample_keyframes(video: str | bytes, frames: int, max_pixels: int) -> SampledFrames:
+    packets, unit, _ = _packets(video)
+    stamps = [packet.pts for packet in _in_time(packets)]
+    keys = [packet.pts for packet in _in_time(packets) if packet.keyframe]
+    within = _middle(keys, stamps)
+    count = min(frames, len(within)) // 2 * 2
+    wanted = _spread(keys, within, max(count, min(frames, MIN_KEYFRAMES)), "keyframes")
+    decoded = _decode_keyframes(video, set(wanted), max_pixels)
+    if len(decoded) < len(wanted):
+        raise UnusableVideo(f"{len(wanted) - len(decoded)} of {len(wanted)} keyframes could not be decoded")
     return _sampled([decoded[pts] for pts in wanted], [float((pts - stamps[0]) * unit) for pts in wanted])
+
+
+def _in_time(packets: list[_Packet]) -> list[_Packet]:
+    """The packets that are shown, in the order of their times."""
+    return sorted((packet for packet in packets if packet.shown), key=lambda packet: packet.pts)
 
 
 def _sampled(frames: list[Frame], times: list[float]) -> SampledFrames:
@@ -115,13 +120,14 @@ def _opened(video: str | bytes) -> Iterator[tuple[av.container.InputContainer, a
 def _packets(video: str | bytes) -> tuple[list[_Packet], Fraction, bool]:
     """The best stream's packets in decoding order, its time base, and whether their times are those of their frames."""
     with _opened(video) as (container, stream):
-        packets = [_Packet(p.pts, p.is_keyframe, not p.is_discard) for p in container.demux(stream) if p.size]
-        if not any(p.shown and p.pts is not None for p in packets) or stream.time_base is None:
+        read = [packet for packet in container.demux(stream) if packet.size]
+        packets = [_Packet(p.pts or 0, p.is_keyframe, p.pts is not None and not p.is_discard) for p in read]
+        if not any(packet.shown for packet in packets) or stream.time_base is None:
             raise UnusableVideo("holds no video data")
         # AVI keeps no presentation times, so reordered frames come with wrong ones
         reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
-        stamps = {p.pts for p in packets}
-        return packets, stream.time_base, not reordered and None not in stamps and len(stamps) == len(packets)
+        complete = all(p.pts is not None for p in read) and len({p.pts for p in read}) == len(read)
+        return packets, stream.time_base, complete and not reordered
 
 
 def _middle(stamps: list[int], whole: list[int]) -> range:
@@ -153,13 +159,13 @@ def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int
     return [stamps[index] for index in chosen]
 
 
-def _decode(video: str | bytes, packets: list[_Packet], wanted: set[int], area: int) -> dict[int, Frame]:
+def _decode(video: str | bytes, packets: list[_Packet], wanted: set[int], max_pixels: int) -> dict[int, Frame]:
     """Decode the wanted frames; may return fewer where the stream does not hold what its packets say."""
     needed = _needed(packets, wanted)
     found: dict[int, Frame] = {}
     with _opened(video) as (container, stream):
         codec = stream.codec_context
-        scaler = _Scaler(area)
+        scaler = _Scaler(max_pixels)
         before = -1
 
         def take(frames: list[av.VideoFrame]) -> None:
@@ -190,18 +196,18 @@ def _needed(packets: list[_Packet], wanted: set[int]) -> list[bool]:
         if packet.pts not in wanted:
             continue
         group = bisect_right(keys, index) - 1
-        while group > 0 and (packets[keys[group]].pts or 0) > (packet.pts or 0):
+        while group > 0 and packets[keys[group]].pts > packet.pts:
             group -= 1  # shown before the keyframe that precedes it in the file: belongs to the group before
         needed[keys[group] : index + 1] = [True] * (index + 1 - keys[group])
     return needed
 
 
-def _decode_keyframes(video: str | bytes, wanted: set[int], area: int) -> dict[int, Frame]:
+def _decode_keyframes(video: str | bytes, wanted: set[int], max_pixels: int) -> dict[int, Frame]:
     found: dict[int, Frame] = {}
     with _opened(video) as (container, stream):
         codec = stream.codec_context
         codec.skip_frame = "NONKEY"
-        scaler = _Scaler(area)
+        scaler = _Scaler(max_pixels)
         for packet in container.demux(stream):
             if packet.size and packet.is_keyframe and packet.pts in wanted:
                 for frame in [*codec.decode(packet), *codec.decode(None)]:
@@ -210,7 +216,7 @@ def _decode_keyframes(video: str | bytes, wanted: set[int], area: int) -> dict[i
     return found
 
 
-def _sample_linearly(video: str | bytes, frames: int, area: int) -> SampledFrames:
+def _sample_linearly(video: str | bytes, frames: int, max_pixels: int) -> SampledFrames:
     """For streams whose packets do not say when their frames are shown: decode all, twice, taking the order as it comes."""
     with _opened(video) as (container, stream):
         stamps = [frame.pts for frame in container.decode(stream)]
@@ -224,7 +230,7 @@ def _sample_linearly(video: str | bytes, frames: int, area: int) -> SampledFrame
     chosen = _spread(known, _middle(known, known), frames, "frames")
     indices = {bisect_left(known, stamp) for stamp in chosen}
     with _opened(video) as (container, stream):
-        scaler = _Scaler(area)
+        scaler = _Scaler(max_pixels)
         kept = [scaler(frame) for index, frame in enumerate(container.decode(stream)) if index in indices]
     if len(kept) != frames:
         raise UnusableVideo(f"{len(kept)} of {frames} frames could be decoded")
@@ -234,15 +240,15 @@ def _sample_linearly(video: str | bytes, frames: int, area: int) -> SampledFrame
 class _Scaler:
     """Turns decoded frames into RGB arrays at the output geometry, upright."""
 
-    def __init__(self, area: int) -> None:
-        self.area = area
+    def __init__(self, max_pixels: int) -> None:
+        self.max_pixels = max_pixels
 
     def __call__(self, frame: av.VideoFrame) -> Frame:
         if frame.is_corrupt:
             raise UnusableVideo("is corrupt where frames are wanted")
         turns = round(frame.rotation / 90) % 4
         shown = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-        width, height = output_size(*shown, self.area)
+        width, height = output_size(*shown, self.max_pixels)
         if turns % 2:
             width, height = height, width
         scaled = frame.reformat(width, height, "rgb24", interpolation=_SCALING, threads=1).to_ndarray()
@@ -250,12 +256,13 @@ class _Scaler:
 
 
 @lru_cache(maxsize=256)
-def output_size(width: int, height: int, area: int) -> tuple[int, int]:
-    """Sides that are multiples of 64, at most `area` pixels together: the best compromise of aspect and size."""
+def output_size(width: int, height: int, max_pixels: int) -> tuple[int, int]:
+    """Sides that are multiples of 64: the best compromise of aspect and size, without enlarging past the next multiple."""
 
     def loss(size: tuple[int, int]) -> float:
-        return abs(log(size[0] * height / (size[1] * width))) + 0.25 * log(area / (size[0] * size[1]))
+        return abs(log(size[0] * height / (size[1] * width))) + 0.25 * log(max_pixels / (size[0] * size[1]))
 
-    most = area // SIDE
-    sizes = [(w, h) for w in range(SIDE, most + 1, SIDE) for h in range(SIDE, area // w + 1, SIDE)]
+    wide, high = -(-width // SIDE) * SIDE, -(-height // SIDE) * SIDE
+    widths = range(SIDE, min(wide, max_pixels // SIDE) + 1, SIDE)
+    sizes = [(w, h) for w in widths for h in range(SIDE, min(high, max_pixels // w) + 1, SIDE)]
     return min(sizes, key=loss)

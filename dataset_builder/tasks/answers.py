@@ -85,10 +85,15 @@ class Answer(ABC):
         return self.format()
 
 
-_NUMBER = r"(?:(\d{1,4}):)?(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12})\s*(?:s|secs?|seconds?)?"
+# texts come with single spaces; no two neighbours in a pattern can match the same character, so matching is linear
+_NUMBER = r"(?:(\d{1,4}):)?(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12}) ?(?:seconds|second|secs|sec|s)?"
 _INTERVAL = re.compile(
-    rf"(?:from\s+|between\s+)?[\[(]?\s*{_NUMBER}\s*(?:-+|to|until|and|,|~|;)\s*{_NUMBER}\s*[\])]?", re.IGNORECASE
+    rf"(?:from |between )?[\[(]? ?{_NUMBER} ?(?:-{{1,2}}|to|until|and|,|~|;) ?{_NUMBER} ?[\])]?", re.IGNORECASE
 )
+_LIST_SEPARATOR = re.compile(r" ?[,;/] ?| ")
+_ORDER_SEPARATOR = re.compile(r" ?(?:->|[,;>\-→]) ?| ")
+_PAIR_SEPARATOR = re.compile(r" ?(?:[,;] ?)?\band\b ?| ?[,;] ?")
+_CLIP_WORD = re.compile(r"\bclips? ?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -125,8 +130,9 @@ class Interval(Answer):
     def chance(spans: Sequence[tuple[float, float]], frames: int) -> Chance:
         """The best constant interval against spans (start, end in frames) that are equally likely."""
         best, exact = (0.0, Interval(0, frames)), 0.0
-        for start in range(0, frames, 2):
-            for end in range(start + 2, frames + 1, 2):
+        step = max(1, frames // 24)
+        for start in range(0, frames, step):
+            for end in range(start + step, frames + 1, step):
                 total = hits = 0.0
                 for s, e in spans:
                     overlap = (end if end < e else e) - (start if start > s else s)
@@ -157,8 +163,8 @@ class Counts(Answer):
     @classmethod
     def read(cls, text: str) -> Counts:
         want = len(cls.labels)
-        bare = re.fullmatch(r"\d+(?:\s*[,;/\s]\s*\d+)*", text)
-        numbers = re.findall(r"\d+", text) if bare else cls._labelled(text)
+        bare = _LIST_SEPARATOR.split(text)
+        numbers = bare if all(map(str.isdecimal, bare)) else cls._labelled(text)
         if len(numbers) != want:
             raise Unparseable(f"{len(numbers)} counts, {want} wanted: {', '.join(cls.labels)}")
         if any(len(number) > 9 for number in numbers):
@@ -167,23 +173,20 @@ class Counts(Answer):
 
     @classmethod
     def _labelled(cls, text: str) -> list[str]:
-        word = "|".join(rf"{re.escape(label)}s?" for label in cls.labels)
-        number_first = re.compile(rf"(\d+)\s*({word})(?:\s*(?:,|;|and\b|,\s*and\b)\s*|\s*)", re.IGNORECASE)
-        label_first = re.compile(rf"({word})\s*(?:[:=]|are|is)?\s*(\d+)(?:\s*(?:,|;|and\b|,\s*and\b)\s*|\s*)", re.IGNORECASE)
-        for pattern, number, label in ((number_first, 1, 2), (label_first, 2, 1)):
-            found: dict[str, str] = {}
-            position = 0
-            while match := pattern.match(text, position):
-                key = match[label].lower().removesuffix("s")
-                if key in found:
-                    raise Unparseable(f"{key} is counted twice")
-                found[key] = match[number]
-                position = match.end()
-            if found and position == len(text):
-                if set(found) != set(cls.labels):
-                    raise Unparseable(f"counts for {', '.join(found)}, wanted: {', '.join(cls.labels)}")
-                return [found[key] for key in cls.labels]
-        raise Unparseable(f"not {len(cls.labels)} counts of the form {','.join('3' for _ in cls.labels)}")
+        """Read `circles: 3, squares: 1, …` or `3 circles, 1 square and …`, each class once, in any order."""
+        found: dict[str, str] = {}
+        for part in _PAIR_SEPARATOR.split(text):
+            words = part.replace(":", " ").replace("=", " ").split()
+            number = next((word for word in words if word.isdecimal()), None)
+            label = next((word.lower().removesuffix("s") for word in words if not word.isdecimal()), None)
+            if len(words) != 2 or number is None or label not in cls.labels:
+                raise Unparseable(f"not {len(cls.labels)} counts of the form {','.join('3' for _ in cls.labels)}")
+            if label in found:
+                raise Unparseable(f"{label} is counted twice")
+            found[label] = number
+        if set(found) != set(cls.labels):
+            raise Unparseable(f"counts for {', '.join(found)}, wanted: {', '.join(cls.labels)}")
+        return [found[label] for label in cls.labels]
 
     def score(self, truth: Counts) -> tuple[float, float, str]:
         pairs = list(zip(self.values, truth.values, strict=True))
@@ -217,9 +220,9 @@ class Order(Answer):
 
     @classmethod
     def read(cls, text: str) -> Order:
-        if not re.fullmatch(r"(?:clips?\s*)?\d+(?:\s*(?:->|[,;>\-\s→])\s*(?:clip\s*)?\d+)*", text, re.IGNORECASE):
+        groups = _ORDER_SEPARATOR.split(_CLIP_WORD.sub("", text))
+        if not all(map(str.isdecimal, groups)):
             raise Unparseable("not one order of the form 312")
-        groups = re.findall(r"\d+", text)
         numbers = list(groups[0]) if len(groups) == 1 else groups
         items = [int(number) for number in numbers if len(number) <= 4]
         if len(numbers) < 2 or sorted(items) != list(range(1, len(numbers) + 1)):

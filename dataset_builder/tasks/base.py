@@ -118,7 +118,9 @@ class Task(ABC):
             parsed = answer.format()
         except Unparseable as error:
             reason = f"unparseable: {error}"
-        return Score(smooth, exact, (smooth - floor) / (1 - floor), parsed, reason, self.name)
+        # where a blind answer is always right, as with two clips, there is nothing above it
+        above = (smooth - floor) / (1 - floor) if floor < 1 else smooth - 1
+        return Score(smooth, exact, above, parsed, reason, self.name)
 
     def _default_floor(self, truth: Answer) -> float:
         return self.chance(self.params("medium"), 48).smooth

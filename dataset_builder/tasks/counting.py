@@ -58,30 +58,33 @@ class Counting(Task):
 
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
         """Frames per kind and shapes per frame are uniform (paper, data construction), each kind on its own."""
+        counts = {kind: _counts(clip.frames, rng, params) for kind in SHAPES}
         reason = ""
         for _ in range(LAYOUTS_TRIED):
-            wanted = [(frame, kind) for kind in SHAPES for frame in _frames(clip, rng, params)]
             try:
-                shapes = _layout(clip, rng, params, wanted)
+                shapes = _layout(clip, rng, params, counts)
             except Unsolvable as refusal:
                 reason = str(refusal)
                 continue
-            answer = ShapeCounts(tuple(sum(shape.kind == kind for shape in shapes) for kind in SHAPES))
+            answer = ShapeCounts(tuple(sum(counts[kind]) for kind in SHAPES))
             return Plan(QUESTION, answer, EditList((OutputClip(unedited(clip.frames), shapes=shapes),)))
         raise Unsolvable(reason)
 
 
-def _frames(clip: ClipStats, rng: Random, params: Params) -> list[int]:
-    """The frames that carry one kind of shape, each as often as it carries one."""
-    count = rng.randint(1, min(params["max_frames"], clip.frames))
-    chosen = sorted(rng.sample(range(clip.frames), count))
-    return [frame for frame in chosen for _ in range(rng.randint(1, params["max_per_frame"]))]
+def _counts(frames: int, rng: Random, params: Params) -> list[int]:
+    """How many shapes of one kind stand on each of the frames that carry it."""
+    carrying = rng.randint(1, min(params["max_frames"], frames))
+    return [rng.randint(1, params["max_per_frame"]) for _ in range(carrying)]
 
 
-def _layout(clip: ClipStats, rng: Random, params: Params, wanted: list[tuple[int, str]]) -> tuple[Shape, ...]:
+def _layout(clip: ClipStats, rng: Random, params: Params, counts: dict[str, list[int]]) -> tuple[Shape, ...]:
+    """Choose frames, places and colours for all shapes."""
     placed: dict[int, list[Shape]] = {}
-    for frame, kind in sorted(wanted):
-        placed.setdefault(frame, []).append(_place(clip, rng, params, frame, kind, placed.get(frame, [])))
+    for kind, per_frame in counts.items():
+        for frame, count in zip(rng.sample(range(clip.frames), len(per_frame)), per_frame, strict=True):
+            for _ in range(count):
+                others = placed.setdefault(frame, [])
+                others.append(_place(clip, rng, params, frame, kind, others))
     return tuple(shape for frame in sorted(placed) for shape in placed[frame])
 
 

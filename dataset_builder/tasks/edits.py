@@ -13,12 +13,12 @@ FrameRef = tuple[int, int]  # (CLIP or DONOR, index among that video's sampled f
 
 @dataclass(frozen=True)
 class Effect:
-    """A pixel effect on the output positions start..end-1. `seed` feeds effects that draw noise."""
+    """A pixel effect on the output positions start..end-1, with its own parameter; `seed` feeds effects that draw noise."""
 
     name: str
     start: int
     end: int
-    strength: float
+    parameter: float
     seed: int = 0
 
 

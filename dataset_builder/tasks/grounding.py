@@ -21,7 +21,8 @@ PLACES_TRIED = 16  # per effect
 MIN_FOREIGN = 20.0  # grey levels by which another video's frames must differ
 MIN_FASTER = 1.3  # how much more a sped-up stretch must move from frame to frame
 MIN_MOTION = 2.0  # grey levels between frames, for effects that only reorder them
-CHANCE_GRID = 48  # longer clips have the same floor, as all lengths are shares of the clip
+MIN_REORDERED = 3  # frames, for another order to show
+SPANS_FOR_CHANCE = 1500  # evenly spaced among all possible ones, where there are more
 
 
 class Grounding(Task):
@@ -48,18 +49,19 @@ class Grounding(Task):
             )
 
     def min_frames(self, params: Params) -> int:
-        return next(frames for frames in range(2, 1 << 20) if _places(frames, params["align"], *_lengths(params, frames)))
+        align = params["align"]
+        return next(frames for frames in range(2, 1 << 20) if _lengths(params, frames)[0] + 2 * align <= frames)
 
     def wants_donor(self, params: Params) -> bool:
         return any(ANOMALIES[name].kind == "donor" for name in params["effects"])
 
     def chance(self, params: Params, frames: int) -> Chance:
         key = tuple(params[name] for name in ("effects", "min_share", "max_share", "strength", "align"))
-        return _chance(*key, frames=min(frames, CHANCE_GRID))
+        return _chance(*key, frames=frames)
 
     def blind(self, params: Params, times: tuple[float, ...], end: float) -> Interval:
-        frames = min(len(times), CHANCE_GRID)
-        guess = self.chance(params, len(times)).blind
+        frames = len(times)
+        guess = self.chance(params, frames).blind
         assert isinstance(guess, Interval)
         return Interval(round(guess.start / frames * end, 2), round(guess.end / frames * end, 2))
 
@@ -133,7 +135,8 @@ def _question(anomaly: Anomaly | None) -> str:
 def _lengths(params: Params, frames: int) -> tuple[int, int]:
     align = params["align"]
     shortest = max(align, align * round(params["min_share"] * frames / align))
-    return shortest, max(shortest, align * round(params["max_share"] * frames / align))
+    longest = min(align * round(params["max_share"] * frames / align), frames - 2 * align)
+    return shortest, max(shortest, longest)
 
 
 @lru_cache(maxsize=64)
@@ -160,7 +163,9 @@ def _chance(
             speed = _speed(ANOMALIES[name], strength, frames, end - start) if name == "fast_forward" else 1
             shown = frames - (end - start) * (speed - 1)
             spans.append((start * frames / shown, end * frames / shown))
-    return Interval.chance(spans, frames)
+    if not spans:
+        raise ValueError(f"clips of {frames} frames are too short for these parameters")
+    return Interval.chance(spans[:: len(spans) // SPANS_FOR_CHANCE + 1], frames)
 
 
 def _check_visible(attempt: _Attempt) -> None:
@@ -187,6 +192,8 @@ def _swapped(attempt: _Attempt) -> tuple[FrameRef, ...]:
 def _reordered(attempt: _Attempt, rng: Random) -> tuple[FrameRef, ...]:
     """The clip with the stretch's frames in another order; refused where that would hardly show."""
     clip, start, end, inside = attempt.clip, attempt.start, attempt.end, attempt.inside
+    if len(inside) < MIN_REORDERED:
+        raise Unsolvable("too short for another order to show")
     if _path(clip, [start - 1, *inside, end]) < MIN_MOTION * (len(inside) + 1):
         raise Unsolvable("too little moves")
     if attempt.name == "stutter":

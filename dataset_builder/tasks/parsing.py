@@ -8,7 +8,7 @@ import unicodedata
 MAX_ANSWER_LENGTH = 400
 _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _BOXED = "\\boxed{"
-_PREFIX = re.compile(r"^(?:the\s+)?(?:final\s+)?answer\s*(?:is\b|:|=)\s*:?\s*", re.IGNORECASE)
+_PREFIX = re.compile(r"(?:the )?(?:final )?answer ?(?:is\b|:|=) ?:?", re.IGNORECASE)
 _WRAPPERS = " \t\r\n*_`\"'$“”‘’"
 
 
@@ -17,19 +17,19 @@ class Unparseable(ValueError):
 
 
 def answer_text(response: str) -> str:
-    """The last `<answer>…</answer>` or `\\boxed{…}`, else the whole response; digits and dashes made ASCII.
+    """The last `<answer>…</answer>` or `\\boxed{…}`, else the whole response; digits and dashes made ASCII, runs of white
+    space one space.
 
     Raises:
         Unparseable: if nothing is left, or more than an answer can hold.
     """
-    text = _last_marked(response)
-    text = response if text is None else text
-    text = text.strip()
+    marked = _last_marked(response)
+    text = (response if marked is None else marked).strip()
     if not text:
         raise Unparseable("the response is empty")
     if len(text) > MAX_ANSWER_LENGTH:
         raise Unparseable(f"{len(text)} characters are no short answer; put it in <answer></answer>")
-    return _unwrap("".join(map(_ascii, text)))
+    return _unwrap(" ".join("".join(map(_ascii, text)).split()))
 
 
 def _last_marked(response: str) -> str | None:
@@ -39,15 +39,22 @@ def _last_marked(response: str) -> str | None:
             opened = match.end()
         elif opened >= 0:
             found, end, opened = response[opened : match.start()], match.end(), -1
-    boxed = response.rfind(_BOXED)
-    if boxed < end or boxed < 0:
-        return found
-    depth, start = 1, boxed + len(_BOXED)
-    for position in range(start, min(len(response), start + 4 * MAX_ANSWER_LENGTH)):
-        depth += {"{": 1, "}": -1}.get(response[position], 0)
+    if found is not None and len(found) <= 2 * MAX_ANSWER_LENGTH:
+        found = _boxed(found) or found
+    return (_boxed(response[end:]) or found) if end >= 0 else _boxed(response)
+
+
+def _boxed(text: str) -> str | None:
+    """What stands in the last \\boxed{…}, also within a \\text{…} there."""
+    at = text.rfind(_BOXED)
+    if at < 0:
+        return None
+    depth, start = 1, at + len(_BOXED)
+    for position in range(start, min(len(text), start + 4 * MAX_ANSWER_LENGTH)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
         if depth == 0:
-            return re.sub(r"^\s*\\(?:text|mathrm|mathbf)\{([^{}]*)\}\s*$", r"\1", response[start:position])
-    return found
+            return re.sub(r"^\s*\\(?:text|mathrm|mathbf)\{([^{}]*)\}\s*$", r"\1", text[start:position])
+    return None
 
 
 def _ascii(char: str) -> str:
@@ -64,10 +71,9 @@ def _ascii(char: str) -> str:
 
 def _unwrap(text: str) -> str:
     text = text.strip(_WRAPPERS)
-    text = _PREFIX.sub("", text, count=1).strip(_WRAPPERS)
-    if text.endswith((".", "。")):
-        text = text[:-1]
-    text = text.strip(_WRAPPERS)
+    if prefix := _PREFIX.match(text):
+        text = text[prefix.end() :].strip(_WRAPPERS)
+    text = text.removesuffix(".").removesuffix("。").strip(_WRAPPERS)
     if text[:1] + text[-1:] in ("[]", "()", "{}"):
         text = text[1:-1].strip(_WRAPPERS)
     return text

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from dataset_builder.clip import Frame
 from dataset_builder.tasks.counting import SHAPES, ShapeCounts
 
-from . import Shown
+from .shown import Shown
 
 FLAT = 14  # grey levels within 3 x 3 pixels, in the channel that varies most
 MIN_RADIUS = 5.0  # pixels, of a shape without its edge
@@ -30,7 +31,7 @@ def solve(question: str, videos: Sequence[Shown]) -> ShapeCounts:
     return ShapeCounts(tuple(kinds.count(kind) for kind in SHAPES))
 
 
-def _shapes(frame: np.ndarray, neighbours: list[np.ndarray]) -> list[str]:
+def _shapes(frame: Frame, neighbours: list[Frame]) -> list[str]:
     gradient = cv2.morphologyEx(frame, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=2)
     count, labels, figures, _ = cv2.connectedComponentsWithStats((gradient < FLAT).astype(np.uint8), connectivity=4)
     found = []
@@ -46,7 +47,7 @@ def _shapes(frame: np.ndarray, neighbours: list[np.ndarray]) -> list[str]:
     return found
 
 
-def _kind(mask: np.ndarray) -> str | None:
+def _kind(mask: Frame) -> str | None:
     """Which shape's outline a patch has, if any."""
     contours, _ = cv2.findContours(cv2.copyMakeBorder(mask, 2, 2, 2, 2, cv2.BORDER_CONSTANT), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)  # fmt: skip
     hull = cv2.convexHull(max(contours, key=cv2.contourArea))
@@ -65,7 +66,7 @@ def _kind(mask: np.ndarray) -> str | None:
     return kind if fits[kind] >= FIT else None
 
 
-def _stands_out(patch: np.ndarray, others: list[np.ndarray], mask: np.ndarray) -> bool:
+def _stands_out(patch: Frame, others: list[Frame], mask: Frame) -> bool:
     """Of one colour that is neither around the patch nor in its place on the neighbouring frames."""
     inside = patch[mask > 0].astype(np.int16)
     colour = inside.mean(axis=0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import cv2
-import numpy as np
 
+from dataset_builder.clip import Frame
 from dataset_builder.effects import apply_effect
 from dataset_builder.tasks.anomalies import ANOMALIES, DEFAULT_MIX, PIXEL_EFFECTS
 from dataset_builder.tasks.answers import Interval
 
-from . import Shown
+from .shown import Shown
 
 LONGEST_SHARE = 0.4  # an anomaly is the smaller part of a video
 STRENGTHS = (1.0, 0.75, 0.5)
@@ -29,7 +29,7 @@ def solve(question: str, videos: Sequence[Shown]) -> Interval:
     return Interval(video.times[start], video.times[end])
 
 
-def _best_stretch(thumbs: list[np.ndarray], name: str, parameter: float) -> tuple[float, int, int]:
+def _best_stretch(thumbs: list[Frame], name: str, parameter: float) -> tuple[float, int, int]:
     """(gain, start, end): how much of the jumps at both ends the anomaly explains, for the best pair of ends."""
     altered = [apply_effect(name, thumb, parameter, at, 0) for at, thumb in enumerate(thumbs)]
     pairs = range(1, len(thumbs))
@@ -44,5 +44,5 @@ def _best_stretch(thumbs: list[np.ndarray], name: str, parameter: float) -> tupl
     )
 
 
-def _difference(one: np.ndarray, other: np.ndarray) -> float:
+def _difference(one: Frame, other: Frame) -> float:
     return cv2.norm(one, other, cv2.NORM_L1) / one.size

@@ -1,4 +1,4 @@
-"""Frame continuity: the order in which each clip's first frame looks most like the last frame of the clip before."""
+"""np.ndarray continuity: the order in which each clip's first frame looks most like the last frame of the clip before."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from dataset_builder.clip import Frame
 from dataset_builder.tasks.answers import Order
 
-from . import Shown
+from .shown import Shown
 
 
 def solve(question: str, videos: Sequence[Shown]) -> Order:
@@ -19,7 +20,7 @@ def solve(question: str, videos: Sequence[Shown]) -> Order:
     return Order(tuple(clip + 1 for clip in shortest_path(cost)))
 
 
-def _thumb(frame: np.ndarray) -> np.ndarray:
+def _thumb(frame: Frame) -> np.ndarray:
     return cv2.resize(frame, (32, 20), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
 
 

@@ -50,9 +50,10 @@ def measure_sampling(reader: Callable[[Path], object]) -> dict[str, float]:
 
 
 def ours_sampling(mode: str) -> dict[str, float]:
+    from dataset_builder.sampling import Sampling
     from dataset_builder.video import sample
 
-    return measure_sampling(lambda video: sample(str(video), 48, AREA, mode))
+    return measure_sampling(lambda video: sample(str(video), Sampling(48, AREA, mode)))
 
 
 def linear_sampling() -> dict[str, float]:
@@ -144,11 +145,12 @@ def mp4_cost() -> dict[str, float]:
     import numpy as np
 
     from dataset_builder import tasks
-    from dataset_builder.cache import ClipStore, Sampling
+    from dataset_builder.cache import ClipStore
+    from dataset_builder.errors import UnusableVideo
     from dataset_builder.mp4 import encode_pictures, read_mp4
     from dataset_builder.render import render
+    from dataset_builder.sampling import Sampling
     from dataset_builder.sources import Source
-    from dataset_builder.video import UnusableVideo
 
     used, samples, fidelity = 0.0, 0, []
     store = ClipStore(None, 1, Sampling(), with_h264=False)
@@ -180,18 +182,15 @@ def mp4_cost() -> dict[str, float]:
 
 def stream_memory(rows: int) -> dict[str, float]:
     """Resident memory over a streamed build, at row 500 and at its most after that."""
-    from dataset_builder.questions import work_units
     from dataset_builder.report import Report
-    from dataset_builder.rows import Work, make_rows
-    from dataset_builder.sources import FingerprintMemory, find_videos, identify
     from dataset_builder.spec import BuildSpec
+    from dataset_builder.work import folder_work, make_rows
 
-    spec = BuildSpec("videossr-30k", samples=rows)
     with tempfile.TemporaryDirectory() as cache:
-        sources = tuple(identify(find_videos(videos_folder()), FingerprintMemory(None)))
+        work, _ = folder_work(BuildSpec("videossr-30k", samples=rows), videos_folder(), "train", cache)
         page, early, most, count = os.sysconf("SC_PAGE_SIZE"), 0.0, 0.0, 0
         start = time.perf_counter()
-        for _ in make_rows(work_units(spec, len(sources)), Work(spec, "train", sources, cache), Report()):
+        for _ in make_rows(work.units(), work, Report()):
             count += 1
             resident = int(Path("/proc/self/statm").read_text().split()[1]) * page / 1e6
             early = resident if count == 500 else early

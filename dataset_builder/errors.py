@@ -1,0 +1,23 @@
+"""What can go wrong between a raw video and a row. `tasks.Unsolvable`, for a question, lives with the tasks."""
+
+from __future__ import annotations
+
+
+class UnusableVideo(Exception):
+    """This file gives no clip; the message says why, in few words.
+
+    Attributes:
+        lasting: whether trying again cannot help, as it may where a file could not be opened just now.
+    """
+
+    def __init__(self, reason: str, *, lasting: bool = True) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
+
+
+class BuildError(RuntimeError):
+    """The build stopped; the message says what to do. Finished shards stay, and a rerun continues."""
+
+
+class SourceChanged(BuildError):
+    """A video vanished or changed after the build had begun."""

@@ -1,0 +1,23 @@
+"""How clips are taken from videos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MODES = ("exact", "keyframe")
+SIDE = 64  # output sides are multiples of this, which verl's and Qwen's resizing leave alone
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How clips are taken from videos.
+
+    Attributes:
+        frames: T, evenly spaced in time over the middle 90 %.
+        max_pixels: most pixels a frame; its sides are multiples of 64.
+        mode: `exact`, or `keyframe` for the keyframes nearest to even spacing, fewer than T where there are fewer.
+    """
+
+    frames: int = 48
+    max_pixels: int = 256 * 256
+    mode: str = "exact"

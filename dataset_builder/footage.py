@@ -55,7 +55,7 @@ def render_footage(folder: Path) -> list[Path]:
 
 def _write(path: Path, shot: Shot) -> Path:
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "23", "g": "36"})
+        stream = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "23", "g": "12"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.thread_count = 1
         scenes = [_scene(shot.seed), _scene(shot.seed + 100)]

@@ -27,7 +27,7 @@ class Jigsaw(Task):
     answer_format = "clip numbers in order, 341562 (comma-separated from 10 clips up)"
     knobs = (
         Knob("clips", (6, 7, 8, 12), "clips to put in order", 2, 64),
-        Knob("clear_joins", (0.8, 0.75, 0.7, 0.6), "least share of joins that the pictures on both sides give away", 0.0, 1.0),
+        Knob("clear_joins", (0.8, 0.75, 0.7, 0.5), "least share of joins that the pictures on both sides give away", 0.0, 1.0),
     )
 
     def min_frames(self, params: Params) -> int:

@@ -1,0 +1,45 @@
+"""Clip statistics without a clip, from the standard library alone, so that plans made from them are the same everywhere."""
+
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+
+from dataset_builder.tasks.anomalies import PIXEL_EFFECTS
+from dataset_builder.tasks.clip_stats import GRID_SIDE, SIGNATURE_BYTES, ClipStats
+
+
+@cache
+def lively(seed: int = 0, frames: int = 48, width: int = 320, height: int = 192, step: float = 0.25) -> ClipStats:
+    """A clip in which all that tasks look for can be seen: it drifts steadily, and every effect changes it a lot."""
+    rng = Random(seed)
+    start = [rng.randrange(40, 120) for _ in range(SIGNATURE_BYTES)]
+    drift = [rng.uniform(-1.6, 1.6) * 48 / frames * 1.5 for _ in range(SIGNATURE_BYTES)]
+    signatures = bytes(min(255, max(0, round(v + d * t))) for t in range(frames) for v, d in zip(start, drift, strict=True))
+    background = bytes(value for _ in range(frames * GRID_SIDE**2) for value in (rng.randrange(90, 130),) * 3 + (6,))
+    return ClipStats(
+        fingerprint=f"lively-{seed}",
+        width=width,
+        height=height,
+        times=tuple(round(step * t, 3) for t in range(frames)),
+        end=round(step * frames, 3),
+        motion=(0.0, *(2.5 for _ in range(frames - 1))),
+        visibility=dict.fromkeys(PIXEL_EFFECTS, (40.0,) * frames),
+        signatures=signatures,
+        background=background,
+    )
+
+
+def still(frames: int = 48) -> ClipStats:
+    """A grey, symmetric, motionless clip: nothing but shapes can be seen in it."""
+    return ClipStats(
+        fingerprint="still",
+        width=256,
+        height=192,
+        times=tuple(round(0.5 * t, 3) for t in range(frames)),
+        end=0.5 * frames,
+        motion=(0.0,) * frames,
+        visibility=dict.fromkeys(PIXEL_EFFECTS, (0.5,) * frames),
+        signatures=bytes([100]) * SIGNATURE_BYTES * frames,
+        background=bytes((100, 100, 100, 2)) * GRID_SIDE**2 * frames,
+    )

@@ -1,0 +1,286 @@
+"""Builds on disk: complete, or resumable; never doubled or half-written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from datasets import load_dataset
+
+from dataset_builder import build as building
+from dataset_builder.build import MANIFEST, SUMMARY, build
+from dataset_builder.errors import BuildError, SourceChanged
+from dataset_builder.report import Report
+from dataset_builder.spec import BuildSpec
+from dataset_builder.validate import validate
+from tests.footage import SHARED, has_shared
+
+ROOT = Path(__file__).resolve().parents[1]
+SPEC = BuildSpec("videossr-30k", seed=5, samples=60)
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "ROWS_PER_SHARD", 13)
+
+
+def shards(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("data/*"))}
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    return [row for path in sorted(folder.glob("data/*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_build_is_complete_and_datasets_reads_it(footage: Path, tmp_path: Path, clip_cache: str) -> None:
+    out = tmp_path / "out"
+    report = build(SPEC, footage, out, clip_cache=clip_cache)
+    assert report.made.total() == 60
+    assert not report.missing
+    summary = json.loads((out / SUMMARY).read_text())
+    assert summary["finished"]
+    assert summary["rows"] == 60
+    assert len((out / MANIFEST).read_text().splitlines()) == 8
+    assert len(shards(out)) == 5
+    loaded = load_dataset(str(out), split="train", cache_dir=str(tmp_path / "hf"))
+    assert [row["extra_info"]["index"] for row in loaded] == list(range(60))
+    assert loaded[0]["videos"][0].metadata.num_frames
+    assert not validate(out).faults
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_the_same_build_is_the_same_to_the_byte(footage: Path, tmp_path: Path, clip_cache: str) -> None:
+    build(SPEC, footage, tmp_path / "one", clip_cache=clip_cache)
+    build(SPEC, footage, tmp_path / "two", clip_cache="", workers=2)
+    assert shards(tmp_path / "one") == shards(tmp_path / "two")
+    import dataset_builder  # noqa: F401 - registers
+
+    loaded = load_dataset(
+        "videossr",
+        "videossr-30k",
+        seed=5,
+        samples=60,
+        data_dir=str(footage),
+        split="train",
+        cache_dir=str(tmp_path),
+        clip_cache=clip_cache,
+    )
+    assert loaded.data.table.column("extra_info").to_pylist() == [row["extra_info"] for row in rows(tmp_path / "one")]
+    assert loaded.data.table.column("videos").to_pylist() == [row["videos"] for row in rows(tmp_path / "one")]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_rerun_makes_only_what_is_missing(
+    footage: Path, tmp_path: Path, clip_cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    first = build(SPEC, footage, out, clip_cache=clip_cache)
+    before = shards(out)
+    lost, damaged, *_ = sorted(out.glob("data/*.parquet"))
+    lost.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    (out / "data" / f"{lost.name}.999999999.tmp").write_bytes(b"left by a killed process")
+    made = []
+    make_rows = building.make_rows
+    monkeypatch.setattr(building, "make_rows", lambda units, *more: made.append(units) or make_rows(units, *more))
+    second = build(SPEC, footage, out, clip_cache=clip_cache)
+    assert len(made) == 2
+    assert shards(out) == before
+    assert second.to_dict() == first.to_dict()
+
+
+KILLED = """
+import os, signal, sys
+from dataset_builder import build as building
+from dataset_builder.spec import BuildSpec
+building.ROWS_PER_SHARD = 13
+building.build(BuildSpec("videossr-30k", seed=5, samples=60), sys.argv[1], sys.argv[2], clip_cache=sys.argv[3], workers=int(sys.argv[4]),
+    progress=lambda done, total: print(done, flush=True))
+"""
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_build_goes_on(footage: Path, tmp_path: Path, clip_cache: str, workers: int) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    build(SPEC, footage, whole, clip_cache=clip_cache)
+    program = [sys.executable, "-c", KILLED, str(footage), str(out), clip_cache, str(workers)]
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
+        assert running.stdout
+        for line in running.stdout:
+            if int(line) >= 20:
+                os.killpg(running.pid, signal.SIGKILL)
+                break
+    assert not json.loads((out / SUMMARY).read_text())["finished"]
+    assert validate(out).faults if shards(out) else True
+    build(SPEC, footage, out, clip_cache=clip_cache, workers=workers)
+    assert shards(out) == shards(whole)
+
+
+def test_a_killed_worker_is_told(footage: Path, tmp_path: Path, clip_cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "ROWS_PER_SHARD", 5)
+    killed = []
+
+    def kill_one(done: int, total: int) -> None:
+        if done and not killed:
+            mine = subprocess.run(
+                ["pgrep", "-P", str(os.getpid()), "-f", "spawn_main"], capture_output=True, text=True, check=False
+            ).stdout.split()
+            killed.extend(mine[:1])
+            os.kill(int(mine[0]), signal.SIGKILL)
+
+    with pytest.raises(BuildError, match="a worker process died.*run the same command again"):
+        build(
+            BuildSpec("videossr-30k", samples=400),
+            footage,
+            tmp_path / "out",
+            clip_cache=clip_cache,
+            workers=2,
+            progress=kill_one,
+        )
+    assert killed
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_video_that_goes_away_stops_the_build_and_a_rerun_does_without(footage: Path, tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    shutil.copytree(footage, videos)
+    spec = BuildSpec("counting", per_video=5)
+
+    def remove(done: int, total: int) -> None:
+        (videos / "zoom_in_town.mp4").unlink(missing_ok=True)
+
+    with pytest.raises(SourceChanged, match=r"zoom_in_town\.mp4 vanished"):
+        build(spec, videos, tmp_path / "out", clip_cache="", progress=remove)
+    finished = shards(tmp_path / "out")
+    assert finished
+    assert all(name.endswith(".parquet") for name in finished)
+    build(spec, videos, tmp_path / "out", clip_cache="")
+    assert not validate(tmp_path / "out").faults
+    assert [row["extra_info"]["index"] for row in rows(tmp_path / "out")] == list(range(35))
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_added_videos_make_no_stale_rows(footage: Path, tmp_path: Path, clip_cache: str) -> None:
+    some, out = tmp_path / "some", tmp_path / "out"
+    shutil.copytree(footage, some)
+    (some / "pan_right.mp4").unlink()
+    build(SPEC, some, out, clip_cache=clip_cache)
+    shutil.copy(footage / "pan_right.mp4", some)
+    build(SPEC, some, out, clip_cache=clip_cache)
+    build(SPEC, some, tmp_path / "fresh", clip_cache=clip_cache)
+    assert shards(out) == shards(tmp_path / "fresh")
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(
+    footage: Path, tmp_path: Path, clip_cache: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dataset_builder.cli import main
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    command = ["build", "counting", "--videos", str(footage), "--out", str(tmp_path / "out"), "--clip-cache", clip_cache]
+    with monkeypatch.context() as patch:
+        patch.setattr(pq.ParquetWriter, "write_table", full)
+        assert main(command) == 1
+    assert "no space left" in capsys.readouterr().err
+    assert not shards(tmp_path / "out")
+    assert main(command) == 0
+
+
+def test_other_builds_are_not_overwritten(footage: Path, tmp_path: Path, clip_cache: str) -> None:
+    out = tmp_path / "out"
+    build(BuildSpec("counting", seed=1), footage, out, clip_cache=clip_cache)
+    with pytest.raises(ValueError, match=r"holds another build \(seed=1\).*--force"):
+        build(BuildSpec("counting", seed=2), footage, out, clip_cache=clip_cache)
+    build(BuildSpec("counting", seed=2), footage, out, clip_cache=clip_cache, force=True)
+    assert {row["extra_info"]["seed"] for row in rows(out)} == {2}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("")
+    with pytest.raises(ValueError, match="is not empty and holds no build"):
+        build(SPEC, footage, tmp_path / "mine", force=True, clip_cache=clip_cache)
+
+
+def test_validation_finds_what_is_wrong(footage: Path, tmp_path: Path, clip_cache: str) -> None:
+    out = tmp_path / "out"
+    build(BuildSpec("counting"), footage, out, clip_cache=clip_cache)
+    (path,) = out.glob("data/*.parquet")
+    table = pq.read_table(path)
+
+    def faults(change: Any) -> str:
+        changed = table.to_pylist()
+        change(changed[0])
+        pq.write_table(type(table).from_pylist(changed, table.schema), path)
+        return " ".join(fault for _, fault in validate(out).faults)
+
+    assert faults(lambda row: None) == ""
+    assert "no answer of task" in faults(lambda row: row["reward_model"].update(ground_truth="many"))
+    assert "placeholders" in faults(lambda row: row["prompt"][0].update(content="no video here"))
+    assert "other times" in faults(lambda row: row["extra_info"]["frame_times"][0].__setitem__(3, 0.5))
+    assert "Invalid data" in faults(lambda row: row["videos"][0].update(bytes=b"broken"))
+    assert "unknown" in faults(lambda row: row.update(data_source="videossr/other"))
+    path.rename(path.with_name("train-00001-of-00002.parquet"))
+    assert "is missing" in faults(lambda row: None)
+
+
+def test_the_report_adds_up() -> None:
+    one, other = Report(), Report()
+    one.made["a"], other.made["a"] = 1, 2
+    one.wanted["a"], other.wanted["a"] = 2, 2
+    other.unusable["x.mp4"] = "is too short"
+    one.update(other)
+    assert one.missing == {"a": 1}
+    assert Report.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    assert "x.mp4" in one.table()
+
+
+BAD = {
+    "all_black.mp4": None,  # usable: shapes can be counted on it
+    "audio_only.mp4": "has no video stream",
+    "corrupt_middle.mkv": "is corrupt",
+    "corrupt_middle.mp4": "cannot be decoded",
+    "decord_corrupted.mp4": "frames in its middle",
+    "dir_named.mp4": "is a directory",
+    "empty.mp4": "cannot be decoded",
+    "frames_47.mp4": "42 frames in its middle 90%, 48 wanted",
+    "lfs_pointer.mp4": "cannot be decoded",
+    "moov_missing.mp4": "cannot be decoded",
+    "no_duration.webm": None,
+    "one_frame.mp4": "1 frames in its middle",
+    "real_upstream_broken_h264.mp4": None,
+    "text.mp4": "cannot be decoded",
+    "truncated_faststart.mp4": "",
+    "truncated_moov_end_or_cut.mp4": "",
+    "wrong_extension_mkv.mp4": None,
+}
+
+
+@pytest.mark.skipif(not has_shared(), reason="needs the broken files beside the project")
+@pytest.mark.parametrize("sampling", ["exact", "keyframe"])
+def test_broken_files_are_skipped_with_their_reasons(tmp_path: Path, sampling: str) -> None:
+    start = time.monotonic()
+    report = build(BuildSpec("counting", sampling=sampling), SHARED / "videos_bad", tmp_path / "out", clip_cache="")
+    assert time.monotonic() - start < 300  # nothing hangs
+    assert set(BAD) == {path.name for path in (SHARED / "videos_bad").iterdir()}
+    used = {row["extra_info"]["source"] for row in rows(tmp_path / "out")}
+    assert used | set(report.unusable) | set(report.repeated) == set(BAD)
+    assert not used & set(report.unusable)
+    assert not validate(tmp_path / "out").faults
+    if sampling == "exact":
+        for name, reason in BAD.items():
+            if reason is None:
+                assert name in used
+            elif reason:
+                assert reason in report.unusable[name]

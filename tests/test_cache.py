@@ -1,0 +1,195 @@
+"""The store of sampled clips, and the sources behind it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dataset_builder import cache as caching
+from dataset_builder.cache import ClipStore, clip_cache_limit
+from dataset_builder.errors import SourceChanged, UnusableVideo
+from dataset_builder.sampling import Sampling
+from dataset_builder.sources import FingerprintMemory, Source, distinct, find_videos, identify, listed_videos
+
+SMALL = Sampling(8, 64 * 64)
+
+
+def store(folder: Path | None, limit: int = 10**9, *, with_h264: bool = False, sampling: Sampling = SMALL) -> ClipStore:
+    return ClipStore(folder, limit, sampling, with_h264=with_h264)
+
+
+def identified(folder: Path, memory: Path | None = None) -> list[Source]:
+    return identify(find_videos(folder), FingerprintMemory(memory))
+
+
+@pytest.fixture
+def videos_copy(footage: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in ("pan_right", "round_trip", "sunrise"):
+        shutil.copy(footage / f"{name}.mp4", folder)
+    return folder
+
+
+@pytest.fixture
+def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caching, "sample", lambda *_: pytest.fail("decoded a source video"))
+
+
+def test_a_clip_is_decoded_once(videos_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source, *_) = identified(videos_copy)
+    fresh = store(tmp_path / "clips").clip(source)
+    monkeypatch.setattr(caching, "sample", lambda *_: pytest.fail("decoded a source video"))
+    kept = store(tmp_path / "clips").clip(source)
+    assert kept == fresh
+    moved = tmp_path / "moved.mp4"
+    shutil.move(source.url, moved)
+    (renamed,) = identify([Source("moved.mp4", str(moved))], FingerprintMemory(None))
+    assert store(tmp_path / "clips").clip(renamed) == fresh
+    with_pictures = store(tmp_path / "clips", with_h264=True).clip(renamed)
+    assert with_pictures.h264
+    assert with_pictures.jpegs == fresh.jpegs
+
+
+def test_other_samplings_are_other_clips(videos_copy: Path, tmp_path: Path) -> None:
+    (source, *_) = identified(videos_copy)
+    samplings = [SMALL, Sampling(10, 64 * 64), Sampling(8, 128 * 64), Sampling(8, 64 * 64, "keyframe")]
+    clips = [store(tmp_path / "clips", sampling=sampling).clip(source) for sampling in samplings]
+    assert len({clip.jpegs for clip in clips}) == 4
+
+
+def test_a_damaged_entry_is_made_again(videos_copy: Path, tmp_path: Path) -> None:
+    (source, *_) = identified(videos_copy)
+    fresh = store(tmp_path / "clips").clip(source)
+    (entry,) = (tmp_path / "clips").glob("*/*.clip")
+    for damage in (b"", b"garbage", entry.read_bytes()[:500]):
+        entry.write_bytes(damage)
+        assert store(tmp_path / "clips").clip(source) == fresh
+
+
+def test_that_a_video_is_unusable_is_remembered_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "videos" / "broken.mp4"
+    broken.parent.mkdir()
+    broken.write_bytes(b"no video at all")
+    (source,) = identified(broken.parent)
+    with pytest.raises(UnusableVideo, match="cannot be decoded"):
+        store(tmp_path / "clips").clip(source)
+    monkeypatch.setattr(caching, "sample", lambda *_: pytest.fail("decoded a source video"))
+    with pytest.raises(UnusableVideo, match="cannot be decoded"):
+        store(tmp_path / "clips").clip(source)
+
+
+def test_a_passing_trouble_is_not_remembered(videos_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source, *_) = identified(videos_copy)
+
+    def trouble(*_: object) -> None:
+        raise UnusableVideo("too many open files", lasting=False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(caching, "sample", trouble)
+        with pytest.raises(UnusableVideo, match="too many"):
+            store(tmp_path / "clips").clip(source)
+    assert store(tmp_path / "clips").clip(source).jpegs
+
+
+def test_the_folder_stays_below_its_limit(videos_copy: Path, tmp_path: Path) -> None:
+    sources = identified(videos_copy)
+    store(tmp_path / "one").clip(sources[0])
+    size = sum(path.stat().st_size for path in (tmp_path / "one").glob("*/*.clip"))
+    bounded = store(tmp_path / "clips", limit=int(2.5 * size))
+    for source in sources * 2:
+        bounded.clip(source)
+    kept = list((tmp_path / "clips").glob("*/*"))
+    assert 1 <= len(kept) <= 2
+    assert sum(path.stat().st_size for path in kept) <= 2.5 * size
+
+
+def _load(folder: str, clips: str) -> list[bytes]:
+    return [store(Path(clips)).clip(source).jpegs[0] for source in identified(Path(folder))]
+
+
+def test_builds_can_share_the_folder(videos_copy: Path, tmp_path: Path) -> None:
+    with ProcessPoolExecutor(2) as pool:
+        runs = [pool.submit(_load, str(videos_copy), str(tmp_path / "clips")) for _ in range(4)]
+        first, *others = [run.result() for run in runs]
+    assert all(other == first for other in others)
+    assert not list((tmp_path / "clips").glob("*/.*"))
+
+
+def test_a_changed_or_vanished_file_is_an_error(videos_copy: Path, tmp_path: Path) -> None:
+    one, two, three = identified(videos_copy)
+    Path(one.url).unlink()
+    shutil.copy(three.url, two.url)
+    os.utime(three.url)  # touched, but the same
+    with pytest.raises(SourceChanged, match=f"{one.name} vanished"):
+        store(None).clip(one)
+    with pytest.raises(SourceChanged, match=f"{two.name} changed"):
+        store(None).clip(two)
+    assert store(None).clip(three)
+
+
+def test_fingerprints_follow_content_alone(videos_copy: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    before = {source.name: source.fingerprint for source in identified(videos_copy, memory)}
+    first, second, _ = sorted(videos_copy.iterdir())
+    stat = first.stat()
+    first.write_bytes(second.read_bytes()[: stat.st_size].ljust(stat.st_size, b"\0"))
+    os.utime(first, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    os.utime(second)
+    after = {source.name: source.fingerprint for source in identified(videos_copy, memory)}
+    assert after[first.name] != before[first.name]  # same size, same modification time
+    assert after[second.name] == before[second.name]
+
+
+def test_files_are_read_once(videos_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataset_builder import sources
+
+    first = identified(videos_copy, tmp_path / "memory")
+    monkeypatch.setattr(sources, "_file_fingerprint", lambda path: pytest.fail(f"read {path} again"))
+    assert identified(videos_copy, tmp_path / "memory") == first
+
+
+def test_what_is_found_in_a_folder(footage: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    (folder / "folder.mp4").mkdir()
+    for name in ("b_test.mp4", "deep/er/A.MKV", ".hidden/c.mp4", ".d.mp4", "train-e.webm"):
+        shutil.copy(footage / "pan_right.mp4", folder / name)
+    (folder / "notes.txt").write_text("no video")
+    os.symlink(folder, folder / "deep" / "round", target_is_directory=True)
+    Path(os.fsdecode(os.fsencode(folder) + b"/odd_\xff.mp4")).write_bytes(b"x")
+    names = [source.name for source in find_videos(folder)]
+    assert names == ["b_test.mp4", "deep/er/A.MKV", "folder.mp4", "odd_\ufffd.mp4", "train-e.webm"]
+    kept, repeated = distinct(identified(folder, tmp_path / "memory"))
+    assert repeated == {"deep/er/A.MKV": "b_test.mp4", "train-e.webm": "b_test.mp4"}
+    assert [source.name for source in kept] == ["b_test.mp4", "folder.mp4", "odd_\ufffd.mp4"]
+    with pytest.raises(UnusableVideo, match="is a directory"):
+        store(None).clip(kept[1])
+
+
+def test_folders_without_videos(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no folder"):
+        find_videos(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"holds no video; known extensions: .*\.mp4"):
+        find_videos(tmp_path)
+
+
+def test_listed_videos_are_named_below_what_they_share() -> None:
+    urls = [
+        "hf://datasets/me/clips@main/a/one.mp4",
+        "hf://datasets/me/clips@main/b/two.webm",
+        "hf://datasets/me/clips@main/b/readme.md",
+    ]
+    assert [(source.name, source.is_remote) for source in listed_videos(urls)] == [("a/one.mp4", True), ("b/two.webm", True)]
+    assert listed_videos(["/data/x/one.mp4"])[0].name == "one.mp4"
+
+
+@pytest.mark.parametrize("value", ["lots", 0, -1, float("nan")])
+def test_a_wrong_limit_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="clip_cache_gb="):
+        clip_cache_limit(value)  # type: ignore[arg-type]

@@ -1,0 +1,34 @@
+"""What a seed gives must not change unnoticed. If a change is meant, bump the task's version and put the new hash here."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from dataset_builder import tasks
+from dataset_builder.tasks import item_rng
+from tests.synthetic import lively
+
+GOLDEN = {
+    ("counting", 1): "2fadfe8fa0b26cb8",
+    ("grounding", 1): "518d32e7166214bb",
+    ("jigsaw", 1): "459dd0ea8f373dba",
+}
+
+
+def recipes(name: str) -> str:
+    """Hash of question, answer and edit list over levels and seeds."""
+    task = tasks.get(name)
+    digest = hashlib.sha256()
+    for level in ("easy", "medium", "hard", "extreme", 0.5):
+        for seed in range(10):
+            clip = lively(seed)
+            plan = task.plan(clip, item_rng(task, clip.fingerprint, seed, 0), task.params(level))
+            digest.update("\n".join([plan.question, plan.answer.format(), plan.edits.to_json()]).encode())
+    return digest.hexdigest()[:16]
+
+
+@pytest.mark.parametrize("name", ["counting", "grounding", "jigsaw"])
+def test_the_same_seed_gives_the_same_recipes(name: str) -> None:
+    assert recipes(name) == GOLDEN[name, tasks.get(name).version]

@@ -13,12 +13,14 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from .dealing import Item, Unit
 from .errors import BuildError
@@ -33,6 +35,7 @@ ROWS_PER_SHARD = 200
 ROWS_PER_GROUP = 25  # some 15 MB: what the Hub's viewer reads at once
 SUMMARY = "build.json"
 MANIFEST = "manifest.jsonl"
+LOCK = ".lock"
 _METADATA = b"videossr"
 
 Progress = Callable[[int, int], None]
@@ -80,20 +83,42 @@ def build(
         raise ValueError(f"workers={workers!r} is not allowed; allowed: an integer from 1")
     work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb)
     folder = Path(out)
-    _claim(folder, spec, force)
-    shards = plan_shards(work, folder)
-    try:
-        report = _make_shards(shards, work, workers, progress)
-    except BrokenProcessPool:
-        raise BuildError("a worker process died, killed or out of memory; run the same command again to go on") from None
-    report.repeated.update(repeated)
-    report.check()
+    with _alone(folder):
+        _claim(folder, spec, force)
+        shards = plan_shards(work, folder)
+        try:
+            report = _make_shards(shards, work, workers, progress)
+        except BrokenProcessPool:
+            raise BuildError("a worker process died, killed or out of memory; run the same command again to go on") from None
+        report.repeated.update(repeated)
+        report.check()
+        _finish(folder, work, shards, report)
+    return report
+
+
+def _finish(folder: Path, work: Work, shards: Sequence[Shard], report: Report) -> None:
+    """Write the manifest and the summary, and remove what an earlier list of videos left."""
     for stale in {str(path) for path in folder.glob("data/*.parquet")} - {shard.path for shard in shards}:
-        os.unlink(stale)  # of an earlier list of videos
+        os.unlink(stale)
     lines = [json.dumps({"name": source.name, "fingerprint": source.fingerprint}) for source in work.sources]
     _write_text(folder / MANIFEST, "\n".join(lines) + "\n")
     _write_text(folder / SUMMARY, json.dumps(_summary(work, shards, report), indent=2) + "\n")
-    return report
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other builds out of the folder. The lock goes with this process, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BuildError(f"another build is writing to {str(folder)!r}; wait for it, or give another folder") from None
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
 
 
 def plan_shards(work: Work, folder: Path) -> list[Shard]:
@@ -204,7 +229,8 @@ def _make_shards(shards: Sequence[Shard], work: Work, workers: int, progress: Pr
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(counter,)) as pool:
-        waiting: set[Future[dict[str, Any]]] = {pool.submit(_make_shard, shard, work, schema) for shard in shards}
+        largest_first = sorted(shards, key=lambda shard: -sum(work.sources[unit.source].size for unit in shard.units))
+        waiting: set[Future[dict[str, Any]]] = {pool.submit(_make_shard, shard, work, schema) for shard in largest_first}
         try:
             while waiting:
                 finished, waiting = wait(waiting, timeout=0.3, return_when=FIRST_COMPLETED)
@@ -241,35 +267,18 @@ def _claim(folder: Path, spec: BuildSpec, force: bool) -> None:
     if summary.exists():
         held = json.loads(summary.read_text())["spec"]
         if held == wanted:
-            _clear_leftovers(folder)
-            return
-        if not force:
+            for left in folder.glob("data/*.tmp"):  # half-written by a process that was killed
+                left.unlink(missing_ok=True)
+        elif not force:
             other = ", ".join(f"{name}={held.get(name)!r}" for name in wanted if held.get(name) != wanted[name])
             raise ValueError(
                 f"out={str(folder)!r} holds another build ({other}); give another folder, or --force to replace it"
             )
-        shutil.rmtree(folder / "data", ignore_errors=True)
-    elif folder.exists() and any(folder.iterdir()):
+        else:
+            shutil.rmtree(folder / "data", ignore_errors=True)
+    elif any(path.name != LOCK for path in folder.iterdir()):
         raise ValueError(f"out={str(folder)!r} is not empty and holds no build; give another folder")
-    folder.mkdir(parents=True, exist_ok=True)
     _write_text(summary, json.dumps({"spec": wanted, "finished": False}, indent=2) + "\n")
-
-
-def _clear_leftovers(folder: Path) -> None:
-    """Remove what killed processes left half-written."""
-    for path in folder.glob("data/*.tmp"):
-        if not _alive(int(path.name.split(".")[-2])):
-            path.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _summary(work: Work, shards: Sequence[Shard], report: Report) -> dict[str, Any]:

@@ -41,6 +41,12 @@ class Source:
     fingerprint: str = ""
 
     @property
+    def size(self) -> int:
+        """Bytes; 0 where that is not known."""
+        first = self.stamp.partition(":")[0]
+        return int(first) if first.isdecimal() else 0
+
+    @property
     def is_remote(self) -> bool:
         return "://" in self.url
 

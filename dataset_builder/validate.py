@@ -98,7 +98,7 @@ def _build_faults(folder: Path) -> Iterator[str]:
 
 def _rows(folder: Path) -> Iterator[dict[str, Any]]:
     shards = sorted(folder.glob("data/*.parquet"))
-    if not shards:
+    if not shards and not (folder / SUMMARY).exists():
         raise ValueError(f"{str(folder)!r} holds no build: no data/*.parquet in it")
     for shard in shards:
         for batch in pq.ParquetFile(shard).iter_batches(batch_size=8):

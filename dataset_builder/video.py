@@ -28,7 +28,7 @@ av.logging.set_level(av.logging.PANIC)  # what matters is raised; FFmpeg's own l
 
 MIDDLE = 0.9  # share of the video that frames are taken from (paper's sampling)
 MIN_KEYFRAMES = 4
-_SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+_SCALING = Interpolation.AREA | Interpolation.BITEXACT  # the same on every processor
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,7 @@ def test_files_on_the_hub(few: Path, tmp_path: Path, clip_cache: str) -> None:
     shutil.copytree(few, repo / "clips" / "deep")
     program = f"""
 import dataset_builder, datasets
-choice = dict(data_files="hf://datasets/me/clips/**.mp4", split="train", cache_dir={str(tmp_path / "hf")!r}, clip_cache={clip_cache!r})
+choice = dict(data_files="hf://datasets/me/clips/**/*.mp4", split="train", cache_dir={str(tmp_path / "hf")!r}, clip_cache={clip_cache!r})
 streamed = [row["extra_info"]["source"] for row in datasets.load_dataset("videossr", "counting", streaming=True, **choice)]
 loaded = datasets.load_dataset("videossr", "counting", num_proc=2, **choice)["extra_info"]
 print(streamed, [row["source"] for row in loaded])
@@ -241,7 +241,7 @@ def test_bad_choices_are_told_before_anything_is_decoded(
 
 
 def test_an_unknown_configuration_names_the_others(load: Any, footage: Path) -> None:
-    with pytest.raises(ValueError, match="'mixt' not found.*mixed"):
+    with pytest.raises(ValueError, match=r"'mixt' not found.*mixed"):
         load("mixt", data_dir=str(footage))
 
 
@@ -260,6 +260,6 @@ def test_nothing_usable_is_an_error_and_streams_go_on(load: Any, few: Path, tmp_
     lonely = tmp_path / "lonely"
     lonely.mkdir()
     (lonely / "broken.mp4").write_bytes(b"nothing")
-    with pytest.raises(Exception, match="no question could be made|generating the dataset") as caught:
+    with pytest.raises(Exception, match=r"no question could be made|generating the dataset") as caught:
         load("counting", data_dir=str(lonely))
     assert "broken.mp4" in str(caught.value) + str(caught.value.__cause__)

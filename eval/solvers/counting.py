@@ -16,9 +16,11 @@ FLAT = 14  # grey levels within 3 x 3 pixels, in the channel that varies most
 MIN_RADIUS = 5.0  # pixels, of a shape without its edge
 ONE_COLOUR = 4.0  # standard deviation within a shape
 SOLID = 0.9  # share of its convex hull that a shape fills
-FIT = 0.85  # share of the smallest circle, square or triangle around it that a shape fills
-NEW = 24.0  # grey levels by which a shape differs from what stood there before and after
-EDGE = 30.0  # grey levels by which what lies around a shape differs from it
+FIT = 0.85  # share of the smallest circle or square around it that a shape fills
+TRIANGLE_AT_MOST = 1.45
+IN_TRIANGLE = 0.75
+NEW = 35.0  # colour distance between a shape and what stood there before and after
+EDGE = 45.0  # colour distance between a shape and what lies around it
 RING = 4  # pixels from a shape's flat part to what lies around it
 
 
@@ -56,14 +58,18 @@ def _kind(mask: Frame) -> str | None:
     if radius < MIN_RADIUS or mask.sum() < SOLID * area:
         return None
     _, sides, _ = cv2.minAreaRect(hull)
-    fits = {
-        "circle": area / (np.pi * radius * radius),
-        "square": area / max(sides) ** 2,
-        "triangle": area / (3 * np.sqrt(3) / 4 * radius * radius),  # an equilateral one reaches its circle
-    }
-    fits["triangle"] = min(fits["triangle"], 1 / fits["triangle"])
-    kind = max(fits, key=lambda name: fits[name])
-    return kind if fits[kind] >= FIT else None
+    if area / (np.pi * radius * radius) >= FIT:
+        return "circle"
+    if area / max(sides) ** 2 >= FIT:
+        return "square"
+    # an equilateral triangle reaches its circle, a little more than fills it once its corners are blurred away
+    filled = area / (3 * np.sqrt(3) / 4 * radius * radius)
+    return "triangle" if FIT <= filled <= TRIANGLE_AT_MOST and _in_triangle(hull, area) else None
+
+
+def _in_triangle(hull: Frame, area: float) -> bool:
+    around, _ = cv2.minEnclosingTriangle(hull)
+    return area / around >= IN_TRIANGLE
 
 
 def _stands_out(patch: Frame, others: list[Frame], mask: Frame) -> bool:
@@ -73,7 +79,7 @@ def _stands_out(patch: Frame, others: list[Frame], mask: Frame) -> bool:
     if inside.std(axis=0).max() > ONE_COLOUR:
         return False
     around = cv2.dilate(mask, np.ones((2 * RING + 1,) * 2, np.uint8)) - cv2.dilate(mask, np.ones((2 * RING - 1,) * 2, np.uint8))
-    ring = np.abs(patch[around > 0] - colour).max(axis=1)
+    ring = np.linalg.norm(patch[around > 0] - colour, axis=1)
     if len(ring) == 0 or (ring > EDGE).mean() < 0.9:
         return False
-    return all(np.abs(inside - other[mask > 0]).mean(axis=0).max() > NEW for other in others)
+    return all(np.linalg.norm(inside - other[mask > 0], axis=1).mean() > NEW for other in others)

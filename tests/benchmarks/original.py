@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
 FRAMES = 48
 
@@ -53,7 +54,8 @@ def _grounding(paths: list[Path]) -> dict[str, object]:
     shown = list(map(str, paths))
     for k in range(start, start + length):
         edited = paths[k].with_name(f"mirror_{k:03d}.jpg")
-        cv2.imwrite(str(edited), cv2.flip(cv2.imread(str(paths[k])), 1))
+        with Image.open(paths[k]) as frame:
+            ImageOps.mirror(frame).save(edited)
         shown[k] = str(edited)
     return {"videos": [shown], "answer": f"{start}-{start + length}"}
 

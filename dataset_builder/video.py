@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,6 +28,7 @@ av.logging.set_level(av.logging.PANIC)  # what matters is raised; FFmpeg's own l
 
 MIDDLE = 0.9  # share of the video that frames are taken from (paper's sampling)
 MIN_KEYFRAMES = 4
+KEPT_BYTES = 128 << 20  # of compressed pictures; a longer video is read twice
 _SCALING = Interpolation.AREA | Interpolation.BITEXACT  # the same on every processor
 
 
@@ -70,26 +71,26 @@ def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
 
 
 def _sample_exactly(video: str | bytes, frames: int, max_pixels: int) -> SampledFrames:
-    packets, unit, reliable = _packets(video)
-    stamps = [packet.pts for packet in _in_time(packets)]
-    wanted = _spread(stamps, _middle(stamps, stamps), frames, "frames")
-    decoded = _decode(video, packets, set(wanted), max_pixels) if reliable else {}
-    if list(decoded) != wanted:
-        return _sample_linearly(video, frames, max_pixels)
-    return _sampled(list(decoded.values()), [float((pts - stamps[0]) * unit) for pts in wanted])
+    with _indexed(video) as film:
+        stamps = [packet.pts for packet in _in_time(film.packets)]
+        wanted = _spread(stamps, _middle(stamps, stamps), frames, "frames")
+        decoded = _decode(film, set(wanted), max_pixels) if film.reliable else {}
+        if list(decoded) == wanted:
+            return _sampled(list(decoded.values()), [float((pts - stamps[0]) * film.unit) for pts in wanted])
+    return _sample_linearly(video, frames, max_pixels)
 
 
 def _sample_keyframes(video: str | bytes, frames: int, max_pixels: int) -> SampledFrames:
-    packets, unit, _ = _packets(video)
-    stamps = [packet.pts for packet in _in_time(packets)]
-    keys = [packet.pts for packet in _in_time(packets) if packet.keyframe]
-    within = _middle(keys, stamps)
-    count = min(frames, len(within)) // 2 * 2
-    wanted = _spread(keys, within, max(count, min(frames, MIN_KEYFRAMES)), "keyframes")
-    decoded = _decode_keyframes(video, set(wanted), max_pixels)
+    with _indexed(video) as film:
+        stamps = [packet.pts for packet in _in_time(film.packets)]
+        keys = [packet.pts for packet in _in_time(film.packets) if packet.keyframe]
+        within = _middle(keys, stamps)
+        count = min(frames, len(within)) // 2 * 2
+        wanted = _spread(keys, within, max(count, min(frames, MIN_KEYFRAMES)), "keyframes")
+        decoded = _decode_keyframes(film, set(wanted), max_pixels)
     if len(decoded) < len(wanted):
         raise UnusableVideo(f"{len(wanted) - len(decoded)} of {len(wanted)} keyframes could not be decoded")
-    return _sampled([decoded[pts] for pts in wanted], [float((pts - stamps[0]) * unit) for pts in wanted])
+    return _sampled([decoded[pts] for pts in wanted], [float((pts - stamps[0]) * film.unit) for pts in wanted])
 
 
 def _in_time(packets: list[_Packet]) -> list[_Packet]:
@@ -117,17 +118,57 @@ def _opened(video: str | bytes) -> Iterator[tuple[av.container.InputContainer, a
         yield container, stream
 
 
-def _packets(video: str | bytes) -> tuple[list[_Packet], Fraction, bool]:
-    """The best stream's packets in decoding order, its time base, and whether their times are those of their frames."""
+@dataclass(frozen=True)
+class _Film:
+    """An open video that has been read through once.
+
+    Attributes:
+        packets: the best stream's, in decoding order.
+        unit: seconds of one step of their times.
+        reliable: whether those times are the times of their frames.
+        kept: the packets with their data, if those of the whole video are few enough.
+    """
+
+    video: str | bytes
+    codec: av.VideoCodecContext
+    packets: list[_Packet]
+    unit: Fraction
+    reliable: bool
+    kept: list[av.Packet[av.VideoStream]] | None
+
+    @contextmanager
+    def again(self) -> Iterator[tuple[av.VideoCodecContext, Iterable[av.Packet[av.VideoStream]]]]:
+        """The packets with their data once more, and the decoder to put them into."""
+        if self.kept is not None:
+            yield self.codec, self.kept
+            return
+        with _opened(self.video) as (container, stream):
+            yield stream.codec_context, (packet for packet in container.demux(stream) if packet.size)
+
+
+@contextmanager
+def _indexed(video: str | bytes) -> Iterator[_Film]:
     with _opened(video) as (container, stream):
-        read = [packet for packet in container.demux(stream) if packet.size]
-        packets = [_Packet(p.pts or 0, p.is_keyframe, p.pts is not None and not p.is_discard) for p in read]
+        packets: list[_Packet] = []
+        kept: list[av.Packet[av.VideoStream]] = []
+        stamps: set[int | None] = set()
+        size = 0
+        for packet in container.demux(stream):
+            if packet.size:
+                packets.append(_Packet(packet.pts or 0, packet.is_keyframe, packet.pts is not None and not packet.is_discard))
+                stamps.add(packet.pts)
+                size += packet.size
+                if size <= KEPT_BYTES:
+                    kept.append(packet)
+                else:
+                    kept.clear()
         if not any(packet.shown for packet in packets) or stream.time_base is None:
             raise UnusableVideo("holds no video data")
         # AVI keeps no presentation times, so reordered frames come with wrong ones
         reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
-        complete = all(p.pts is not None for p in read) and len({p.pts for p in read}) == len(read)
-        return packets, stream.time_base, complete and not reordered
+        reliable = None not in stamps and len(stamps) == len(packets) and not reordered
+        whole = kept if size <= KEPT_BYTES else None
+        yield _Film(video, stream.codec_context, packets, stream.time_base, reliable, whole)
 
 
 def _middle(stamps: list[int], whole: list[int]) -> range:
@@ -159,21 +200,20 @@ def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int
     return [stamps[index] for index in chosen]
 
 
-def _decode(video: str | bytes, packets: list[_Packet], wanted: set[int], max_pixels: int) -> dict[int, Frame]:
+def _decode(film: _Film, wanted: set[int], max_pixels: int) -> dict[int, Frame]:
     """Decode the wanted frames; may return fewer where the stream does not hold what its packets say."""
-    needed = _needed(packets, wanted)
+    needed = _needed(film.packets, wanted)
     found: dict[int, Frame] = {}
-    with _opened(video) as (container, stream):
-        codec = stream.codec_context
-        scaler = _Scaler(max_pixels)
+    scaler = _Scaler(max_pixels)
+
+    def take(frames: list[av.VideoFrame]) -> None:
+        for frame in frames:
+            if frame.pts in wanted:
+                found[frame.pts] = scaler(frame)
+
+    with film.again() as (codec, packets):
         before = -1
-
-        def take(frames: list[av.VideoFrame]) -> None:
-            for frame in frames:
-                if frame.pts in wanted:
-                    found[frame.pts] = scaler(frame)
-
-        for index, packet in enumerate(p for p in container.demux(stream) if p.size):
+        for index, packet in enumerate(packets):
             if index >= len(needed) or not needed[index]:
                 continue
             if before >= 0 and index != before + 1:
@@ -202,14 +242,13 @@ def _needed(packets: list[_Packet], wanted: set[int]) -> list[bool]:
     return needed
 
 
-def _decode_keyframes(video: str | bytes, wanted: set[int], max_pixels: int) -> dict[int, Frame]:
+def _decode_keyframes(film: _Film, wanted: set[int], max_pixels: int) -> dict[int, Frame]:
     found: dict[int, Frame] = {}
-    with _opened(video) as (container, stream):
-        codec = stream.codec_context
+    scaler = _Scaler(max_pixels)
+    with film.again() as (codec, packets):
         codec.skip_frame = "NONKEY"
-        scaler = _Scaler(max_pixels)
-        for packet in container.demux(stream):
-            if packet.size and packet.is_keyframe and packet.pts in wanted:
+        for packet in packets:
+            if packet.is_keyframe and packet.pts in wanted:
                 for frame in [*codec.decode(packet), *codec.decode(None)]:
                     found.setdefault(packet.pts, scaler(frame))
                 codec.flush_buffers()

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from dataset_builder import video as video_module
 from dataset_builder.clip import Frame
 from dataset_builder.errors import UnusableVideo
 from dataset_builder.footage import FPS, SHOTS
@@ -82,6 +83,16 @@ def test_bytes_serve_as_a_path_does(footage: Path) -> None:
     one, other = sample(str(path), Sampling(8)), sample(path.read_bytes(), Sampling(8))
     assert one.times == other.times
     assert all(map(np.array_equal, one.frames, other.frames))
+
+
+def test_long_videos_are_read_twice(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(footage / "pan_right.mp4")
+    once = {mode: sample(path, Sampling(8, mode=mode)) for mode in ("exact", "keyframe")}
+    monkeypatch.setattr(video_module, "KEPT_BYTES", 1000)
+    for mode, taken in once.items():
+        again = sample(path, Sampling(8, mode=mode))
+        assert again.times == taken.times
+        assert all(map(np.array_equal, again.frames, taken.frames))
 
 
 def test_frames_show_the_right_moment(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,11 +17,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.footage import videos_folder
+from tests.footage import has_shared, videos_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 AREA = 256 * 256
-TASKS = 3
+KEYFRAME_RICH = "bag street person_long d_charades d_long"  # clips with 14 keyframes and more
 
 
 def cpu() -> float:
@@ -148,7 +147,9 @@ def original_build(names: str = "") -> dict[str, float]:
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as out:
         start = cpu()
-        stored = list(sample_stage(sorted(_subset(names).iterdir()), Path(out)))
+        stored = list(
+            sample_stage([video for video in _videos() if any(word in video.name for word in names.split() or [""])], Path(out))
+        )
         first = cpu() - start
         samples = sum(task_stage(paths, Path(out) / "rows.jsonl") for paths in stored)
         used = cpu() - start
@@ -257,6 +258,65 @@ class Table:
         print(f"{'ok ' if met else 'NOT'} {name:58} {value:9.2f}  {sign} {aim:<7g} {detail}", flush=True)
 
 
+def compare_sampling(table: Table, rounds: int) -> None:
+    ours = in_process("ours_sampling('exact')", rounds)["cpu"]
+    keys = in_process("ours_sampling('keyframe')", rounds)
+    codec, decord, linear = (in_process(f"{name}_sampling()", rounds)["cpu"] for name in ("torchcodec", "decord", "linear"))
+    table.add("sampling, CPU against torchcodec exact", ours / codec, "≤", 0.75, f"{ours:.2f} s / {codec:.2f} s")
+    table.add("sampling, CPU against decord at full size", ours / decord, "≤", 0.55, f"/ {decord:.2f} s")
+    detail = f"{keys['cpu']:.2f} s / {linear:.2f} s, {keys['done']} clips"
+    table.add("keyframe sampling, CPU against linear decode", keys["cpu"] / linear, "≤", 0.2, detail)
+
+
+def compare_cold_builds(table: Table, rounds: int) -> dict[str, float]:
+    """Returns the original procedure's measurements."""
+    original = in_process("original_build()", rounds)
+    cases = [("jpeg", "exact", "", 2), ("mp4", "exact", "", 2), ("jpeg", "keyframe", "", 8)]
+    if has_shared():
+        cases.append(("jpeg", "keyframe", KEYFRAME_RICH, 8))
+    for video_format, sampling, names, aim in cases:
+        ours = in_process(f"ours_build({video_format!r}, {sampling!r}, '', 1, names={names!r})", rounds)
+        other = in_process(f"original_build({names!r})", rounds) if names else original
+        got, before = ours["samples"] / ours["cpu"], other["samples"] / other["cpu"]
+        which = f"{video_format}, {sampling}{', 5 clips rich in keyframes' if names else ''}"
+        table.add(
+            f"cold build, {which}: samples per CPU s against original",
+            got / before,
+            "≥",
+            aim,
+            f"{got:.1f} / {before:.2f}, {ours['samples']} samples",
+        )
+    single = in_process("ours_build('jpeg', 'exact', '', 1, 'counting')", rounds)
+    table.add("all but decoding, at one JPEG task a video, % of total", 100 * (1 - single["decoding"] / single["cpu"]), "≤", 12)
+    return original
+
+
+def compare_warm_builds(table: Table, rounds: int, original: dict[str, float]) -> None:
+    second = original["samples"] / original["second_stage"]
+    with tempfile.TemporaryDirectory() as caches:
+        for video_format, aim in (("jpeg", 100), ("mp4", 25)):
+            cache = f"{caches}/{video_format}"
+            in_process(f"ours_build({video_format!r}, 'exact', {cache!r}, 1)")
+            warm = in_process(f"ours_build({video_format!r}, 'exact', {cache!r}, 2)", rounds)
+            got = warm["samples"] / warm["cpu"]
+            table.add(f"warm build, {video_format}: samples per CPU s", got, "≥", aim, f"{warm['decoding']:.2f} s decoding")
+            table.add(f"warm build, {video_format}: against original's second stage", got / second, "≥", 10, f"/ {second:.1f}")
+
+
+def measure_the_rest(table: Table, rounds: int, rows: int) -> None:
+    cost = in_process("mp4_cost()", rounds)
+    table.add("mp4 rows, three tasks a video: ms CPU a sample", cost["ms"], "≤", 60)
+    table.add("mp4 rows: PSNR against the rendered frames, dB", cost["mean_psnr"], "≥", 36, f"least {cost['least_psnr']:.1f}")
+    table.add("import dataset_builder.tasks, ms", import_cost("import dataset_builder.tasks")["ms"], "≤", 50)
+    call = "import sys; sys.argv=['videossr','--help']; from dataset_builder.cli import main; main()"
+    table.add("videossr --help, ms", import_cost(call)["ms"], "≤", 300)
+    one, two = in_process("parallel(1)", rounds)["wall"], in_process("parallel(2)", rounds)["wall"]
+    table.add("two processes against one, wall time", one / two, "≥", 1.8, f"{one:.1f} s / {two:.1f} s")
+    memory = in_process(f"stream_memory({rows})")
+    detail = f"{memory['most_mb']:.0f} MB, {memory['rows']} rows, {memory['rows_per_second']:.0f} rows/s"
+    table.add("streamed rows: most memory against that at row 500", memory["most_mb"] / memory["mb_at_500"], "≤", 1.1, detail)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
@@ -264,105 +324,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     table = Table()
-    print(f"videos: {videos_folder()}\n")
-
-    ours = in_process("ours_sampling('exact')", args.rounds)
-    codec = in_process("torchcodec_sampling()", args.rounds)
-    decord = in_process("decord_sampling()", args.rounds)
-    linear = in_process("linear_sampling()", args.rounds)
-    keys = in_process("ours_sampling('keyframe')", args.rounds)
-    table.add(
-        "sampling, CPU against torchcodec exact",
-        ours["cpu"] / codec["cpu"],
-        "≤",
-        0.75,
-        f"{ours['cpu']:.2f} s / {codec['cpu']:.2f} s",
-    )
-    table.add("sampling, CPU against decord at full size", ours["cpu"] / decord["cpu"], "≤", 0.55, f"/ {decord['cpu']:.2f} s")
-    table.add(
-        "keyframe sampling, CPU against linear decode",
-        keys["cpu"] / linear["cpu"],
-        "≤",
-        0.2,
-        f"{keys['cpu']:.2f} s / {linear['cpu']:.2f} s, {keys['done']} clips",
-    )
-
-    caches = Path(tempfile.mkdtemp())
-    try:
-        original = in_process("original_build()", args.rounds)
-        rate = original["samples"] / original["cpu"]
-        jpeg = in_process("ours_build('jpeg', 'exact', '', 1)", args.rounds)
-        mp4 = in_process("ours_build('mp4', 'exact', '', 1)", args.rounds)
-        key = in_process("ours_build('jpeg', 'keyframe', '', 1)", args.rounds)
-        single = in_process("ours_build('jpeg', 'exact', '', 1, 'counting')", args.rounds)
-        for name, run, aim in (("jpeg", jpeg, 2), ("mp4", mp4, 2), ("jpeg, keyframe sampling", key, 8)):
-            got = run["samples"] / run["cpu"]
-            table.add(
-                f"cold build, {name}: samples per CPU s against original",
-                got / rate,
-                "≥",
-                aim,
-                f"{got:.1f} / {rate:.2f}, {run['samples']} samples",
-            )
-        rich = "bag street person_long d_charades d_long"  # those with 14 keyframes and more
-        few, same = (
-            in_process(f"ours_build('jpeg', 'keyframe', '', 1, names={rich!r})", args.rounds),
-            in_process(f"original_build({rich!r})", args.rounds),
-        )
-        got, before = few["samples"] / few["cpu"], same["samples"] / same["cpu"]
-        table.add(
-            "cold build, jpeg, keyframe sampling: the 5 clips rich in them",
-            got / before,
-            "≥",
-            8,
-            f"{got:.1f} / {before:.2f}, {few['samples']} samples",
-        )
-        table.add(
-            "all but decoding, at one JPEG task a video, % of total", 100 * (1 - single["decoding"] / single["cpu"]), "≤", 12
-        )
-        second = original["samples"] / original["second_stage"]
-        for kind, aim in (("jpeg", 100), ("mp4", 25)):
-            cache = str(caches / kind)
-            in_process(f"ours_build({kind!r}, 'exact', {cache!r}, 1)")
-            warm = in_process(f"ours_build({kind!r}, 'exact', {cache!r}, 2)", args.rounds)
-            got = warm["samples"] / warm["cpu"]
-            table.add(f"warm build, {kind}: samples per CPU s", got, "≥", aim, f"{warm['decoding']:.2f} s decoding")
-            table.add(f"warm build, {kind}: against original's second stage", got / second, "≥", 10, f"/ {second:.1f}")
-    finally:
-        shutil.rmtree(caches)
-
-    cost = in_process("mp4_cost()", args.rounds)
-    table.add("mp4 rows, three tasks a video: ms CPU a sample", cost["ms"], "≤", 60)
-    table.add("mp4 rows: PSNR against the rendered frames, dB", cost["mean_psnr"], "≥", 36, f"least {cost['least_psnr']:.1f}")
-    table.add("import dataset_builder.tasks, ms", import_cost("import dataset_builder.tasks")["ms"], "≤", 50)
-    table.add(
-        "videossr --help, ms",
-        import_cost("import sys; sys.argv=['videossr','--help']; from dataset_builder.cli import main; main()")["ms"],
-        "≤",
-        300,
-    )
-    one, two = in_process("parallel(1)"), in_process("parallel(2)")
-    table.add(
-        "two processes against one, wall time",
-        one["wall"] / two["wall"],
-        "≥",
-        1.8,
-        f"{one['wall']:.1f} s / {two['wall']:.1f} s",
-    )
-    memory = in_process(f"stream_memory({args.rows})")
-    table.add(
-        "streamed rows: most memory against that at row 500",
-        memory["most_mb"] / memory["mb_at_500"],
-        "≤",
-        1.1,
-        f"{memory['most_mb']:.0f} MB, {memory['rows']} rows, {memory['rows_per_second']:.0f} rows/s",
-    )
+    print(f"videos: {'the shared clips' if has_shared() else 'rendered footage'}\n")
+    compare_sampling(table, args.rounds)
+    original = compare_cold_builds(table, args.rounds)
+    compare_warm_builds(table, args.rounds, original)
+    measure_the_rest(table, args.rounds, args.rows)
     if args.json:
-        args.json.write_text(
-            json.dumps(
-                [dict(zip(("name", "value", "sign", "aim", "detail"), row, strict=True)) for row in table.rows], indent=2
-            )
-        )
+        names = ("name", "value", "sign", "aim", "detail")
+        args.json.write_text(json.dumps([dict(zip(names, row, strict=True)) for row in table.rows], indent=2))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ Clip 1: <video> … Clip 6: <video> … In which order …?   ->   341562
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import combinations, pairwise
 from random import Random
 
 from .answers import Answer, Chance, Order
@@ -15,8 +17,7 @@ from .edits import CLIP, EditList, OutputClip
 from .levels import Knob, Params
 
 MIN_CLIP_FRAMES = 2
-MIN_RIVAL_LEAD = 1.0  # grey levels by which a clear join beats every other join
-MIN_RIVAL_RATIO = 1.2
+STATIC = 1.0  # grey levels a join, below which any order joins smoothly
 
 
 class Jigsaw(Task):
@@ -27,7 +28,13 @@ class Jigsaw(Task):
     answer_format = "clip numbers in order, 341562 (comma-separated from 10 clips up)"
     knobs = (
         Knob("clips", (6, 7, 8, 12), "clips to put in order", 2, 64),
-        Knob("clear_joins", (0.8, 0.75, 0.7, 0.5), "least share of joins that the pictures on both sides give away", 0.0, 1.0),
+        Knob(
+            "margin",
+            (0.05, 0.0, -0.03, -0.1),
+            "how much less smoothly other orders must join, as a share; below 0 they may join better",
+            -1.0,
+            10.0,
+        ),
     )
 
     def min_frames(self, params: Params) -> int:
@@ -48,7 +55,7 @@ class Jigsaw(Task):
         length -= length % 2
         first = (clip.frames - count * length) // 4 * 2
         segments = [range(first + k * length, first + (k + 1) * length) for k in range(count)]
-        _check_joins(clip, segments, params["clear_joins"])
+        _check_order(clip, segments, params["margin"])
         shown = list(range(count))  # shown[k]: the segment that is shown as clip k + 1
         while shown == sorted(shown):
             rng.shuffle(shown)
@@ -68,19 +75,35 @@ def _question(count: int) -> str:
     )
 
 
-def _check_joins(clip: ClipStats, segments: list[range], least: float) -> None:
-    """Refuse footage whose pictures do not show what follows what: too static, or cut at the joins."""
-    joins = len(segments) - 1
-    clear = static = 0
-    for k in range(joins):
-        last, following = segments[k][-1], segments[k + 1]
-        true = clip.distance(last, following[0])
-        rivals = [clip.distance(last, other[0]) for j, other in enumerate(segments) if j not in (k, k + 1)]
-        rival = min([*rivals, clip.distance(following[-1], segments[k][0])])
-        clear += rival >= true + MIN_RIVAL_LEAD and rival >= MIN_RIVAL_RATIO * true
-        static += rival < 2 * MIN_RIVAL_LEAD
-    if clear < least * joins:
-        raise Unsolvable("too static: the clips look alike" if static else "the pictures do not show which clip follows")
+def _check_order(clip: ClipStats, segments: list[range], margin: float) -> None:
+    """Refuse footage whose pictures do not show the order.
+
+    The true order's joins, from each clip's last picture to the next one's first, must be smoother together than those of any
+    order that is one exchange, one move of a clip or one reversal of a run away.
+    """
+    count = len(segments)
+    join = [[clip.distance(one[-1], other[0]) for other in segments] for one in segments]
+
+    def cost(order: list[int]) -> float:
+        return sum(join[one][other] for one, other in pairwise(order))
+
+    true = list(range(count))
+    best = cost(true)
+    rival = min(map(cost, _neighbours(true)))
+    if rival < STATIC * (count - 1):
+        raise Unsolvable("too static: the clips look alike")
+    if rival < (1 + margin) * best:
+        raise Unsolvable("the pictures do not show which clip follows")
+
+
+def _neighbours(order: list[int]) -> Iterator[list[int]]:
+    for i, j in combinations(range(len(order)), 2):
+        yield [*order[:i], order[j], *order[i + 1 : j], order[i], *order[j + 1 :]]  # exchanged
+        yield [*order[:i], *order[i + 1 : j + 1], order[i], *order[j + 1 :]]  # moved back
+        yield [*order[:i], order[j], *order[i:j], *order[j + 1 :]]  # moved forward
+        yield [*order[:i], *order[i : j + 1][::-1], *order[j + 1 :]]  # reversed
+    for k in range(1, len(order)):
+        yield [*order[k:], *order[:k]]  # begun elsewhere
 
 
 @lru_cache(maxsize=64)

@@ -22,12 +22,12 @@ from .errors import UnusableVideo
 from .identity import clip_code_digest, codec_versions, digest
 from .mp4 import encode_pictures
 from .sampling import Sampling
-from .sources import FingerprintMemory, Source, check_unchanged, open_source
+from .sources import FingerprintMemory, Source, check_unchanged, open_source, reading
 from .stats import measure
 from .tasks.clip_stats import ClipStats
 from .video import sample
 
-IN_MEMORY = 4  # clips kept decoded-from-disk in each process
+IN_MEMORY = 4  # clips that each process keeps at hand
 
 
 def clip_cache_folder(given: str | None = None) -> Path | None:
@@ -77,6 +77,7 @@ class ClipStore:
         Raises:
             UnusableVideo: if the video gives none.
             SourceChanged: if the file is not what it was when the build began.
+            BuildError: if it could not be read this time.
         """
         found = self._recent.get(source.url)
         if found is None:
@@ -99,7 +100,9 @@ class ClipStore:
                     self._memory.remember(source.url, source.stamp, content)
                     found = self._stored(content)
                 if found is None:
-                    return self._keep(content, self._decode(video, content))
+                    with reading(source):
+                        found = self._decode(video, content)
+                    return self._keep(content, found)
         except UnusableVideo as error:
             return error
         if isinstance(found, Clip) and self._with_h264 and not found.h264:
@@ -110,8 +113,6 @@ class ClipStore:
         try:
             taken = sample(video, self._sampling)
         except UnusableVideo as error:
-            if not error.lasting:
-                raise
             return error
         stats = measure(taken.frames, taken.times, taken.end, content)
         clip = Clip(tuple(map(encode_jpeg, taken.frames)), taken.times, stats)

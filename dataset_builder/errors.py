@@ -4,15 +4,7 @@ from __future__ import annotations
 
 
 class UnusableVideo(Exception):
-    """This file gives no clip; the message says why, in few words.
-
-    Attributes:
-        lasting: whether trying again cannot help, as it may where a file could not be opened just now.
-    """
-
-    def __init__(self, reason: str, *, lasting: bool = True) -> None:
-        super().__init__(reason)
-        self.lasting = lasting
+    """This file gives no clip, now or later; the message says why, in few words."""
 
 
 class BuildError(RuntimeError):

@@ -57,15 +57,16 @@ def make_questions(unit: Unit, spec: BuildSpec, sources: Sequence[Source], store
         portion = spec.portions[item.portion]
         for attempt, at in enumerate((unit.source, *item.others)):
             draw = item.draw if attempt == 0 else item.draw_elsewhere
+            made: Question | Refusal
             try:
-                yield _make(item, draw, portion, at, spec, sources, store)
+                made = _make(item, draw, portion, at, spec, sources, store)
             except Unsolvable as refusal:
-                yield Refusal(sources[at].name, portion.name, str(refusal))
-                continue
+                made = Refusal(sources[at].name, portion.name, str(refusal))
             except UnusableVideo as refusal:
-                yield Refusal(sources[at].name, "", str(refusal))
-                continue
-            break
+                made = Refusal(sources[at].name, "", str(refusal))
+            yield made
+            if isinstance(made, Question):
+                break
 
 
 def _make(

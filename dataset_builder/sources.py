@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import fsspec
 
-from .errors import SourceChanged, UnusableVideo
+from .errors import BuildError, SourceChanged, UnusableVideo
 
 VIDEO_EXTENSIONS = (
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg",
@@ -151,41 +151,43 @@ def distinct(sources: Iterable[Source]) -> tuple[list[Source], dict[str, str]]:
     return kept, repeated
 
 
-def check_unchanged(source: Source) -> None:
-    """Make sure that a local file is still what it was when it was identified.
+@contextlib.contextmanager
+def reading(source: Source) -> Iterator[None]:
+    """Tells apart what can go wrong in reading a source.
 
     Raises:
-        SourceChanged: if it is not.
-        UnusableVideo: if it cannot be read.
+        UnusableVideo: if it is nothing that can be read, or not allowed.
+        SourceChanged: if it is not there any more.
+        BuildError: if it could not be read this time.
     """
-    if source.is_remote or not source.fingerprint:
-        return
     try:
-        if _file_stamp(source.url) != source.stamp and _file_fingerprint(source.url) != source.fingerprint:
-            raise SourceChanged(f"{source.name} changed while the build was running; run it again")
+        yield
+    except (IsADirectoryError, PermissionError) as error:
+        raise UnusableVideo(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
     except FileNotFoundError:
         raise SourceChanged(f"{source.name} vanished while the build was running; run it again") from None
     except OSError as error:
-        raise UnusableVideo(f"cannot be read: {(error.strerror or str(error)).lower()}", lasting=False) from error
+        raise BuildError(f"{source.name} could not be read: {error.strerror or error}; run the same command again") from error
+
+
+def check_unchanged(source: Source) -> None:
+    """Make sure that a local file is still what it was when it was identified; raises SourceChanged if not, or as `reading`."""
+    if source.is_remote or not source.fingerprint:
+        return
+    with reading(source):
+        same = _file_stamp(source.url) == source.stamp or _file_fingerprint(source.url) == source.fingerprint
+    if not same:
+        raise SourceChanged(f"{source.name} changed while the build was running; run it again")
 
 
 def open_source(source: Source, storage_options: Mapping[str, Any] | None = None) -> tuple[str | bytes, str]:
-    """A source's path, or its bytes if it is remote; and its fingerprint.
-
-    Raises:
-        SourceChanged: if it vanished.
-        UnusableVideo: if it cannot be read.
-    """
-    try:
+    """A source's path, or its bytes if it is remote; and its fingerprint. Raises as `reading`."""
+    with reading(source):
         if not source.is_remote:
             return source.url, source.fingerprint or _file_fingerprint(source.url)
         fs, path = fsspec.core.url_to_fs(source.url, **(storage_options or {}))
         data: bytes = fs.cat_file(path)
-    except FileNotFoundError:
-        raise SourceChanged(f"{source.name} vanished while the build was running; run it again") from None
-    except OSError as error:
-        raise UnusableVideo(f"cannot be read: {(error.strerror or str(error)).lower()}", lasting=False) from error
-    return data, fingerprint(data)
+        return data, fingerprint(data)
 
 
 def _remote_stamp(url: str, storage_options: Mapping[str, Any] | None) -> str:

@@ -59,15 +59,18 @@ def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
         sampling: how many, how large, and whether any frames or only keyframes.
 
     Raises:
-        UnusableVideo: if the file cannot be opened, is broken where it matters, or has too few frames.
+        UnusableVideo: if the file is no video, is broken where it matters, or has too few frames.
+        OSError: if it cannot be read.
     """
     try:
         if sampling.mode == "keyframe":
             return _sample_keyframes(video, sampling.frames, sampling.max_pixels)
         return _sample_exactly(video, sampling.frames, sampling.max_pixels)
-    except (av.FFmpegError, OSError, UnicodeDecodeError) as error:
+    except OSError:  # some of FFmpeg's errors are, and say nothing of the video
+        raise
+    except (av.FFmpegError, UnicodeDecodeError) as error:
         name = getattr(error, "strerror", None) or str(error)
-        raise UnusableVideo(f"cannot be decoded: {name.lower()}", lasting=not isinstance(error, OSError)) from error
+        raise UnusableVideo(f"cannot be decoded: {name.lower()}") from error
 
 
 def _sample_exactly(video: str | bytes, frames: int, max_pixels: int) -> SampledFrames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 
 from dataset_builder import cache as caching
 from dataset_builder.cache import ClipStore, clip_cache_limit
-from dataset_builder.errors import SourceChanged, UnusableVideo
+from dataset_builder.errors import BuildError, SourceChanged, UnusableVideo
 from dataset_builder.sampling import Sampling
 from dataset_builder.sources import FingerprintMemory, Source, distinct, find_videos, identify, listed_videos
 
@@ -83,15 +84,17 @@ def test_that_a_video_is_unusable_is_remembered_too(tmp_path: Path, monkeypatch:
         store(tmp_path / "clips").clip(source)
 
 
-def test_a_passing_trouble_is_not_remembered(videos_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_passing_trouble_is_an_error_and_not_remembered(
+    videos_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (source, *_) = identified(videos_copy)
 
     def trouble(*_: object) -> None:
-        raise UnusableVideo("too many open files", lasting=False)
+        raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as patch:
         patch.setattr(caching, "sample", trouble)
-        with pytest.raises(UnusableVideo, match="too many"):
+        with pytest.raises(BuildError, match=f"{source.name} could not be read: Too many open files"):
             store(tmp_path / "clips").clip(source)
     assert store(tmp_path / "clips").clip(source).jpegs
 

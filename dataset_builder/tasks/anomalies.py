@@ -20,6 +20,8 @@ class Anomaly:
         phrase: completes "In one stretch of this video, …".
         kind: "pixel" changes frames, "order" rearranges them, "donor" takes them from another video.
         neutral, full: the parameter at strength 0 and 1, in the unit named beside it below.
+        graded: whether it can be half done.
+        salience: how much more the eye makes of a grey level of its change than of another effect's.
     """
 
     phrase: str
@@ -27,14 +29,15 @@ class Anomaly:
     neutral: float = 0.0
     full: float = 1.0
     graded: bool = True
+    salience: float = 1.0
 
     def parameter(self, strength: float) -> float:
         """The effect's own parameter; those that cannot be half done ignore the strength."""
         return round(self.neutral + (self.full - self.neutral) * (strength if self.graded else 1.0), 4)
 
     def share(self, strength: float) -> float:
-        """How much of the change at full strength is left."""
-        return strength if self.graded else 1.0
+        """How much of the change at full strength is left, as the eye sees it."""
+        return self.salience * (strength if self.graded else 1.0)
 
 
 ANOMALIES: dict[str, Anomaly] = {
@@ -48,7 +51,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "zoom_in": Anomaly("the picture is zoomed in", neutral=1.0, full=1.5),  # magnification
     "zoom_out": Anomaly("the picture is zoomed out, with black around it", neutral=1.0, full=0.7),  # scale
     "mirror": Anomaly("the picture is mirrored left to right", graded=False),
-    "blur": Anomaly("the picture is blurred", full=0.025),  # sigma as a share of the short side
+    "blur": Anomaly("the picture is blurred", full=0.025, salience=3.0),  # sigma as a share of the short side
     "saturation": Anomaly("the colours are far too strong", neutral=1.0, full=3.0),  # factor
     "flicker": Anomaly("the brightness flickers", full=0.6),  # gain and loss, alternating with every pair of frames
     "shuffle": Anomaly("the frames are out of order", "order", graded=False),

@@ -123,7 +123,7 @@ def ours_build(
     with tempfile.TemporaryDirectory() as out:
         spec = BuildSpec(config, seed=seed, difficulty="easy", video_format=video_format, sampling=sampling, samples=samples)
         start = cpu()
-        report = building.build(spec, _subset(names), out, clip_cache=cache)
+        report = building.build(spec, _subset(names), f"{out}/rows", clip_cache=cache or f"{out}/clips")
         used = cpu() - start
     return {"cpu": used, "samples": sum(report.made.values()), "decoding": decoding}
 
@@ -184,7 +184,10 @@ def mp4_cost() -> dict[str, float]:
             task = tasks.get(name)
             params = task.params("easy", {"margin": -1.0} if name == "jigsaw" else {})
             start = cpu()
-            plan = task.plan(clip.stats, tasks.item_rng(task, clip.stats.fingerprint, 1, 0), params)
+            try:
+                plan = task.plan(clip.stats, tasks.item_rng(task, clip.stats.fingerprint, 1, 0), params)
+            except tasks.Unsolvable:
+                continue
             rendered = render(clip, plan.edits)
             written = [shown.mp4() for shown in rendered]
             used += cpu() - start

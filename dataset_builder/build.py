@@ -31,7 +31,7 @@ from .spec import BuildSpec
 from .work import Work, folder_work, make_rows
 
 SPLIT = "train"
-ROWS_PER_SHARD = 200
+ROWS_PER_SHARD = 100
 ROWS_PER_GROUP = 25  # some 15 MB: what the Hub's viewer reads at once
 SUMMARY = "build.json"
 MANIFEST = "manifest.jsonl"
@@ -211,7 +211,6 @@ def finished_report(shard: Shard) -> dict[str, Any] | None:
 
 def _make_shards(shards: Sequence[Shard], work: Work, workers: int, progress: Progress) -> Report:
     total = sum(shard.items for shard in shards)
-    schema = features(work.spec.video_format).arrow_schema
     report = Report()
     done = 0
 
@@ -221,6 +220,7 @@ def _make_shards(shards: Sequence[Shard], work: Work, workers: int, progress: Pr
         progress(done, total)
 
     if workers == 1 or len(shards) == 1:
+        schema = features(work.spec.video_format).arrow_schema
         for shard in shards:
             report.update(Report.from_dict(make_shard(shard, work, schema, count)))
         progress(total, total)
@@ -229,6 +229,9 @@ def _make_shards(shards: Sequence[Shard], work: Work, workers: int, progress: Pr
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(counter,)) as pool:
+        for _ in range(workers):
+            pool.submit(os.getpid)  # so that the processes start while the next line imports datasets
+        schema = features(work.spec.video_format).arrow_schema
         largest_first = sorted(shards, key=lambda shard: -sum(work.sources[unit.source].size for unit in shard.units))
         waiting: set[Future[dict[str, Any]]] = {pool.submit(_make_shard, shard, work, schema) for shard in largest_first}
         try:

@@ -97,7 +97,7 @@ class ClipStore:
             if found is None:
                 video, content = open_source(source, self._storage_options)
                 if not source.fingerprint:
-                    self._memory.remember(source.url, source.stamp, content)
+                    self._memory.remember([replace(source, fingerprint=content)])
                     found = self._stored(content)
                 if found is None:
                     with reading(source):

@@ -120,22 +120,30 @@ def identify(
 
     Files of the same content as one before them are left in: `distinct` drops them.
     """
-    return [_identified(source, memory, storage_options) for source in sources]
+    stamped = [_stamped(source, storage_options) for source in sources]
+    known = memory.recall(source for source in stamped if source.stamp)
+    found = [replace(source, fingerprint=known.get(source.url) or _read_fingerprint(source)) for source in stamped]
+    memory.remember(source for source in found if source.fingerprint and source.url not in known)
+    return found
 
 
-def _identified(source: Source, memory: FingerprintMemory, storage_options: Mapping[str, Any] | None) -> Source:
+def _stamped(source: Source, storage_options: Mapping[str, Any] | None) -> Source:
     if source.is_remote:
-        stamp = _remote_stamp(source.url, storage_options)
-        return replace(source, stamp=stamp, fingerprint=memory.recall(source.url, stamp) or "")
+        return replace(source, stamp=_remote_stamp(source.url, storage_options))
     try:
-        stamp = _file_stamp(source.url)
-        known = memory.recall(source.url, stamp)
-        if known is None:
-            known = _file_fingerprint(source.url)
-            memory.remember(source.url, stamp, known)
+        return replace(source, stamp=_file_stamp(source.url))
     except OSError:  # said again, with its reason, when the video is opened
         return source
-    return replace(source, stamp=stamp, fingerprint=known)
+
+
+def _read_fingerprint(source: Source) -> str:
+    """That of a local file; "" for one that cannot be read, and for remote ones, which are read when they are used."""
+    if source.is_remote:
+        return ""
+    try:
+        return _file_fingerprint(source.url)
+    except OSError:
+        return ""
 
 
 def distinct(sources: Iterable[Source]) -> tuple[list[Source], dict[str, str]]:
@@ -218,16 +226,21 @@ class FingerprintMemory:
         finally:
             database.close()
 
-    def recall(self, path: str, stamp: str) -> str | None:
+    def recall(self, sources: Iterable[Source]) -> dict[str, str]:
+        """The fingerprints of those that are remembered with their present stamp, by URL."""
         if not self._path:
-            return None
+            return {}
+        found = {}
         with self._connected() as database:
-            row = database.execute(
-                "SELECT fingerprint FROM files WHERE path = ? AND stamp = ?", (os.fsencode(path), stamp)
-            ).fetchone()
-        return row[0] if row else None
+            for source in sources:
+                key = (os.fsencode(source.url), source.stamp)
+                row = database.execute("SELECT fingerprint FROM files WHERE path = ? AND stamp = ?", key).fetchone()
+                if row:
+                    found[source.url] = row[0]
+        return found
 
-    def remember(self, path: str, stamp: str, fingerprint: str) -> None:
-        if self._path:
+    def remember(self, sources: Iterable[Source]) -> None:
+        rows = [(os.fsencode(source.url), source.stamp, source.fingerprint) for source in sources]
+        if self._path and rows:
             with self._connected() as database:
-                database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (os.fsencode(path), stamp, fingerprint))
+                database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", rows)

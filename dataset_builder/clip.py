@@ -38,7 +38,7 @@ class Clip:
 
 
 def encode_jpeg(frame: Frame) -> bytes:
-    done, data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise ValueError(f"OpenCV could not write a frame of shape {frame.shape} as JPEG")
     return data.tobytes()

@@ -58,12 +58,11 @@ def _edited(question: Question, k: int) -> set[int]:
     marked = {at for effect in edit.effects for at in range(effect.start, effect.end)}
     marked |= {shape.position for shape in edit.shapes}
     if len(question.plan.edits.clips) == 1:
-        shift = 0
         for at, (source, index) in enumerate(edit.frames):
-            if source != CLIP or index - at != shift:
-                marked.add(at)
             if source == CLIP and all(later - place == index - at for place, (_, later) in enumerate(edit.frames[at:], at)):
-                break  # from here on the clip simply goes on
+                break  # from here on the clip simply goes on, if at another time
+            if source != CLIP or index != at:
+                marked.add(at)
     return marked
 
 

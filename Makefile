@@ -1,4 +1,4 @@
-# Everything runs in .venv, made here. On a bare machine with Python 3.10+ and pip, each target sets up what it needs.
+# Everything runs in .venv, made here. On a bare machine with Python 3.11+ and pip, each target sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check

@@ -18,16 +18,24 @@ EXAMPLES = """examples:
   videossr preview jigsaw --videos clips/ --seed 7 --difficulty hard
   videossr build videossr-30k --videos clips/ --out data/30k --seed 7 --workers 8
   videossr validate data/30k
+  videossr serve --port 8000 --workers 4
+  videossr diagnose rollouts.jsonl --plot groups.png
 
 exit codes: 0 done, 1 faults found or the build stopped, 2 a wrong argument"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
-    args = _parser().parse_args(argv)
-    command: Callable[[argparse.Namespace], int] = args.command
+    argv = sys.argv[1:] if argv is None else argv
     try:
+        if argv[:1] == ["serve"]:  # its flags are its settings, which only it should load
+            return _serve(argv[1:])
+        args = _parser().parse_args(argv)
+        command: Callable[[argparse.Namespace], int] = args.command
         return command(args)
+    except ModuleNotFoundError as error:
+        print(f"videossr: {error}; pip install 'videossr[build]' to build, 'videossr[serve]' to serve", file=sys.stderr)
+        return USAGE
     except (ValueError, FileNotFoundError) as error:
         print(f"videossr: {error}", file=sys.stderr)
         return USAGE
@@ -90,6 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything (default: demo)")
     demo.add_argument("--seed", type=int, default=7)
+    commands.add_parser("serve", help="score rollouts over HTTP, see `videossr serve --help`")
+
+    diagnose = _add(
+        commands, "diagnose", _diagnose, "group statistics of rollouts in a file: variance, hits, unparseable and blind answers",
+        "videossr diagnose rollouts.jsonl --plot groups.png",
+    )  # fmt: skip
+    diagnose.add_argument("rollouts", type=Path, help="JSONL: items as for /v1/score with `group`, or verl's rollout dumps")
+    diagnose.add_argument("--task", help="the task of lines that name none")
+    diagnose.add_argument("--plot", type=Path, help="write the bimodality plot to this file (needs matplotlib)")
+    diagnose.add_argument("--json", action="store_true", help="as JSON, as /v1/stats gives it")
     return parser
 
 
@@ -246,6 +264,32 @@ def _demo(args: argparse.Namespace) -> int:
     from .demo import run_demo
 
     return OK if run_demo(args.out, args.seed) else FAULTS
+
+
+def _serve(arguments: Sequence[str]) -> int:
+    from reward_service.serve import read_settings, serve
+
+    serve(read_settings(arguments))
+    return OK
+
+
+def _diagnose(args: argparse.Namespace) -> int:
+    from reward_service.diagnose import diagnose, table
+
+    diagnosis = diagnose(args.rollouts, args.task)
+    if args.plot:
+        from reward_service.plot import plot
+
+        plot(diagnosis.tasks, args.plot)
+    if args.json:
+        print(json.dumps({"tasks": diagnosis.tasks, "rollouts": diagnosis.rollouts, "faults": diagnosis.faults}, indent=2))
+    else:
+        print(table(diagnosis))
+    for fault in diagnosis.faults[:20]:
+        print(f"left out: {fault}", file=sys.stderr)
+    if len(diagnosis.faults) > 20:
+        print(f"left out: {len(diagnosis.faults) - 20} more", file=sys.stderr)
+    return FAULTS if diagnosis.faults else OK
 
 
 if __name__ == "__main__":

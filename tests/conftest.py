@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 # before datasets or huggingface_hub are imported: nothing of the user's is read or written, and nothing is asked of the Hub
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests import footage as footage_choice
+from tests.servers import Server, serving
 
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
@@ -44,3 +46,10 @@ def videos() -> Path:
 def footage() -> Path:
     """Eight rendered clips: small, and the same everywhere."""
     return footage_choice.rendered_folder()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A reward service with its default settings."""
+    with serving(tmp_path_factory.mktemp("serve")) as running:
+        yield running

@@ -6,6 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from random import Random
 from typing import Any, ClassVar
 
@@ -94,8 +95,8 @@ class Task(ABC):
             ValueError: if it is not an answer of this task.
         """
         try:
-            return self.answer.read(ground_truth.strip())
-        except (Unparseable, AttributeError) as error:
+            return _read(self.answer, ground_truth)  # a group's rollouts share it
+        except (Unparseable, AttributeError, TypeError) as error:
             raise ValueError(f"ground_truth={ground_truth!r} is no answer of task {self.name!r}: {error}") from None
 
     def score(self, response: str, ground_truth: str, chance: float | None = None) -> Score:
@@ -123,7 +124,16 @@ class Task(ABC):
         return Score(smooth, exact, above, parsed, reason, self.name)
 
     def _default_floor(self, truth: Answer) -> float:
+        return self._medium_floor
+
+    @cached_property
+    def _medium_floor(self) -> float:
         return self.chance(self.params("medium"), 48).smooth
+
+
+@lru_cache(maxsize=4096)
+def _read(answer: type[Answer], text: str) -> Answer:
+    return answer.read(text.strip())
 
 
 def item_rng(task: Task, fingerprint: str, seed: int, index: int) -> Random:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 MAX_ANSWER_LENGTH = 400
-_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_OPEN, _CLOSE = "<answer>", "</answer>"
 _BOXED = "\\boxed{"
 _PREFIX = re.compile(r"(?:the )?(?:final )?answer ?(?:is\b|:|=) ?:?", re.IGNORECASE)
 _WRAPPERS = " \t\r\n*_`\"'$“”‘’"
@@ -29,19 +29,23 @@ def answer_text(response: str) -> str:
         raise Unparseable("the response is empty")
     if len(text) > MAX_ANSWER_LENGTH:
         raise Unparseable(f"{len(text)} characters are no short answer; put it in <answer></answer>")
-    return _unwrap(" ".join("".join(map(_ascii, text)).split()))
+    if not text.isascii():
+        text = "".join(map(_ascii, text))
+    return _unwrap(" ".join(text.split()))
 
 
 def _last_marked(response: str) -> str | None:
-    opened, found, end = -1, None, -1
-    for match in _TAG.finditer(response):
-        if not match.group(1):
-            opened = match.end()
-        elif opened >= 0:
-            found, end, opened = response[opened : match.start()], match.end(), -1
-    if found is not None and len(found) <= 2 * MAX_ANSWER_LENGTH:
+    """What stands in the last `<answer>…</answer>`, or in a `\\boxed{…}` after it or without it."""
+    lower = response.replace("İ", "I").lower()  # that letter alone changes its length
+    opened = lower.rfind(_OPEN, 0, max(lower.rfind(_CLOSE), 0))
+    if opened < 0:
+        return _boxed(response)
+    start = opened + len(_OPEN)
+    end = lower.find(_CLOSE, start)
+    found = response[start:end]
+    if len(found) <= 2 * MAX_ANSWER_LENGTH:
         found = _boxed(found) or found
-    return (_boxed(response[end:]) or found) if end >= 0 else _boxed(response)
+    return _boxed(response[end:]) or found
 
 
 def _boxed(text: str) -> str | None:

@@ -1,0 +1,53 @@
+"""TRL: `GRPOTrainer(reward_funcs=reward_function(url="http://host:8000"), …)`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .columns import items
+from .core import RewardError, RewardRefused
+from .shared import client
+
+log = logging.getLogger(__name__)
+
+
+def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
+    """A reward function for TRL.
+
+    A completion without a score gets None, which TRL leaves out of its group's baseline, and counts in the metric
+    `videossr/failed`. If the service refuses all of a batch, the dataset is wrong, and it raises.
+
+    Args:
+        settings: fields of `ClientSettings`; else `VIDEOSSR_REWARD_…`.
+
+    Raises:
+        ValueError: naming a setting that is unknown or not allowed.
+    """
+    rewards = client(**settings)
+
+    def videossr_reward(
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        trainer_state: Any = None,
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        results = rewards.score(items(completions, columns, getattr(trainer_state, "global_step", None)))
+        failed = [result for result in results if isinstance(result, RewardError)]
+        if failed:
+            log.warning("%d of %d completions have no score: %s", len(failed), len(results), failed[0])
+            if all(isinstance(result, RewardRefused) for result in results):
+                raise failed[0]
+        scored = [result for result in results if not isinstance(result, RewardError)]
+        if log_metric is not None:
+            log_metric("videossr/failed", len(failed) / max(1, len(results)))
+            for key in ("exact", "above_chance") if scored else ():
+                log_metric(f"videossr/{key}", sum(result[key] for result in scored) / len(scored))
+        if log_extra is not None:
+            log_extra("reason", [str(result) if isinstance(result, RewardError) else result["reason"] for result in results])
+        return [None if isinstance(result, RewardError) else float(result["score"]) for result in results]
+
+    return videossr_reward

@@ -1,0 +1,63 @@
+"""What is scored and what comes of it, whatever the wire format."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+FaultType = Literal["invalid_item", "unknown_task", "bad_truth", "too_long", "time_limit", "internal"]
+
+
+class ExtraInfo(Struct, frozen=True, gc=False):
+    """What scoring and statistics read of a row's `extra_info`; anything else in it is ignored."""
+
+    chance: Annotated[float, Meta(ge=0, le=1, description="the row's blind floor, for above_chance")] | None = None
+    level: Annotated[float | str, Meta(description="difficulty, for statistics")] | None = None
+    level_name: str | None = None
+    blind_answer: Annotated[str, Meta(description="the best constant answer, for the reward-hacking monitor")] | None = None
+
+
+class Item(Struct, kw_only=True, frozen=True, gc=False):
+    """One rollout to score. `task` or `data_source` names the task."""
+
+    response: Annotated[str, Meta(description="the model's whole response", examples=["<answer>3,1,5</answer>"])]
+    ground_truth: Annotated[str, Meta(description="as stored in the row", examples=["3,1,4"])]
+    task: Annotated[str, Meta(examples=["counting"])] | None = None
+    data_source: Annotated[str, Meta(description="a row's, as `videossr/counting`")] | None = None
+    extra_info: ExtraInfo | None = None
+    group: Annotated[str | int, Meta(description="the same for all rollouts of one prompt in one step: feeds the statistics")] | None = None  # fmt: skip
+    id: Annotated[str | int, Meta(description="the rollout's own; echoed, and a repetition counts once in the statistics")] | None = None  # fmt: skip
+
+
+class Scored(Struct, kw_only=True, gc=False):
+    """A score. The same keys for every task."""
+
+    score: Annotated[float, Meta(description="the reward, in the requested mode")]
+    exact: Annotated[float, Meta(description="strict value in [0, 1]")]
+    above_chance: Annotated[float, Meta(description="smooth value rescaled: best blind answer 0, perfect answer 1")]
+    parsed: Annotated[str, Meta(description="the answer as understood; empty if the response holds none")]
+    reason: str
+    task: str
+    id: str | int | UnsetType = UNSET
+
+
+class Error(Struct, frozen=True):
+    """What is wrong and what to send instead."""
+
+    type: str
+    message: str
+
+
+class Fault(Struct, kw_only=True):
+    """An item that could not be scored. It has no score: a fault is no 0."""
+
+    error: Error
+    id: str | int | UnsetType = UNSET
+
+
+Result = Scored | Fault
+
+
+def fault(kind: FaultType, message: str, item: Item | None = None) -> Fault:
+    return Fault(error=Error(kind, message), id=UNSET if item is None or item.id is None else item.id)

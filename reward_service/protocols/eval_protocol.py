@@ -1,0 +1,64 @@
+"""eval-protocol: `RewardFunction(mode="remote", endpoint="http://host:8000/eval-protocol/counting")`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from ..items import Fault, Item, Scored
+from .base import Call, Protocol
+from .reading import to_item
+
+
+class Request(Struct):
+    messages: list[Any]
+    ground_truth: Any = None
+    task: str | None = None
+    data_source: str | None = None
+    extra_info: Any = None
+    group: Any = None
+    id: Any = None
+
+
+class Metric(Struct):
+    score: float
+    reason: str
+    is_score_valid: bool = True
+    success: bool = True
+
+
+class Reply(Struct):
+    score: float
+    reason: str
+    metrics: dict[str, Metric]
+
+
+def _read(request: Request, call: Call) -> list[Item | Fault]:
+    row = {key: getattr(request, key) for key in ("task", "data_source", "extra_info", "group", "id")}
+    truth = (
+        request.ground_truth if isinstance(request.ground_truth, (str, dict, int)) else None
+    )  # the client's default is the chat
+    return [to_item(request.messages, truth, call, row)]
+
+
+def _write(request: Request, results: list[Scored], call: Call) -> Reply:
+    result = results[0]
+    metrics = {key: Metric(getattr(result, key), result.reason) for key in ("exact", "above_chance")}
+    return Reply(result.score, result.reason, metrics)
+
+
+PROTOCOL = Protocol(
+    name="eval-protocol",
+    summary="eval-protocol remote reward function",
+    path="/eval-protocol",
+    request=Request,
+    reply=Reply,
+    read=_read,
+    write=_write,
+    example={
+        "messages": [{"role": "user", "content": "How many?"}, {"role": "assistant", "content": "<answer>3,1,5</answer>"}],
+        "ground_truth": "3,1,4",
+        "task": "counting",
+    },
+)

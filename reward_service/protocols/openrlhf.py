@@ -1,0 +1,83 @@
+"""OpenRLHF 0.11: `--reward.remote_url http://host:8000/openrlhf/counting`.
+
+The query is prompt and response together, special tokens included. A video's padding is longer in the query than in the
+prompt, so the prompt need not be its beginning: the response begins where the prompt's last words stand in the query.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from ..items import Fault, Item, Scored, fault
+from .base import Call, Protocol
+from .reading import to_item
+
+TAIL = 48  # characters of a prompt's end: its template's marker of the answer, and some of the question
+END_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>", "<eos>", "<pad>")  # fmt: skip
+
+
+class Request(Struct):
+    query: list[str] = []
+    prompts: list[str] = []
+    labels: list[Any] = []
+
+
+class Reply(Struct):
+    rewards: list[float]
+    scores: list[float]
+    extra_logs: dict[str, list[float]]
+
+
+def response_of(query: str, prompt: str) -> str:
+    """The model's part of a query."""
+    if query.startswith(prompt):
+        return _without_end(query[len(prompt) :])
+    tail = prompt[-TAIL:]
+    start = -1
+    for _ in range(prompt.count(tail)):  # the question may hold the marker too; a response that repeats it comes later
+        start = query.find(tail, start + 1)
+        if start < 0:
+            return _without_end(query)
+    return _without_end(query[start + len(tail) :])
+
+
+def _without_end(text: str) -> str:
+    text = text.rstrip()
+    while (token := next((token for token in END_TOKENS if text.endswith(token)), None)) is not None:
+        text = text[: -len(token)].rstrip()
+    return text
+
+
+def _read(request: Request, call: Call) -> list[Item | Fault]:
+    prompts = request.prompts or [""] * len(request.query)
+    if not len(prompts) == len(request.query) == len(request.labels):
+        sizes = f"{len(request.query)} queries, {len(prompts)} prompts, {len(request.labels)} labels"
+        return [fault("invalid_item", f"{sizes}; send one of each for each rollout")]
+    texts = map(response_of, request.query, prompts)
+    return [to_item(text, label, call) for text, label in zip(texts, request.labels, strict=True)]
+
+
+def _write(request: Request, results: list[Scored], call: Call) -> Reply:
+    scores = [result.score for result in results]
+    extra = {key: [getattr(result, key) for result in results] for key in ("exact", "above_chance")}
+    extra["unparseable"] = [float(not result.parsed) for result in results]
+    return Reply(scores, scores, extra)
+
+
+PROTOCOL = Protocol(
+    name="openrlhf",
+    summary="OpenRLHF remote reward",
+    path="/openrlhf",
+    aliases=("/get_reward",),
+    request=Request,
+    reply=Reply,
+    read=_read,
+    write=_write,
+    example={
+        "query": ["How many?<answer>3,1,5</answer>"],
+        "prompts": ["How many?"],
+        "labels": ['{"task": "counting", "ground_truth": "3,1,4"}'],
+    },
+)

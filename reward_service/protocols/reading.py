@@ -1,0 +1,89 @@
+"""What foreign formats have in common: where a response's text stands, and where task and truth stand in a label or a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ..items import ExtraInfo, Fault, Item, fault
+from .base import Call
+
+_EXTRA = tuple(field.name for field in msgspec.structs.fields(ExtraInfo))
+
+
+def to_item(response: Any, label: Any, call: Call, row: Any = None, **names: Any) -> Item | Fault:
+    """One item from a response and a label or row, or both.
+
+    A label is the ground truth itself; or an object, as JSON text or not, that holds it as a row does: `task` or
+    `data_source`, `ground_truth` or `reward_model.ground_truth`, and maybe `extra_info`, `group` and `id`.
+    The task of the URL goes before the label's, the label's before the row's.
+    """
+    sources = [source for source in (_object(label), _object(row)) if source is not None]
+    plain = isinstance(label, (str, int)) and not isinstance(label, bool) and _object(label) is None
+    truth: Any = label if plain else _truth(sources)
+    if truth is None:
+        return fault("invalid_item", "no ground truth; send it as the label, or in an object with task and ground_truth")
+    extra = _object(_first(sources, "extra_info")) or {}
+    raw = {
+        "response": text_of(response),
+        "ground_truth": str(truth) if isinstance(truth, int) and not isinstance(truth, bool) else truth,
+        "task": call.task or _first(sources, "task") or _first(sources, "data_source"),
+        "extra_info": {key: extra[key] for key in _EXTRA if extra.get(key) is not None},
+        "group": names.get("group", _first(sources, "group")),
+        "id": names.get("id", _first(sources, "id")),
+    }
+    return parse_item(raw)
+
+
+def parse_item(raw: Any) -> Item | Fault:
+    """Decoded JSON as an item, or what does not fit."""
+    try:
+        return msgspec.convert(raw, Item)
+    except msgspec.ValidationError as error:
+        return fault("invalid_item", str(error))
+
+
+def text_of(message: Any) -> Any:
+    """The text of a completion: a string, a message, the last assistant message of a chat, or a list of content parts.
+
+    What is none of these comes back as it is, for the item's type check to name.
+    """
+    if isinstance(message, Mapping):
+        if "content" in message:
+            return text_of(message["content"])
+        return message.get("text", message)
+    if isinstance(message, Sequence) and not isinstance(message, str):
+        if message and all(isinstance(part, Mapping) and "role" in part for part in message):
+            replies = [part for part in message if part["role"] in ("assistant", "model")]
+            return text_of(replies[-1]) if replies else message
+        if message and all(isinstance(part, Mapping) for part in message):
+            return "".join(part["text"] for part in message if isinstance(part.get("text"), str))
+    return message
+
+
+def _object(value: Any) -> Mapping[str, Any] | None:
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        try:
+            parsed = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+        return parsed if isinstance(parsed, dict) else None
+    return None
+
+
+def _truth(sources: Sequence[Mapping[str, Any]]) -> Any:
+    for source in sources:
+        inner = _object(source.get("reward_model")) or {}
+        for truth in (source.get("ground_truth"), inner.get("ground_truth")):
+            if truth is not None:
+                return truth
+    return None
+
+
+def _first(sources: Sequence[Mapping[str, Any]], key: str) -> Any:
+    return next((source[key] for source in sources if source.get(key) is not None), None)

@@ -1,0 +1,42 @@
+"""slime and miles: `--rm-type remote_rm --rm-url http://host:8000/slime/counting`; with `--reward-key score`, `…?reply=object`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from ..items import Fault, Item, Scored
+from .base import Call, Protocol
+from .reading import to_item
+
+
+class Request(Struct):
+    response: str
+    label: Any = None
+    prompt: Any = None
+
+
+def _read(request: Request, call: Call) -> list[Item | Fault]:
+    return [to_item(request.response, request.label, call)]
+
+
+def _write(request: Request, results: list[Scored], call: Call) -> float | Scored:
+    return results[0] if call.query.get("reply") == "object" else results[0].score
+
+
+PROTOCOL = Protocol(
+    name="slime",
+    summary="slime and miles remote reward model",
+    path="/slime",
+    aliases=("/miles",),
+    request=Request,
+    reply=float | Scored,
+    read=_read,
+    write=_write,
+    example={
+        "prompt": "How many?",
+        "response": "<answer>3,1,5</answer>",
+        "label": {"task": "counting", "ground_truth": "3,1,4"},
+    },
+)

@@ -1,0 +1,47 @@
+"""Item → Score. The one place where the service calls the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from dataset_builder import tasks
+
+from .items import Item, Result, Scored, fault
+from .settings import Mode
+
+
+def score_item(item: Item, max_chars: int = 2_000_000) -> Result:
+    """Score one item; `score` is the smooth value. What is wrong with the item, not with its response, is a Fault."""
+    name = item.task or item.data_source
+    if name is None:
+        return fault("unknown_task", f"task or data_source is missing; allowed: {', '.join(tasks.names())}", item)
+    if len(item.response) > max_chars:
+        return fault("too_long", f"response has {len(item.response)} characters; allowed: {max_chars}", item)
+    extra = item.extra_info
+    try:
+        task = tasks.get(name)
+        score = task.score(item.response, item.ground_truth, None if extra is None else extra.chance)
+    except tasks.UnknownTask as error:
+        return fault("unknown_task", str(error), item)
+    except ValueError as error:
+        return fault("bad_truth", str(error), item)
+    return Scored(
+        score=score.score,
+        exact=score.exact,
+        above_chance=score.above_chance,
+        parsed=score.parsed,
+        reason=score.reason,
+        task=score.task,
+        id=UNSET if item.id is None else item.id,
+    )
+
+
+def to_mode(results: Iterable[Result], mode: Mode) -> None:
+    """Make `score` the reward of that mode, in place."""
+    if mode == "smooth":
+        return
+    for result in results:
+        if isinstance(result, Scored):
+            result.score = result.exact if mode == "strict" else result.above_chance

@@ -1,0 +1,57 @@
+"""`videossr serve`: the service under uvicorn, with any number of workers."""
+
+from __future__ import annotations
+
+import os
+import resource
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+from pydantic import ValidationError
+
+from .logs import log_config
+from .settings import Settings
+
+BACKLOG = 4096  # connections not yet accepted: a training step opens hundreds at once
+
+
+def read_settings(arguments: Sequence[str]) -> Settings:
+    """Settings from flags, and from the environment where no flag is given.
+
+    Raises:
+        ValueError: naming each setting that is not allowed.
+    """
+    try:
+        return Settings(_cli_parse_args=list(arguments))
+    except ValidationError as error:
+        raise ValueError("; ".join(f"{one['loc'][0]}={one['input']!r}: {one['msg']}" for one in error.errors())) from None
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; then finish what is in progress."""
+    _allow_connections()
+    with tempfile.TemporaryDirectory(prefix="videossr-serve-") as folder:
+        settings = settings.model_copy(update={"stats_dir": settings.stats_dir or Path(folder)})
+        os.environ.update(settings.environment())  # the workers' way to them
+        uvicorn.run(
+            "reward_service.app:app",
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            timeout_keep_alive=settings.keep_alive_seconds,
+            timeout_graceful_shutdown=settings.drain_seconds,
+            backlog=BACKLOG,
+            ws_max_size=settings.max_body_bytes,
+            access_log=False,
+            server_header=False,
+            log_config=log_config(settings.log_level),
+        )
+
+
+def _allow_connections() -> None:
+    """Let the process hold as many connections as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

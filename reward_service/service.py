@@ -1,0 +1,126 @@
+"""Scores items, counts them, remembers their groups. What every protocol stands on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Sequence
+from importlib import import_module
+from time import perf_counter
+
+from dataset_builder import tasks
+
+from .body import BodyReader
+from .draining import Draining
+from .errors import Refusal
+from .items import Fault, Item, Result, fault
+from .metrics import Metrics
+from .rollouts import to_rollout
+from .scoring import score_item, to_mode
+from .settings import Mode, Settings
+from .shared_folder import shared_folder
+from .stats import GroupStats
+from .time_limit import TimeLimit, TimeLimitExceeded
+
+SLICE_SECONDS = 0.002  # then other requests have their turn
+WATCH_SECONDS = 0.25
+log = logging.getLogger("reward_service")
+
+
+class Service:
+    """One worker's scorer. Its counts and statistics are those of all workers."""
+
+    def __init__(self, settings: Settings) -> None:
+        for module in settings.import_names:
+            import_module(module)
+        self.settings = settings
+        folder = shared_folder(settings)
+        self.metrics = Metrics(folder)
+        self.stats = GroupStats(folder / "groups.sqlite", settings.stats_groups)
+        self.bodies = BodyReader(settings.max_body_bytes, settings.body_seconds)
+        self.draining = Draining(settings.linger_seconds)
+        self._limit = TimeLimit(settings.item_seconds)
+
+    async def score(self, items: Sequence[Item | Fault], mode: Mode) -> list[Result]:
+        """Score items in order; those that arrive as faults stay so.
+
+        Raises:
+            Refusal: 413 if they are too many.
+        """
+        if len(items) > self.settings.max_batch:
+            raise Refusal(413, "batch_too_large", f"{len(items)} items; allowed: {self.settings.max_batch} a request")
+        results: list[Result] = []
+        self.metrics.queued += len(items)
+        try:
+            while True:
+                self._score_slice(items, results)
+                if len(results) == len(items):
+                    break
+                await asyncio.sleep(0)
+        finally:
+            self.metrics.queued -= len(items)
+        self.metrics.scored(results)
+        await self._record(items, results)
+        to_mode(results, mode)
+        return results
+
+    def _score_slice(self, items: Sequence[Item | Fault], results: list[Result]) -> None:
+        limit, max_chars, log_text = self._limit, self.settings.max_response_chars, self.settings.log_text
+        end = perf_counter() + SLICE_SECONDS
+        for item in items[len(results) :] if results else items:
+            if isinstance(item, Fault):
+                results.append(item)
+                continue
+            result: Result
+            try:
+                limit.start()
+                result = score_item(item, max_chars)
+                limit.stop()
+            except TimeLimitExceeded:
+                result = fault("time_limit", f"scoring took longer than {limit.seconds:g} s", item)
+            except Exception:
+                limit.stop()
+                log.exception("task failed", extra={"task": item.task or item.data_source})
+                result = fault("internal", "the task's scorer failed; the server's log says how", item)
+            if log_text and isinstance(result, Fault):
+                log.info("item not scored", extra={"error": result.error.message, "response": item.response})
+            results.append(result)
+            if perf_counter() > end:
+                return
+
+    async def _record(self, items: Sequence[Item | Fault], results: Sequence[Result]) -> None:
+        rollouts = [
+            to_rollout(item, result)
+            for item, result in zip(items, results, strict=True)
+            if not isinstance(item, Fault) and item.group is not None and not isinstance(result, Fault)
+        ]
+        if not rollouts:
+            return
+        try:
+            await self.stats.record(rollouts)
+        except sqlite3.Error as error:  # monitoring that fails must not cost a reward
+            self.metrics.lost(len(rollouts))
+            log.error("statistics lost", extra={"rollouts": len(rollouts), "error": str(error)})
+
+    async def check(self) -> None:
+        """Whether items can be scored and remembered; raises what stands in the way."""
+        for name in tasks.names():
+            task = tasks.get(name)
+            answer = task.chance(task.params("medium"), 48).blind.format()
+            if task.score(answer, answer).score != 1:
+                raise RuntimeError(f"task {name} does not give its own truth a score of 1")
+        await self.stats.record(())
+
+    async def watch(self) -> None:
+        """Publish gauges, and how late the event loop wakes, and end what is overdue, until cancelled."""
+        while True:
+            due = perf_counter() + WATCH_SECONDS
+            await asyncio.sleep(WATCH_SECONDS)
+            self.metrics.lag = max(0.0, perf_counter() - due)
+            self.metrics.sample()
+            self.bodies.sweep()
+
+    def close(self) -> None:
+        self.stats.close()
+        self._limit.close()

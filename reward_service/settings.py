@@ -1,0 +1,80 @@
+"""Every setting of the service, in one place: a keyword here, a flag of `videossr serve`, `VIDEOSSR_SERVE_…` in the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Mode = Literal["smooth", "strict", "above_chance"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+ENV_PREFIX = "VIDEOSSR_SERVE_"
+
+
+class Settings(BaseSettings):
+    """Score rollouts over HTTP, for any RL trainer.
+
+    examples:
+      videossr serve --port 8000 --workers 4
+      VIDEOSSR_SERVE_TOKENS=secret videossr serve --host 0.0.0.0
+      curl localhost:8000/v1/score -d '{"items": [{"task": "counting", "ground_truth": "3,1,4", "response": "3,1,5"}]}'
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        frozen=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_show_env_vars=True,
+        cli_hide_none_type=True,
+        cli_prog_name="videossr serve",
+    )
+
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for a free one")
+    workers: int = Field(1, ge=1, description="processes")
+    tokens: SecretStr = Field(SecretStr(""), description="bearer tokens, comma-separated; none: open to all")
+    mode: Mode = Field("smooth", description="which reward is `score` where a request does not say")
+    imports: str = Field("", description="modules that register own tasks, comma-separated, imported first")
+
+    max_body_bytes: int = Field(8 << 20, ge=1024, description="largest request body")
+    max_batch: int = Field(1024, ge=1, description="most items in a request")
+    max_response_chars: int = Field(2_000_000, ge=1, description="longest response text of an item")
+    item_seconds: float = Field(1.0, gt=0, description="longest time that scoring one item may take")
+    body_seconds: float = Field(30.0, gt=0, description="longest time that a request's body may take to arrive")
+    keep_alive_seconds: int = Field(
+        120, ge=1, description="how long an idle connection stays open; longer than any client keeps it"
+    )
+    linger_seconds: float = Field(
+        1.0, ge=0, description="how long after SIGTERM requests are still taken, while /readyz says 503"
+    )
+    drain_seconds: int = Field(30, ge=1, description="how long requests in progress may take after that")
+
+    stats_groups: int = Field(20_000, ge=1, description="rollout groups kept open for late members; older ones become sums")
+    stats_dir: Path | None = Field(None, description="folder of the statistics that workers share (default: a temporary one)")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug also logs every request")
+    log_text: bool = Field(False, description="log the response text of items that could not be scored")
+
+    @field_validator("stats_dir", mode="before")
+    @classmethod
+    def _no_dir(cls, value: object) -> object:
+        return value or None
+
+    @property
+    def bearer_tokens(self) -> tuple[bytes, ...]:
+        return tuple(token.encode() for token in _split(self.tokens.get_secret_value()))
+
+    @property
+    def import_names(self) -> tuple[str, ...]:
+        return _split(self.imports)
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for worker processes."""
+        values = {**self.model_dump(), "tokens": self.tokens.get_secret_value()}
+        return {f"{ENV_PREFIX}{name.upper()}": "" if value is None else str(value) for name, value in values.items()}
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,60 @@
+"""Trainers' real client code against a real service, each in the environment that `make test` sets up for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .servers import Server, serving
+
+SCRIPTS = Path(__file__).with_name("real_clients")
+SMOOTH = pytest.approx(1 - 1 / 12, abs=1e-5)
+
+
+def run(environment: str, script: str, *arguments: str) -> Any:
+    python = os.environ.get(environment)
+    if not python:
+        pytest.skip(f"{environment} does not name a Python with these clients; `make test` sets one up")
+    done = subprocess.run([python, SCRIPTS / script, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_openrlhf(server: Server) -> None:
+    found = run("VIDEOSSR_CLIENTS_PYTHON", "openrlhf_client.py", server.url)
+    assert [one["rewards"][0] for one in found] == [pytest.approx(1 - abs(4 - k) / 12, abs=1e-5) for k in range(4)]
+
+
+def test_openenv(server: Server) -> None:
+    began, right, near, state, error, jigsaw = run("VIDEOSSR_CLIENTS_PYTHON", "openenv_client.py", server.url)
+    assert began[0]["prompt"] == "How many?"
+    assert began[1:] == [None, False]
+    assert right == ["3,1,4", 1.0, True]
+    assert near == ["3,1,5", SMOOTH, True]
+    assert state == {"episode_id": "e1", "step_count": 2}
+    assert "VALIDATION_ERROR" in error
+    assert jigsaw == ["312", 1.0, True]
+
+
+def test_eval_protocol(server: Server) -> None:
+    found = run("VIDEOSSR_CLIENTS_PYTHON", "eval_protocol_client.py", server.url)
+    assert found == [[SMOOTH, "2 of 3 counts right", pytest.approx(2 / 3), True]] * 2
+
+
+def test_nemo_gym(server: Server) -> None:
+    seeded, status, reply, metrics = run("VIDEOSSR_CLIENTS_PYTHON", "nemo_gym_client.py", server.url)
+    assert (seeded, status) == (200, "success")
+    assert reply["reward"] == metrics["mean/reward"] == SMOOTH
+    assert reply["responses_create_params"] == {"input": []}
+
+
+def test_verifiers_with_a_token(tmp_path: Path) -> None:
+    with serving(tmp_path, tokens="secret") as guarded:
+        reward, metrics = run("VIDEOSSR_VERIFIERS_PYTHON", "verifiers_client.py", guarded.url, "secret")
+    assert reward == SMOOTH
+    assert metrics["exact"] == pytest.approx(2 / 3)

@@ -1,0 +1,332 @@
+"""The Python clients against real services: right scores or exceptions, whatever happens to the servers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dataset_builder import tasks
+from reward_service.clients import trl, verl
+from reward_service.clients.core import ClientSettings, RewardClient, RewardError, RewardRefused, RewardUnavailable, item
+from reward_service.clients.swift import VideoSSRReward
+
+from .servers import Server, free_port, serving
+
+COUNTING = tasks.get("counting")
+
+
+def counting(k: int, **names: Any) -> dict[str, Any]:
+    return item("videossr/counting", f"<answer>{k % 10},1,4</answer>", "3,1,4", {"level_name": "hard"}, **names)
+
+
+def expected(k: int) -> float:
+    return COUNTING.score(f"{k % 10},1,4", "3,1,4").score
+
+
+@contextmanager
+def client(*urls: str, **settings: Any) -> Iterator[RewardClient]:
+    made = RewardClient(url=",".join(urls), **settings)
+    yield made
+    made.close()
+
+
+class Flaky(BaseHTTPRequestHandler):
+    """Answers with the statuses it is told to, then scores everything 0.5."""
+
+    protocol_version = "HTTP/1.1"
+    statuses: list[int]
+    seen: list[Any]
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.seen.append(body)
+        status = self.statuses.pop(0) if self.statuses else 200
+        if status == 0:  # hang up
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        results = [
+            {"score": 0.5, "exact": 0.0, "above_chance": 0.0, "parsed": "", "reason": "", "task": "t"} for _ in body["items"]
+        ]
+        reply = json.dumps({"results": results} if status == 200 else {"error": {"type": "t", "message": "told to"}}).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def flaky(*statuses: int) -> Iterator[tuple[str, list[Any]]]:
+    handler = type("Told", (Flaky,), {"statuses": list(statuses), "seen": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{http.server_port}", handler.seen
+        http.shutdown()
+
+
+def test_scores_come_back_in_order(server: Server) -> None:
+    with client(server.url) as rewards:
+        results = rewards.score([counting(k) for k in range(500)])
+    assert [result["score"] for result in results if isinstance(result, dict)] == [expected(k) for k in range(500)]
+
+
+def test_one_bad_item_is_one_error(server: Server) -> None:
+    with client(server.url) as rewards:
+        good, bad, alone = *rewards.score([counting(3), item("count", "1", "1")]), *rewards.score([item("count", "1", "1")])
+    assert isinstance(good, dict)
+    for one in (bad, alone):
+        assert isinstance(one, RewardRefused)
+        assert "did you mean 'counting'" in str(one)
+
+
+@pytest.mark.parametrize("status", [0, 408, 429, 500, 502, 503, 504])
+def test_passing_faults_are_tried_again(status: int) -> None:
+    with flaky(status, status) as (url, seen), client(url, backoff=0.01) as rewards:
+        [result] = rewards.score([counting(1)])
+    assert isinstance(result, dict)
+    assert result["score"] == 0.5
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+def test_refusals_are_not_tried_again(status: int) -> None:
+    with flaky(status) as (url, seen), client(url) as rewards:
+        [result] = rewards.score([counting(1)])
+    assert isinstance(result, RewardRefused)
+    assert "told to" in str(result)
+    assert len(seen) == 1
+
+
+def test_attempts_and_deadline_are_bounds() -> None:
+    with flaky(*[500] * 50) as (url, seen):
+        with client(url, attempts=3, backoff=0.01) as rewards:
+            assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
+        assert len(seen) == 3
+        with client(url, attempts=1000, backoff=0.2, deadline=0.5) as rewards:
+            started = time.monotonic()
+            assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
+            assert time.monotonic() - started < 10
+
+
+def test_a_hung_server_is_given_up() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2, attempts=2, backoff=0.01) as rewards:
+            [result] = rewards.score([counting(1)])
+    assert isinstance(result, RewardUnavailable)
+    assert "Timeout" in str(result)
+
+
+def test_a_dead_server_fails_over_to_a_living_one(server: Server) -> None:
+    with client(f"http://127.0.0.1:{free_port()}", server.url, backoff=0.01, batch=4) as rewards:
+        for start in range(0, 80, 8):
+            results = rewards.score([counting(start + k) for k in range(8)])
+            assert [result["score"] for result in results if isinstance(result, dict)] == [
+                expected(start + k) for k in range(8)
+            ]
+
+
+def test_the_circuit_fails_fast_and_closes_again(tmp_path: Path) -> None:
+    port = free_port()
+    with client(f"http://127.0.0.1:{port}", attempts=3, backoff=0.01, trip=0.0, cooldown=0.3) as rewards:
+        assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
+        [fast] = rewards.score([counting(1)])
+        assert isinstance(fast, RewardUnavailable)
+        assert "have failed for" in str(fast)
+        with serving(tmp_path, port=port):
+            time.sleep(0.4)
+            assert isinstance(rewards.score([counting(1)])[0], dict)
+
+
+def test_concurrent_calls_share_requests() -> None:
+    with flaky() as (url, seen), client(url, linger=0.05) as rewards:
+
+        async def calls() -> None:
+            await asyncio.gather(*(rewards.score_async([counting(k)]) for k in range(128)))
+
+        asyncio.run(calls())
+    assert sorted(len(body["items"]) for body in seen) == [64, 64]
+
+
+def test_event_loops_threads_and_processes(server: Server) -> None:
+    with client(server.url) as rewards:
+        for k in range(3):  # as ms-swift: a new loop for each batch
+            [result] = asyncio.run(rewards.score_async([counting(k)]))
+            assert isinstance(result, dict)
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(lambda k: rewards.score([counting(k)])[0], range(64)))
+        assert [result["score"] for result in results if isinstance(result, dict)] == [expected(k) for k in range(64)]
+        copy = pickle.loads(pickle.dumps(rewards))
+        assert isinstance(copy.score([counting(1)])[0], dict)
+        copy.close()
+        context = multiprocessing.get_context("fork")
+        answers = context.Queue()
+        child = context.Process(target=lambda: answers.put(rewards.score([counting(2)])[0]))
+        child.start()
+        assert answers.get(timeout=20)["score"] == expected(2)
+        child.join()
+
+
+def test_numpy_values_and_odd_texts_go_through(server: Server) -> None:
+    extra = {
+        "chance": np.float32(0.25),
+        "level": np.float64(0.5),
+        "level_name": np.str_("hard"),
+        "num_turns": np.int64(2),
+        "recipe": object(),
+    }
+    with client(server.url) as rewards:
+        [result, cut] = rewards.score(
+            [
+                item("counting", np.str_("3,1,4"), "3,1,4", extra, np.int64(3)),
+                item("counting", "\ud83d 3,1,4", "3,1,4", {"level": float("nan")}),
+            ]
+        )
+    assert isinstance(result, dict)
+    assert result["score"] == 1
+    assert isinstance(cut, dict)
+
+
+def test_settings_teach() -> None:
+    with pytest.raises(ValueError, match=r"timout is no setting .* timeout"):
+        RewardClient(timout=3)
+    with pytest.raises(ValueError, match="no number"):
+        RewardClient(timeout="soon")
+    with pytest.raises(ValueError, match="http://"):
+        RewardClient(url="localhost:8000")
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDEOSSR_REWARD_URL", "http://a:1, http://b:2/")
+    monkeypatch.setenv("VIDEOSSR_REWARD_ATTEMPTS", "9")
+    settings = ClientSettings.read(attempts=4)
+    assert (settings.urls, settings.attempts) == (("http://a:1", "http://b:2"), 4)
+
+
+def test_tokens_are_sent_and_not_shown(tmp_path: Path) -> None:
+    with serving(tmp_path, tokens="other,secret") as guarded:
+        with client(guarded.url, token="secret") as rewards:
+            assert isinstance(rewards.score([counting(1)])[0], dict)
+            assert "secret" not in repr(rewards.settings)
+        with client(guarded.url) as rewards:
+            [refused] = rewards.score([counting(1)])
+    assert isinstance(refused, RewardRefused)
+    assert "Authorization" in str(refused)
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 20
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+def count_rollouts(server: Server) -> int:
+    return sum(level["rollouts"] for levels in server.get("/v1/stats").json()["tasks"].values() for level in levels.values())
+
+
+def test_a_worker_killed_in_mid_run_costs_no_score(tmp_path: Path) -> None:
+    with serving(tmp_path, workers=2) as server, client(server.url, batch=8, backoff=0.2, attempts=10) as rewards:
+        victim = server.workers()[0]
+        threading.Timer(0.3, os.kill, (victim, signal.SIGKILL)).start()
+        results: list[Any] = []
+        for start in range(0, 5000, 500):
+            results += rewards.score([counting(start + k, group=(start + k) // 8) for k in range(500)])
+            time.sleep(0.1)
+        assert [result["score"] for result in results] == [expected(k) for k in range(5000)]
+        # what was tried again is counted once; the killed worker's share is not lost
+        assert count_rollouts(server) == 5000
+        assert eventually(lambda: len(server.workers()) == 3), "no worker took the place of the killed one"
+
+
+def test_one_of_two_servers_killed_in_mid_run_costs_no_score(tmp_path: Path) -> None:
+    with serving(tmp_path) as one, serving(tmp_path) as other, client(one.url, other.url, batch=8, backoff=0.1) as rewards:
+        threading.Timer(0.3, one.process.kill).start()
+        results: list[Any] = []
+        for start in range(0, 5000, 500):
+            results += rewards.score([counting(start + k) for k in range(500)])
+            time.sleep(0.1)
+    assert [result["score"] for result in results] == [expected(k) for k in range(5000)]
+
+
+def test_all_servers_killed_is_an_exception(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, client(server.url, batch=8, attempts=2, backoff=0.01) as rewards:
+        threading.Timer(0.1, server.process.kill).start()
+        results: list[Any] = []
+        for start in range(0, 3000, 500):
+            results += rewards.score([counting(start + k) for k in range(500)])
+            time.sleep(0.05)
+    for k, result in enumerate(results):
+        assert isinstance(result, RewardUnavailable) or result["score"] == expected(k)
+    assert any(isinstance(result, RewardError) for result in results)
+
+
+ROW = {"data_source": "videossr/counting", "ground_truth": "3,1,4", "extra_info": {"num_turns": np.int64(1), "level": 0.5}}
+
+
+def test_verls_function(server: Server) -> None:
+    async def both() -> list[Any]:
+        calls = [
+            verl.compute_score(solution_str=text, **ROW, url=server.url, reward_router_address=None)
+            for text in ("3,1,5", "none")
+        ]  # type: ignore[arg-type]
+        return list(await asyncio.gather(*calls))
+
+    scored, unparseable = asyncio.run(both())
+    assert scored["score"] == pytest.approx(1 - 1 / 12, abs=1e-5)
+    assert scored.keys() == unparseable.keys() == {"score", "exact", "above_chance", "parsed", "reason", "task", "acc"}
+    with pytest.raises(RewardRefused, match="did you mean"):
+        asyncio.run(verl.compute_score("jigsw", "1", "1", url=server.url))
+    with pytest.raises(RewardUnavailable):
+        asyncio.run(verl.compute_score("jigsaw", "1", "1", url=f"http://127.0.0.1:{free_port()}", attempts=1))
+
+
+def test_trls_function(server: Server) -> None:
+    metrics: dict[str, float] = {}
+    reward = trl.reward_function(url=server.url)
+    columns = {"task": ["counting"] * 3, "ground_truth": ["3,1,4"] * 3, "extra_info": [{"index": 4}] * 3}
+    chats = [[{"role": "assistant", "content": text}] for text in ("3,1,4", "3,1,5")] + [
+        [{"role": "assistant", "content": [{"type": "text", "text": "?"}]}]
+    ]
+    state = SimpleNamespace(global_step=7)
+    found = reward(prompts=[object()] * 3, completions=chats, completion_ids=[[1]] * 3, trainer_state=state,
+                   log_extra=lambda name, values: None, log_metric=metrics.__setitem__, **columns)  # fmt: skip
+    assert found == [1, pytest.approx(1 - 1 / 12, abs=1e-5), 0]
+    assert metrics["videossr/failed"] == 0
+    assert reward.__name__ == "videossr_reward"
+    one_bad = {**columns, "ground_truth": ["3,1,4", "3", "3,1,4"]}
+    assert reward(prompts=[], completions=["3,1,4"] * 3, **one_bad) == [1, None, 1]
+    with pytest.raises(RewardRefused):
+        reward(prompts=[], completions=["3,1,4"], task=["count"], ground_truth=["3,1,4"])
+    down = trl.reward_function(url=f"http://127.0.0.1:{free_port()}", attempts=1)
+    assert down(prompts=[], completions=["3,1,4"], task=["counting"], ground_truth=["3,1,4"]) == [None]
+    with pytest.raises(ValueError, match="no column"):
+        reward(prompts=[], completions=["1"], other=["x"])
+
+
+def test_swifts_class(server: Server) -> None:
+    reward = VideoSSRReward(SimpleNamespace(), url=server.url)
+    columns = {"data_source": ["videossr/counting"], "reward_model": [{"ground_truth": "3,1,4"}]}
+    assert reward(["3,1,4"], **columns) == [1]
+    with pytest.raises(RewardRefused):
+        reward(["3,1,4"], data_source=["x"], solution=["1"])

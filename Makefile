@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint bench-build clean
+.PHONY: help demo serve test lint bench-build bench-serve clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -11,8 +11,13 @@ help: ## this list
 demo: .venv/.build ## build and score tasks from rendered footage, leave demo/index.html
 	$(BIN)/videossr demo --out demo
 
-test: .venv/.dev .venv-datasets3/.ready lint ## everything that can be tested here
-	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python $(BIN)/python -m pytest -n auto
+serve: .venv/.serve ## the reward service on localhost:8000, with a live page
+	$(BIN)/videossr serve
+
+test: .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready lint ## everything that can be tested here
+	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python VIDEOSSR_CLIENTS_PYTHON=$(CURDIR)/.venv-clients/bin/python \
+	VIDEOSSR_VERIFIERS_PYTHON=$(CURDIR)/.venv-verifiers/bin/python VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python \
+	$(BIN)/python -m pytest -n auto
 
 lint: .venv/.dev ## style and types
 	$(BIN)/ruff check .
@@ -23,13 +28,22 @@ bench-build: .venv/.dev ## speed of sampling and building, as ratios measured si
 	$(PIP) decord==0.6.0
 	$(BIN)/python -m tests.benchmarks.bench_build
 
+bench-serve: .venv/.dev ## speed of the reward service, against plain FastAPI and the bare scorer
+	$(BIN)/python -m tests.benchmarks.bench_serve
+
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-datasets3 demo preview bench
+	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl demo preview bench
 
 .venv/.build: pyproject.toml constraints.txt
 	@echo "setting up .venv with what building needs"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) -c constraints.txt -e '.[build]'
+	@touch $@
+
+.venv/.serve: pyproject.toml constraints.txt
+	@echo "setting up .venv with what serving needs"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -c constraints.txt -e '.[serve]'
 	@touch $@
 
 .venv/.dev: .venv/.build
@@ -44,4 +58,24 @@ clean: ## remove what the other targets made
 	@echo "setting up .venv-datasets3: the loading script is tested with datasets 3.6"
 	test -x .venv-datasets3/bin/python || $(PYTHON) -m venv .venv-datasets3
 	.venv-datasets3/bin/pip install --quiet --disable-pip-version-check -r constraints-datasets3.txt
+	@touch $@
+
+.venv-clients/.ready: tests/real_clients/requirements.txt tests/real_clients/constraints-clients.txt
+	@echo "setting up .venv-clients: the service is tested with the real clients of OpenRLHF, OpenEnv, eval-protocol and NeMo Gym"
+	test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet --disable-pip-version-check -c tests/real_clients/constraints-clients.txt -r $<
+	.venv-clients/bin/pip install --quiet --disable-pip-version-check --no-deps openrlhf==0.11.2 openenv==0.10.0
+	.venv-clients/bin/pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python nemo-gym==0.4.0
+	@touch $@
+
+.venv-verifiers/.ready: tests/real_clients/constraints-verifiers.txt
+	@echo "setting up .venv-verifiers: verifiers' client needs other versions than eval-protocol's"
+	test -x .venv-verifiers/bin/python || $(PYTHON) -m venv .venv-verifiers
+	.venv-verifiers/bin/pip install --quiet --disable-pip-version-check -c $< verifiers==0.4.0
+	@touch $@
+
+.venv-verl/.ready: tests/real_clients/constraints-verl.txt
+	@echo "setting up .venv-verl: verl, whose reward loop calls the service"
+	test -x .venv-verl/bin/python || $(PYTHON) -m venv .venv-verl
+	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c $< torch==2.13.0 verl==0.9.1 'TransferQueue>=0.1.10' httpx
 	@touch $@

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+Mode = Literal["smooth", "strict", "above_chance"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 FaultType = Literal["invalid_item", "unknown_task", "bad_truth", "too_long", "time_limit", "internal"]
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 
 from .errors import ErrorBody
-from .items import Fault, Scored
+from .items import MODES, Fault, Scored
 from .protocols.base import Protocol
-from .settings import MODES
 
 _REF = "#/components/schemas/{name}"
 _ERRORS = {

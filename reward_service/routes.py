@@ -14,11 +14,10 @@ from urllib.parse import parse_qsl
 from . import auth
 from .body import Disconnected
 from .errors import ErrorBody, Refusal
-from .items import Error, Fault
+from .items import MODES, Error, Fault
 from .json_body import decode, encode, too_deep
 from .protocols.base import Call, Protocol
 from .service import Service
-from .settings import MODES
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

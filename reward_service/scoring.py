@@ -8,8 +8,7 @@ from msgspec import UNSET
 
 from dataset_builder import tasks
 
-from .items import Item, Result, Scored, fault
-from .settings import Mode
+from .items import Item, Mode, Result, Scored, fault
 
 
 def score_item(item: Item, max_chars: int = 2_000_000) -> Result:

@@ -14,11 +14,11 @@ from dataset_builder import tasks
 from .body import BodyReader
 from .draining import Draining
 from .errors import Refusal
-from .items import Fault, Item, Result, fault
+from .items import Fault, Item, Mode, Result, fault
 from .metrics import Metrics
 from .rollouts import to_rollout
 from .scoring import score_item, to_mode
-from .settings import Mode, Settings
+from .settings import Settings
 from .shared_folder import shared_folder
 from .stats import GroupStats
 from .time_limit import TimeLimit, TimeLimitExceeded

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-Mode = Literal["smooth", "strict", "above_chance"]
-MODES: tuple[Mode, ...] = get_args(Mode)
+from .items import Mode
+
 ENV_PREFIX = "VIDEOSSR_SERVE_"
 
 

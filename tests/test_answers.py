@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
+import sys
+import unicodedata
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 from dataset_builder import tasks
 from dataset_builder.tasks.answers import Answer, Counts, Interval, Order
 from dataset_builder.tasks.counting import ShapeCounts
-from dataset_builder.tasks.parsing import Unparseable
+from dataset_builder.tasks.parsing import Unparseable, _last_marked
 
 intervals = st.tuples(st.integers(0, 10**6), st.integers(1, 10**5)).map(lambda p: Interval(p[0] / 100, (p[0] + p[1]) / 100))
 counts = st.tuples(*[st.integers(0, 60)] * 3).map(ShapeCounts)
@@ -236,3 +239,46 @@ def test_the_count_floor_is_the_best_constant() -> None:
     assert isinstance(floor.blind, Counts)
     assert means.index(max(means)) == floor.blind.values[0]
     assert floor.exact == pytest.approx(0.1975, abs=1e-3)  # 19.7 % strict, as measured on the paper's construction
+
+
+DIGITS = [chr(code) for code in range(0x80, sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Nd"]
+DASHES = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Pd"] + ["−"]
+
+
+def test_every_digit_and_dash_of_unicode_counts() -> None:
+    assert len(DIGITS) > 600
+    for digit in DIGITS:
+        assert ShapeCounts.parse(f"{digit},1,{digit}0") == ShapeCounts(
+            (unicodedata.decimal(digit), 1, 10 * unicodedata.decimal(digit))
+        )
+    for dash in DASHES:
+        assert Interval.parse(f"14.5{dash}26.2") == Interval(14.5, 26.2)
+
+
+def marked_slowly(response: str) -> str | None:
+    """The last pair of tags, by walking through all of them."""
+    opened, found = -1, None
+    for match in re.finditer(r"<(/?)answer>", response, re.IGNORECASE | re.ASCII):
+        if not match[1]:
+            opened = match.end()
+        elif opened >= 0:
+            found, opened = response[opened : match.start()], -1
+    return found
+
+
+@given(
+    st.lists(
+        st.sampled_from(["<answer>", "</answer>", "<ANSWER>", "</Answer>", "3,1,4", "İ", "ſ", " ", "<answer", "answer>", "é"])
+    ).map("".join)
+)
+def test_the_last_pair_of_tags_is_found(response: str) -> None:
+    assert _last_marked(response) == marked_slowly(response)
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_a_prompt_that_is_echoed_pays_nothing(name: str) -> None:
+    task = tasks.get(name)
+    truth = task.chance(task.params("medium"), 48).blind.format()
+    question = f"For example {truth}. Give only the answer, inside <answer></answer>."
+    assert task.score(question, truth).parsed == ""
+    assert task.score(f"{question}\n<answer>{truth}</answer>", truth).score == 1

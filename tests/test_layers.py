@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -60,20 +61,62 @@ def test_solvers_see_tasks_and_effects_only() -> None:
     imported("eval.solvers", "datasets pyarrow torch fastapi tests trainer")
 
 
+def test_the_service_needs_tasks_and_nothing_heavy() -> None:
+    heavy = HEAVY.replace(" fastapi pydantic httpx", "")
+    imported(
+        "reward_service.app reward_service.serve reward_service.diagnose", f"{heavy} httpx ray matplotlib eval trainer tests"
+    )
+    modules = "dataset_builder.build dataset_builder.builder dataset_builder.video dataset_builder.clip"
+    assert not imported("reward_service.app", heavy) & set(modules.split())
+
+
+def test_clients_need_httpx_and_nothing_of_the_server() -> None:
+    server = "fastapi starlette uvicorn pydantic pydantic_settings msgspec prometheus_client dataset_builder"
+    names = " ".join(f"reward_service.clients.{name}" for name in ("core", "verl", "trl", "swift"))
+    imported(names, f"{server} numpy torch datasets eval trainer tests")
+
+
+def test_a_lambda_function_needs_msgspec_alone() -> None:
+    imported(
+        "reward_service.protocols.aws", "fastapi starlette uvicorn prometheus_client httpx numpy pydantic_settings pydantic"
+    )
+
+
 LOWER_TO_HIGHER = ["tasks", "errors sampling identity", "clip", "effects shapes video mp4", "stats render sources", "cache presets", "spec",
-                   "dealing questions", "schema report", "work", "build builder preview", "validate", "demo cli"]  # fmt: skip
+                   "dealing questions", "schema report", "work", "build builder preview", "validate footage", "demo cli"]  # fmt: skip
 
 
-@pytest.mark.parametrize("floor", range(len(LOWER_TO_HIGHER)))
-def test_no_floor_imports_a_higher_one(floor: int) -> None:
-    import ast
+SERVICE_LOWER_TO_HIGHER = ["items time_limit logs draining", "settings errors rollouts scoring", "auth json_body body stats metrics shared_folder",
+                           "service", "protocols", "openapi routes", "app", "serve cluster diagnose plot"]  # fmt: skip
+FLOORS = [
+    *(("dataset_builder", LOWER_TO_HIGHER, floor) for floor in range(len(LOWER_TO_HIGHER))),
+    *(("reward_service", SERVICE_LOWER_TO_HIGHER, floor) for floor in range(len(SERVICE_LOWER_TO_HIGHER))),
+]
 
-    higher = {name for names in LOWER_TO_HIGHER[floor + 1 :] for name in names.split()}
-    for module in LOWER_TO_HIGHER[floor].split():
-        package = ROOT / "dataset_builder" / module
-        for path in sorted(package.rglob("*.py")) if package.is_dir() else [package.with_suffix(".py")]:
+
+@pytest.mark.parametrize(("package", "floors", "floor"), FLOORS)
+def test_no_floor_imports_a_higher_one(package: str, floors: list[str], floor: int) -> None:
+    higher = {name for names in floors[floor + 1 :] for name in names.split()}
+    for module in floors[floor].split():
+        folder = ROOT / package / module
+        inside = folder.is_dir()
+        for path in sorted(folder.rglob("*.py")) if inside else [folder.with_suffix(".py")]:
             found = set()
             for node in ast.parse(path.read_text()).body:  # what is imported at the top, not where it is used
-                if isinstance(node, ast.ImportFrom) and node.level:
+                if isinstance(node, ast.ImportFrom) and node.level == (2 if inside and package == "reward_service" else 1):
                     found |= {(node.module or "").partition(".")[0]} if node.module else {alias.name for alias in node.names}
             assert not found & higher, f"{path.name} imports {found & higher}"
+
+
+@pytest.mark.parametrize("package", ["dataset_builder", "reward_service"])
+def test_every_module_has_its_floor(package: str) -> None:
+    floors = LOWER_TO_HIGHER if package == "dataset_builder" else SERVICE_LOWER_TO_HIGHER
+    known = {name for names in floors for name in names.split()} | {
+        "clients",
+        "registration",
+        "videossr",
+        "__init__",
+        "__pycache__",
+    }
+    found = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert found <= known, f"{found - known} stand on no floor"

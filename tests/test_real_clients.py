@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .servers import Server, serving
+from .servers import ROOT, Server, serving
 
 SCRIPTS = Path(__file__).with_name("real_clients")
 SMOOTH = pytest.approx(1 - 1 / 12, abs=1e-5)
@@ -20,7 +20,10 @@ def run(environment: str, script: str, *arguments: str) -> Any:
     python = os.environ.get(environment)
     if not python:
         pytest.skip(f"{environment} does not name a Python with these clients; `make test` sets one up")
-    done = subprocess.run([python, SCRIPTS / script, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    environment_of = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [python, SCRIPTS / script, *arguments], capture_output=True, text=True, timeout=120, check=False, env=environment_of
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -58,3 +61,15 @@ def test_verifiers_with_a_token(tmp_path: Path) -> None:
         reward, metrics = run("VIDEOSSR_VERIFIERS_PYTHON", "verifiers_client.py", guarded.url, "secret")
     assert reward == SMOOTH
     assert metrics["exact"] == pytest.approx(2 / 3)
+
+
+def test_verl_with_function_and_manager(tmp_path: Path) -> None:
+    with serving(tmp_path) as service:
+        by_function, refused, by_manager, refused_again = run("VIDEOSSR_VERL_PYTHON", "verl_manager.py", service.url)
+        stats = service.get("/v1/stats").json()["tasks"]["counting"]
+    assert [score for score, _ in by_function] == [pytest.approx(1 - min(4, abs(4 - k)) / 12, abs=1e-5) for k in range(8)]
+    assert by_manager == by_function
+    assert all(keys == ["above_chance", "acc", "exact", "parsed", "reason", "score", "task"] for _, keys in by_function)
+    assert "3 wanted" in refused
+    assert refused_again == refused
+    assert (stats["hard"]["rollouts"], stats["hard"]["groups"]) == (8, 2)  # the function knows of no groups, the manager does

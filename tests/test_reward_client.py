@@ -212,8 +212,9 @@ def test_settings_teach() -> None:
         RewardClient(timout=3)
     with pytest.raises(ValueError, match="no number"):
         RewardClient(timeout="soon")
-    with pytest.raises(ValueError, match="http://"):
-        RewardClient(url="localhost:8000")
+    for url in ("localhost:8000", "http://a:port", "", "http://a:1,ftp://b"):
+        with pytest.raises(ValueError, match="http://host:8000"):
+            RewardClient(url=url)
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,8 +84,14 @@ class ClientSettings:
         except (TypeError, ValueError) as error:
             raise ValueError(f"a setting of the reward client is no number: {error}") from None
         for address in settings.urls:
-            if not address.startswith(("http://", "https://")):
-                raise ValueError(f"url={address!r} is no address of a server; it begins with http:// or https://")
+            try:
+                known = httpx.URL(address).scheme in ("http", "https")
+            except httpx.InvalidURL:
+                known = False
+            if not known:
+                raise ValueError(f"url={address!r} is no address of a server; send it as http://host:8000")
+        if not settings.urls:
+            raise ValueError("url='' names no server; send it as http://host:8000, several comma-separated")
         return settings
 
     @property
@@ -254,7 +260,7 @@ class _Engine:
                     headers={"content-type": "application/json"},
                     timeout=httpx.Timeout(min(settings.timeout, max(left, 0.001)), connect=min(5.0, settings.timeout)),
                 )
-            except (httpx.TransportError, httpx.InvalidURL) as error:
+            except httpx.TransportError as error:
                 last = f"{server.url}: {type(error).__name__} {error}".strip()
             else:
                 if response.status_code not in RETRIED:

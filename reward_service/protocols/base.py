@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..items import Fault, Item
-from ..settings import Mode
+from ..items import Fault, Item, Mode
 
 
 @dataclass(frozen=True)

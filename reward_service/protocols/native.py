@@ -8,9 +8,8 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from ..errors import Refusal
-from ..items import Fault, Item, Result, Scored
+from ..items import Fault, Item, Mode, Result, Scored
 from ..json_body import decode
-from ..settings import Mode
 from .base import Call, Protocol
 from .reading import parse_item
 

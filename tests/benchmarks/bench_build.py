@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.benchmarks.table import Table
 from tests.footage import has_shared, videos_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -250,17 +251,6 @@ def in_process(call: str, rounds: int = 1) -> dict[str, float]:
     return min(results, key=lambda result: result.get("cpu", result.get("wall", 0)))
 
 
-class Table:
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, float, str, float, str]] = []
-
-    def add(self, name: str, value: float, sign: str, aim: float, detail: str = "") -> None:
-        """One line; `sign` is ≤ or ≥."""
-        met = value <= aim if sign == "≤" else value >= aim
-        self.rows.append((name, value, sign, aim, detail))
-        print(f"{'ok ' if met else 'NOT'} {name:82} {value:9.2f}  {sign} {aim:<7g} {detail}", flush=True)
-
-
 def compare_sampling(table: Table, rounds: int) -> None:
     ours = in_process("ours_sampling('exact')", rounds)["cpu"]
     keys = in_process("ours_sampling('keyframe')", rounds)
@@ -330,8 +320,7 @@ def main() -> None:
     compare_warm_builds(table, args.rounds, original)
     measure_the_rest(table, args.rounds, args.rows)
     if args.json:
-        names = ("name", "value", "sign", "aim", "detail")
-        args.json.write_text(json.dumps([dict(zip(names, row, strict=True)) for row in table.rows], indent=2))
+        table.write(args.json)
 
 
 if __name__ == "__main__":

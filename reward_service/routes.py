@@ -25,14 +25,14 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OBSERVED = re.compile(r"/ng-rollout/[^/]*(?=/)")
+OBSERVED = re.compile(r"/ng-rollout/[^/]*(?=/)")  # what NeMo Gym puts before its paths when it is observed
 _prefix = os.urandom(6).hex()
 _numbers = count(1)
 log = logging.getLogger("reward_service.access")
 
 
 class ScoringRoutes:
-    """ASGI middleware that answers the protocols' paths and passes all else on."""
+    """Answers the protocols' paths, and passes all else on to another ASGI application."""
 
     def __init__(self, app: ASGIApp, service: Service, protocols: Iterable[Protocol]) -> None:
         self._app = app
@@ -44,7 +44,11 @@ class ScoringRoutes:
         self._default = Call(mode=service.settings.mode)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        protocol, task = self._find(scope["path"]) if scope["type"] == "http" else (None, None)
+        protocol = task = None
+        if scope["type"] == "http":
+            if scope["path"].startswith("/ng-rollout/"):
+                scope = {**scope, "path": OBSERVED.sub("", scope["path"], count=1)}
+            protocol, task = self._find(scope["path"].removeprefix(scope.get("root_path", "")))
         if protocol is None:
             await self._pass_on(scope, receive, send)
         else:
@@ -67,10 +71,6 @@ class ScoringRoutes:
     def _find(self, path: str) -> tuple[Protocol | None, str | None]:
         if (found := self._paths.get(path)) is not None:
             return found, None
-        if path.startswith("/ng-rollout/"):
-            path = OBSERVED.sub("", path, count=1)
-            if path in self._paths:
-                return self._paths[path], None
         for pattern, protocol in self._templates:
             if match := pattern.fullmatch(path):
                 return protocol, match[1]

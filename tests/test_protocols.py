@@ -131,6 +131,7 @@ def test_nemo_gym_echoes_the_request(server: Server) -> None:
         reply = server.post(path, sent).json()
         assert {key: reply[key] for key in sent} == sent
         assert reply["reward"] == pytest.approx(SMOOTH, abs=1e-5)
+    assert server.post("/ng-rollout/3-1/seed_session", {}).json() == {}
     silent = {**sent, "response": {"output": [{"type": "function_call", "name": "zoom", "arguments": "{}"}]}}
     assert server.post("/verify", silent).json()["unparseable"] == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -166,3 +167,17 @@ def test_listing_and_health(server: Server) -> None:
     assert server.get("/v1/tasks").json().keys() == set(tasks.names())
     assert server.get("/healthz").status_code == server.get("/readyz").status_code == 200
     assert "VideoSSR rewards" in server.get("/").text
+
+
+def test_behind_a_prefix() -> None:
+    """As Ray Serve with a route prefix, or a mount, runs it."""
+    from reward_service.app import create_app
+
+    app = create_app()
+
+    async def post() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app, root_path="/rewards"), base_url="http://x") as client:
+            return await client.post("/rewards/slime/counting", json={"response": "3,1,4", "label": "3,1,4"})
+
+    assert asyncio.run(post()).json() == 1
+    app.state.service.close()

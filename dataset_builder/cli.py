@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command: Callable[[argparse.Namespace], int] = args.command
         return command(args)
     except ModuleNotFoundError as error:
-        print(f"videossr: {error}; pip install 'videossr[build]' to build, 'videossr[serve]' to serve", file=sys.stderr)
+        print(f"videossr: {error}; pip install 'videossr[{_extra(error.name)}]' brings it", file=sys.stderr)
         return USAGE
     except (ValueError, FileNotFoundError) as error:
         print(f"videossr: {error}", file=sys.stderr)
@@ -45,6 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (RuntimeError, OSError) as error:
         print(f"videossr: {_explained(error)}", file=sys.stderr)
         return FAULTS
+
+
+def _extra(module: str | None) -> str:
+    """The extra that brings a module."""
+    served = ("fastapi", "starlette", "uvicorn", "pydantic", "pydantic_settings", "msgspec", "prometheus_client")
+    return "serve" if module in served else "plot" if module == "matplotlib" else "build"
 
 
 def _explained(error: Exception) -> str:

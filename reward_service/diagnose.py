@@ -79,7 +79,9 @@ def _rollout(row: Mapping[str, Any], task: str | None, number: int) -> Rollout |
         names = {"group": row.get("uid") or f"{row.get('step')} {row.get('input')}", "id": number}
         item = to_item(row["output"], row["gts"], Call(task), row, **names)
     elif "response" in row:
-        item = to_item(row["response"], row.get("ground_truth"), Call(None if _named(row) else task), row)
+        item = to_item(
+            row["response"], row.get("ground_truth"), Call(None if _named(row) else task), row, id=row.get("id", number)
+        )
     elif isinstance(row.get("score"), (int, float)) and isinstance(row.get("exact"), (int, float)):
         return _scored(row, task)
     else:

@@ -23,6 +23,14 @@ def shared_folder(settings: Settings) -> Path:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return folder
     # workers that uvicorn itself started have their parent in common; it outlives each of them
-    folder = Path(tempfile.gettempdir()) / f"videossr-serve-{os.getuid()}-{parent.pid}"
+    folder = Path(tempfile.gettempdir()) / f"videossr-serve-{os.getuid()}-{parent.pid}-{_started(parent.pid)}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def _started(pid: int | None) -> str:
+    """When a process began, as Linux counts it: process ids come round again."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return "0"

@@ -67,14 +67,16 @@ class GroupStats:
 
     def __init__(self, path: Path | None = None, max_groups: int | None = None, fold_every: int = FOLD_EVERY) -> None:
         self._max_groups = max_groups
-        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=10)
+        self._db = self._reader = _connect(path)
         if path is not None:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = OFF")  # outlives a killed process; a power cut may lose it
+            self._reader = _connect(path)  # reading, which may take a while, keeps no writer waiting
         self._db.executescript(_SCHEMA)
         self._unfolded = 0
         self._fold_every = fold_every
-        self._thread = ThreadPoolExecutor(1, "group-stats")
+        self._thread = ThreadPoolExecutor(1, "group-stats-writer")
+        self._reading = ThreadPoolExecutor(1, "group-stats-reader")
         self._waiting: list[Rollout] = []
         self._committed: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -148,12 +150,12 @@ class GroupStats:
             self._db.execute(statement, (upto,))
 
     async def summary(self) -> dict[str, Any]:
-        """`summarize`, off the event loop, after what this process has yet to write."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.summarize)
+        """`summarize`, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._reading, self.summarize)
 
     def summarize(self) -> dict[str, Any]:
         """`{task: {level: {…}}}`: mean, spread, groups without variance, hits in a group, unparseable and blind answers."""
-        db = self._db
+        db = self._reader
         db.execute("BEGIN")
         try:
             groups = db.execute(_ALL_GROUPS, (_LAST,)).fetchall()
@@ -173,7 +175,13 @@ class GroupStats:
 
     def close(self) -> None:
         self._thread.shutdown()
+        self._reading.shutdown()
+        self._reader.close()
         self._db.close()
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    return sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=2)
 
 
 def _level(rows: list[tuple[Any, ...]], histogram: list[int], top: tuple[str, float | None]) -> dict[str, Any]:

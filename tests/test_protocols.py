@@ -193,3 +193,33 @@ def test_openenv_over_plain_http(server: Server) -> None:
     assert (reply["reward"], reply["done"]) == (pytest.approx(SMOOTH, abs=1e-5), True)
     assert server.get("/health").json() == {"status": "healthy"}
     assert set(server.get("/schema").json()) == {"action", "observation", "state"}
+
+
+GOLDEN = [
+    # as the vendors' documents show them
+    ("/azure/counting", {"sample": {"choices": [{"message": {"role": "assistant", "content": "3,1,5"}}]}, "item": {"ground_truth": "3,1,4"}, "trace_id": "t"}, {"score": SMOOTH}),
+    ("/azure", {"sample": {"output_text": "3,1,5", "choices": []}, "item": {"data_source": "videossr/counting", "reward_model": {"ground_truth": "3,1,4"}}}, {"score": SMOOTH}),
+    ("/vertex", {"example": {"contents": [{"parts": [{"text": "How many?"}]}], "references": {"data_source": "videossr/counting", "ground_truth": "3,1,4", "extra_info": '{"level": 0.5}'}},
+                 "response": {"parts": [{"text": "thinking, "}, {"text": "<answer>3,1,5</answer>"}]}, "metadata": {"step": 3, "tuning_job_id": 9}},
+     {"reward": SMOOTH, "user_requested_aux_info": "2 of 3 counts right"}),
+    ("/vertex/counting?mode=above_chance", {"example": {"references": {"ground_truth": "3,1,4"}}, "response": {"parts": []}}, {"reward": -1.0, "user_requested_aux_info": "unparseable: the response is empty"}),
+    ("/open-instruct/counting", {"program": "<answer>3,1,5</answer>", "tests": ["3,1,4"], "max_execution_time": 1.0}, {"results": [SMOOTH], "runtimes": [0.0]}),
+    ("/slime/counting", {"prompt": [{"role": "user", "content": "How many?"}], "response": "<answer>3,1,5</answer>", "label": "3,1,4"}, SMOOTH),
+    ("/miles", {"prompt": "How many?", "response": "3,1,5", "label": '{"task": "counting", "ground_truth": "3,1,4"}'}, SMOOTH),
+    ("/openrlhf", {"query": [], "prompts": [], "labels": []}, {"rewards": [], "scores": [], "extra_logs": {"exact": [], "above_chance": [], "unparseable": []}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "request_body", "wanted"), GOLDEN)
+def test_golden_requests(server: Server, path: str, request_body: Any, wanted: Any) -> None:
+    reply = server.post(path, request_body)
+    assert reply.status_code == 200, reply.text
+    assert close(reply.json(), wanted)
+
+
+def close(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(close(found[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(close, found, wanted))
+    return bool(found == (pytest.approx(wanted, abs=1e-5) if isinstance(wanted, float) else wanted))

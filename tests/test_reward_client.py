@@ -98,7 +98,7 @@ def test_one_bad_item_is_one_error(server: Server) -> None:
         assert "did you mean 'counting'" in str(one)
 
 
-@pytest.mark.parametrize("status", [0, 408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [0, 408, 429, 500, 502, 503, 504, 529])
 def test_passing_faults_are_tried_again(status: int) -> None:
     with flaky(status, status) as (url, seen), client(url, backoff=0.01) as rewards:
         [result] = rewards.score([counting(1)])

@@ -19,7 +19,7 @@ import httpx
 
 T = TypeVar("T")
 ENV_PREFIX = "VIDEOSSR_REWARD_"
-RETRIED = frozenset({408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+RETRIED = (408, 429)  # and all from 500 up
 EXTRA = ("chance", "level", "level_name", "blind_answer")  # what the service reads of a row's extra_info
 
 
@@ -145,7 +145,7 @@ class RewardClient:
         """Close connections. A later call opens new ones."""
         with self._lock:
             engine, self._engine = self._engine, None
-        if engine is not None:
+        if engine is not None and engine.pid == os.getpid():
             engine.stop()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -263,7 +263,7 @@ class _Engine:
             except httpx.TransportError as error:
                 last = f"{server.url}: {type(error).__name__} {error}".strip()
             else:
-                if response.status_code not in RETRIED:
+                if response.status_code < 500 and response.status_code not in RETRIED:
                     server.succeeded()
                     return _outcomes(response, len(items))
                 last = f"{server.url}: HTTP {response.status_code} {response.text[:200]}"

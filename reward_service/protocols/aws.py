@@ -35,8 +35,7 @@ class Reward(Struct):
 
 
 def _read(request: list[Sample], call: Call) -> list[Item | Fault]:
-    names = [{"id": sample.id} if sample.id is not None else {} for sample in request]
-    return [to_item(s.messages, s.reference_answer, call, s.metadata, **name) for s, name in zip(request, names, strict=True)]
+    return [to_item(sample.messages, sample.reference_answer, call, sample.metadata) for sample in request]
 
 
 def _write(request: list[Sample], results: list[Scored], call: Call) -> list[Reward]:

@@ -31,8 +31,7 @@ def _read(request: Request, call: Call) -> list[Item | Fault]:
     if response is None and request.sample.choices:
         choice = request.sample.choices[0]
         response = choice.get("message") if isinstance(choice, dict) else choice
-    names = {"id": request.trace_id} if request.trace_id else {}
-    return [to_item(response, None, call, request.item, **names)]
+    return [to_item(response, None, call, request.item)]
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> Reply:

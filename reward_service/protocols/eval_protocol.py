@@ -18,7 +18,6 @@ class Request(Struct):
     data_source: str | None = None
     extra_info: Any = None
     group: Any = None
-    id: Any = None
 
 
 class Metric(Struct):
@@ -35,7 +34,7 @@ class Reply(Struct):
 
 
 def _read(request: Request, call: Call) -> list[Item | Fault]:
-    row = {key: getattr(request, key) for key in ("task", "data_source", "extra_info", "group", "id")}
+    row = {key: getattr(request, key) for key in ("task", "data_source", "extra_info", "group")}
     truth = (
         request.ground_truth if isinstance(request.ground_truth, (str, dict, int)) else None
     )  # the client's default is the chat

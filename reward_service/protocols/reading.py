@@ -18,8 +18,9 @@ def to_item(response: Any, label: Any, call: Call, row: Any = None, **names: Any
     """One item from a response and a label or row, or both.
 
     A label is the ground truth itself; or an object, as JSON text or not, that holds it as a row does: `task` or
-    `data_source`, `ground_truth` or `reward_model.ground_truth`, and maybe `extra_info`, `group` and `id`.
-    The task of the URL goes before the label's, the label's before the row's.
+    `data_source`, `ground_truth` or `reward_model.ground_truth`, and maybe `extra_info` and `group`.
+    The task of the URL goes before the label's, the label's before the row's. A row's `id` is its question's, which all
+    rollouts share; it says nothing here.
     """
     sources = [source for source in (_object(label), _object(row)) if source is not None]
     plain = isinstance(label, (str, int)) and not isinstance(label, bool) and _object(label) is None
@@ -32,8 +33,8 @@ def to_item(response: Any, label: Any, call: Call, row: Any = None, **names: Any
         "ground_truth": str(truth) if isinstance(truth, int) and not isinstance(truth, bool) else truth,
         "task": call.task or _first(sources, "task") or _first(sources, "data_source"),
         "extra_info": {key: extra[key] for key in _EXTRA if extra.get(key) is not None},
-        "group": names.get("group", _first(sources, "group")),
-        "id": names.get("id", _first(sources, "id")),
+        "group": _first(sources, "group"),
+        **names,
     }
     return parse_item(raw)
 

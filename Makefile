@@ -77,5 +77,6 @@ clean: ## remove what the other targets made
 .venv-verl/.ready: tests/real_clients/constraints-verl.txt
 	@echo "setting up .venv-verl: verl, whose reward loop calls the service"
 	test -x .venv-verl/bin/python || $(PYTHON) -m venv .venv-verl
-	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c $< torch==2.13.0 verl==0.9.1 'TransferQueue>=0.1.10' httpx
+	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c $< torch==2.13.0 verl==0.9.1 'TransferQueue>=0.1.10' qwen_vl_utils torchcodec==0.13.0 httpx
+	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c $< --no-deps torchvision trl==1.16.0
 	@touch $@

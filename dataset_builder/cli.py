@@ -6,7 +6,8 @@ import argparse
 import errno
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     validate = _add(commands, "validate", _validate, "check every row of a build", "videossr validate data/")
     validate.add_argument("folder", type=Path)
     validate.add_argument("--json", action="store_true", help="as JSON")
+
+    export = _add(
+        commands, "export", _export, "write a build as a trainer reads it", "videossr export verl data/30k --out data/30k-verl"
+    )
+    export.add_argument("trainer", help="verl or trl")
+    export.add_argument("folder", type=Path, help="the build")
+    export.add_argument("--out", type=Path, required=True, help="folder for the export")
+    export.add_argument("--force", action="store_true", help="replace what stands in that folder")
 
     demo = _add(
         commands,
@@ -234,18 +243,25 @@ def _preview(args: argparse.Namespace) -> int:
     return FAULTS
 
 
-def _build(args: argparse.Namespace) -> int:
-    spec = _spec(args)
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that is told (rows done, rows in all)."""
     from tqdm import tqdm
 
-    from .build import build
-
-    with tqdm(unit=" rows", desc=spec.config, smoothing=0.1) as bar:
+    with tqdm(unit=" rows", desc=what, smoothing=0.1) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
+        yield progress
+
+
+def _build(args: argparse.Namespace) -> int:
+    spec = _spec(args)
+    from .build import build
+
+    with _progress(spec.config) as progress:
         report = build(
             spec, args.videos, args.out, workers=args.workers, force=args.force, clip_cache=args.clip_cache,
             clip_cache_gb=args.clip_cache_gb, progress=progress,
@@ -270,6 +286,18 @@ def _demo(args: argparse.Namespace) -> int:
     from .demo import run_demo
 
     return OK if run_demo(args.out, args.seed) else FAULTS
+
+
+def _export(args: argparse.Namespace) -> int:
+    from . import exports
+    from .exports.base import Build, export
+
+    how = exports.get(args.trainer)
+    build = Build.read(args.folder)
+    with _progress(f"{how.name} export") as progress:
+        path = export(build, args.out, how, args.force, progress)
+    print(f"{build.rows} rows: {how.howto.format(path=path)}")
+    return OK
 
 
 def _serve(arguments: Sequence[str]) -> int:

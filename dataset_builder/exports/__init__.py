@@ -1,0 +1,33 @@
+"""Rows as trainers read them. Each module here that ends in `EXPORT = …` is one: `videossr export NAME BUILD --out DIR`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from ..tasks.levels import nearest
+from .base import Export
+
+
+@cache
+def _registry() -> dict[str, Export]:
+    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    found = [module.EXPORT for module in modules if hasattr(module, "EXPORT")]
+    return {export.name: export for export in found}
+
+
+def names() -> list[str]:
+    return sorted(_registry())
+
+
+def get(name: str) -> Export:
+    """The export of this name.
+
+    Raises:
+        ValueError: naming what there is.
+    """
+    try:
+        return _registry()[name]
+    except KeyError:
+        raise ValueError(f"export={name!r} is unknown; {nearest(name, names())}") from None

@@ -1,0 +1,120 @@
+"""Reads a build and writes it as a trainer wants it, a few rows at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..build import ROWS_PER_GROUP, SUMMARY
+
+Row = dict[str, Any]
+Progress = Callable[[int, int], None]
+DATA = "train.parquet"
+_MARK = "export.json"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A finished build on disk.
+
+    Attributes:
+        folder: where it stands.
+        summary: what its `build.json` says.
+    """
+
+    folder: Path
+    summary: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str]) -> Build:
+        """Open a build.
+
+        Raises:
+            ValueError: if the folder holds none, or one that is not finished.
+        """
+        path = Path(folder)
+        try:
+            summary = json.loads((path / SUMMARY).read_text())
+        except FileNotFoundError:
+            raise ValueError(f"{str(path)!r} holds no build; `videossr build … --out {path}` makes one") from None
+        if not summary.get("finished"):
+            raise ValueError(f"the build in {str(path)!r} is not finished; run its command again")
+        return cls(path, summary)
+
+    @property
+    def rows(self) -> int:
+        return int(self.summary["rows"])
+
+    @property
+    def video_format(self) -> str:
+        return str(self.summary["spec"]["video_format"])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows in order, a few at a time."""
+        for shard in self.summary["shards"]:
+            with pq.ParquetFile(self.folder / shard["file"]) as file:
+                yield from file.iter_batches(ROWS_PER_GROUP)
+
+
+@dataclass(frozen=True)
+class Export:
+    """How one trainer's rows are made.
+
+    Attributes:
+        name: how the command line calls it.
+        schema: the columns, for a build.
+        convert: rows of the build to rows of the export, in that schema; it may write files into the folder given.
+        check: refuses builds that the trainer could not use; raises ValueError.
+        howto: one line that says how to use it.
+    """
+
+    name: str
+    schema: Callable[[Build], pa.Schema]
+    convert: Callable[[pa.RecordBatch, Path, pa.Schema], pa.Table]
+    check: Callable[[Build], None]
+    howto: str
+
+
+def export(
+    build: Build, out: str | os.PathLike[str], how: Export, force: bool = False, progress: Progress = lambda done, total: None
+) -> Path:
+    """Write `out/train.parquet`; a rerun that finds the same build there leaves it.
+
+    Raises:
+        ValueError: if the trainer could not use the build, or `out` holds something else.
+    """
+    how.check(build)
+    folder = Path(out)
+    mark = {"export": how.name, "build": build.summary["identity"], "videossr": build.summary["videossr"]}
+    if folder.exists() and any(folder.iterdir()):
+        held = json.loads((folder / _MARK).read_text()) if (folder / _MARK).exists() else None
+        if held == mark and (folder / DATA).exists():
+            return folder / DATA
+        if held != mark and not force:
+            raise ValueError(f"out={str(folder)!r} holds something else; give another folder, or --force to replace it")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).write_text(json.dumps(mark))
+    aside = folder / f"{DATA}.{os.getpid()}.tmp"
+    _write(build, aside, how, folder, progress)
+    os.replace(aside, folder / DATA)
+    return folder / DATA
+
+
+def _write(build: Build, path: Path, how: Export, folder: Path, progress: Progress) -> None:
+    schema = how.schema(build)
+    done = 0
+    # pictures do not get smaller by compression
+    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=False) as writer:
+        for rows in build.batches():
+            writer.write_table(how.convert(rows, folder, schema))
+            done += rows.num_rows
+            progress(done, build.rows)

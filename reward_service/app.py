@@ -94,7 +94,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/stats", summary="Group statistics by task and level, of all workers")
     async def stats() -> dict[str, Any]:
-        return {"tasks": await service.stats.summary(), "items": service.metrics.items()}
+        return {"tasks": await service.stats.summary(), "items": await asyncio.to_thread(service.metrics.items)}
 
     @app.get("/v1/tasks", summary="The tasks: answer formats and blind floors")
     async def listing() -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     @app.get("/metrics", summary="Prometheus metrics, of all workers", response_class=Response)
     async def prometheus() -> Response:
         service.metrics.sample()
-        return Response(service.metrics.text(), media_type=metrics.TEXT)
+        return Response(await asyncio.to_thread(service.metrics.text), media_type=metrics.TEXT)
 
     @app.get("/healthz", summary="Whether the process runs")
     async def healthz() -> dict[str, str]:

@@ -41,7 +41,7 @@ def to_rollout(item: Item, scored: Scored) -> Rollout:
         "unknown" if extra is None else level_label(extra.level_name, extra.level),
         scored.score,
         scored.exact,
-        scored.parsed[:ANSWER_CHARS],
+        scored.parsed[:ANSWER_CHARS].encode("utf-8", "replace").decode(),
         blind,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Sequence
 from importlib import import_module
 from time import perf_counter
@@ -99,9 +98,9 @@ class Service:
             return
         try:
             await self.stats.record(rollouts)
-        except sqlite3.Error as error:  # monitoring that fails must not cost a reward
+        except Exception as error:  # monitoring that fails must not cost a reward
             self.metrics.lost(len(rollouts))
-            log.error("statistics lost", extra={"rollouts": len(rollouts), "error": str(error)})
+            log.error("statistics lost", extra={"rollouts": len(rollouts), "error": repr(error)})
 
     async def check(self) -> None:
         """Whether items can be scored and remembered; raises what stands in the way."""

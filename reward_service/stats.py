@@ -99,7 +99,7 @@ class GroupStats:
             self._waiting, self._committed = [], None
             try:
                 await loop.run_in_executor(self._thread, self.write, rollouts)
-            except sqlite3.Error as error:
+            except Exception as error:  # whatever it is, no caller may wait for ever
                 committed.set_exception(error)
                 committed.exception()  # seen, also if all callers have gone
             else:

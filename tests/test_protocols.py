@@ -3,11 +3,14 @@ test_real_clients.py."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedOK
 
 from reward_service.protocols import protocols
 from reward_service.protocols.aws import lambda_handler
@@ -223,3 +226,36 @@ def close(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(close, found, wanted))
     return bool(found == (pytest.approx(wanted, abs=1e-5) if isinstance(wanted, float) else wanted))
+
+
+def test_openenv_messages_that_are_none(server: Server) -> None:
+    async def talk() -> list[Any]:
+        found = []
+        async with connect(server.url.replace("http", "ws") + "/openenv/counting/ws") as socket:
+            for message in (
+                "{",
+                b"\xff\xfe",
+                "[]",
+                '{"type": "dance"}',
+                '{"type": "step", "data": {}}',
+                "[" * 100_000,
+                '{"type": "state"}',
+            ):
+                await socket.send(message)
+                reply = json.loads(await socket.recv())
+                found.append(reply["data"].get("code", reply["type"]))
+            await socket.send('{"type": "close"}')
+            with pytest.raises(ConnectionClosedOK):
+                await socket.recv()
+        return found
+
+    kinds = asyncio.run(talk())
+    assert kinds == [
+        "INVALID_JSON",
+        "INVALID_JSON",
+        "VALIDATION_ERROR",
+        "UNKNOWN_TYPE",
+        "VALIDATION_ERROR",
+        "VALIDATION_ERROR",
+        "state",
+    ]

@@ -116,6 +116,15 @@ def test_refusals_are_not_tried_again(status: int) -> None:
     assert len(seen) == 1
 
 
+def test_batches_that_are_too_large_are_split(tmp_path: Path) -> None:
+    with serving(tmp_path, max_body_bytes=20_000, max_batch=10) as server, client(server.url) as rewards:
+        long = [item("counting", "x" * 3000 + f"<answer>{k % 10},1,4</answer>", "3,1,4") for k in range(50)]
+        results = rewards.score([*long, item("counting", "x" * 30_000, "3,1,4")])
+    assert [result["score"] for result in results[:-1] if isinstance(result, dict)] == [expected(k) for k in range(50)]
+    assert isinstance(results[-1], RewardRefused)
+    assert "20000 bytes" in str(results[-1])
+
+
 def test_attempts_and_deadline_are_bounds() -> None:
     with flaky(*[500] * 50) as (url, seen):
         with client(url, attempts=3, backoff=0.01) as rewards:

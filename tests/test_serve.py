@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -49,6 +50,17 @@ class Slow(type(get("counting"))):
 
 register(Slow())
 '''
+
+
+def test_statistics_that_cannot_be_written_cost_no_reward(tmp_path: Path) -> None:
+    with serving(tmp_path, stats_dir=tmp_path / "stats") as server:
+        db = sqlite3.connect(tmp_path / "stats" / "groups.sqlite", isolation_level=None)
+        db.execute("DROP TABLE rollout")
+        reply = server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})
+        assert reply.json()["results"][0]["parsed"] == "3,1,5"
+        assert "videossr_stats_lost_total 1.0" in server.get("/metrics").text
+        assert server.get("/readyz").status_code == 200
+    assert any(event["event"] == "statistics lost" for event in server.events())
 
 
 def test_settings_have_one_name_in_three_places(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,6 +135,19 @@ def test_record_returns_when_its_rollouts_are_committed(tmp_path: Path) -> None:
     assert reader.summarize()["t"]["easy"]["rollouts"] == 200
 
 
+def test_a_writer_that_fails_keeps_nobody_waiting(tmp_path: Path) -> None:
+    stats = GroupStats(tmp_path / "groups.sqlite")
+    good = Rollout("g", "a", "t", "easy", 0.5, 0.0, "1", None)
+
+    async def record() -> None:
+        with pytest.raises(Exception, match="surrogates"):
+            await stats.record([good._replace(parsed="\ud83d")])
+        await stats.record([good])
+
+    asyncio.run(asyncio.wait_for(record(), 20))
+    assert stats.summarize()["t"]["easy"]["rollouts"] == 1
+
+
 def test_levels_are_few() -> None:
     assert [level_label(*one) for one in ((None, 0.61), (None, 2 / 3), ("hard", None), ("odd", 0.2), (None, "easy"), (None, None), ("x", "y"))] == [
         "0.6", "hard", "hard", "0.2", "easy", "unknown", "unknown",

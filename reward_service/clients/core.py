@@ -31,6 +31,10 @@ class RewardRefused(RewardError):
     """The service refuses the item or the request: trying again would not help."""
 
 
+class _TooLarge(RewardRefused):
+    """The request has too many items, or too long ones; fewer may pass."""
+
+
 class RewardUnavailable(RewardError):
     """No server gave an answer in time."""
 
@@ -231,6 +235,12 @@ class _Engine:
         outcomes: Sequence[dict[str, Any] | RewardError]
         try:
             outcomes = await self._request([item for item, _ in batch])
+        except _TooLarge as error:
+            if len(batch) > 1:
+                half = len(batch) // 2
+                await asyncio.gather(self._send(batch[:half]), self._send(batch[half:]))
+                return
+            outcomes = [error]
         except RewardError as error:
             outcomes = [error] * len(batch)
         except Exception as error:  # a fault of ours must reach the callers, who would wait for ever
@@ -310,7 +320,8 @@ def _outcomes(response: httpx.Response, number: int) -> list[dict[str, Any] | Re
     if response.status_code == 422 and len(body.get("errors", ())) == number:  # each item is refused, for its own reason
         return [_refused(error) for error in body["errors"]]
     message = body.get("error", {}).get("message", body) if isinstance(body, dict) else body
-    raise RewardRefused(f"{response.url}: HTTP {response.status_code}: {message}")
+    kind = _TooLarge if response.status_code == 413 else RewardRefused
+    raise kind(f"{response.url}: HTTP {response.status_code}: {message}")
 
 
 def _outcome(result: dict[str, Any]) -> dict[str, Any] | RewardError:

@@ -143,12 +143,14 @@ def router(service: Service) -> APIRouter:
     async def session(socket: WebSocket, task: str | None = None) -> None:
         await socket.accept()
         session = Session(service, Call(task, service.settings.mode))
-        try:
-            while (reply := await session.answer(await socket.receive_text())) is not None:
+        with suppress(WebSocketDisconnect):
+            while (message := await socket.receive())["type"] == "websocket.receive":
+                text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")
+                reply = await session.answer(text)
+                if reply is None:
+                    await socket.close()
+                    return
                 await socket.send_text(encode(reply).decode())
-        except (WebSocketDisconnect, KeyError):  # KeyError: a binary frame
-            return
-        await socket.close()
 
     async def reset(body: dict[str, Any], task: str | None = None) -> dict[str, Any]:
         reply = _began(body, Call(task))

@@ -33,7 +33,7 @@ def to_item(response: Any, label: Any, call: Call, row: Any = None, **names: Any
         "ground_truth": str(truth) if isinstance(truth, int) and not isinstance(truth, bool) else truth,
         "task": call.task or _first(sources, "task") or _first(sources, "data_source"),
         "extra_info": {key: extra[key] for key in _EXTRA if extra.get(key) is not None},
-        "group": _first(sources, "group"),
+        "group": next((group for source in sources if isinstance(group := source.get("group"), (str, int))), None),
         **names,
     }
     return parse_item(raw)

@@ -35,7 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         command: Callable[[argparse.Namespace], int] = args.command
         return command(args)
     except ModuleNotFoundError as error:
-        print(f"videossr: {error}; pip install 'videossr[{_extra(error.name)}]' brings it", file=sys.stderr)
+        print(
+            f"videossr: {error}; the extra `{_extra(error.name)}` brings it: pip install -e '.[{_extra(error.name)}]'",
+            file=sys.stderr,
+        )
         return USAGE
     except (ValueError, FileNotFoundError) as error:
         print(f"videossr: {error}", file=sys.stderr)
@@ -119,10 +122,12 @@ def _parser() -> argparse.ArgumentParser:
         commands, "diagnose", _diagnose, "group statistics of rollouts in a file: variance, hits, unparseable and blind answers",
         "videossr diagnose rollouts.jsonl --plot groups.png",
     )  # fmt: skip
-    diagnose.add_argument("rollouts", type=Path, help="JSONL: items as for /v1/score with `group`, or verl's rollout dumps")
+    diagnose.add_argument(
+        "rollouts", type=Path, help="JSONL, or a folder of it: items as for /v1/score with `group`, or verl's rollout_data_dir"
+    )
     diagnose.add_argument("--task", help="the task of lines that name none")
     diagnose.add_argument("--plot", type=Path, help="write the bimodality plot to this file (needs matplotlib)")
-    diagnose.add_argument("--json", action="store_true", help="as JSON, as /v1/stats gives it")
+    diagnose.add_argument("--json", action="store_true", help="as JSON: `tasks` as in /v1/stats, `rollouts`, `faults`")
     return parser
 
 
@@ -311,10 +316,6 @@ def _diagnose(args: argparse.Namespace) -> int:
     from reward_service.diagnose import diagnose, table
 
     diagnosis = diagnose(args.rollouts, args.task)
-    if args.plot:
-        from reward_service.plot import plot
-
-        plot(diagnosis.tasks, args.plot)
     if args.json:
         print(json.dumps({"tasks": diagnosis.tasks, "rollouts": diagnosis.rollouts, "faults": diagnosis.faults}, indent=2))
     else:
@@ -323,6 +324,10 @@ def _diagnose(args: argparse.Namespace) -> int:
         print(f"left out: {fault}", file=sys.stderr)
     if len(diagnosis.faults) > 20:
         print(f"left out: {len(diagnosis.faults) - 20} more", file=sys.stderr)
+    if args.plot:
+        from reward_service.plot import plot
+
+        plot(diagnosis.tasks, args.plot)
     return FAULTS if diagnosis.faults else OK
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     app: RewardApp
 
 PAGE = Path(__file__).with_name("page.html")
+DOCS = Path(__file__).with_name("docs.html")  # Swagger's page would load its scripts from elsewhere
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 DESCRIPTION = "Smooth, verifiable rewards for questions about videos. `score` is the reward; a fault is an error, never a 0."
 
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> RewardApp:
         version=_version(),
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         max_body_size=settings.max_body_bytes,
     )
@@ -91,6 +93,10 @@ def _add_pages(app: FastAPI, service: Service) -> None:
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def page() -> HTMLResponse:
         return HTMLResponse(PAGE.read_text(), headers={"content-security-policy": POLICY})
+
+    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(DOCS.read_text(), headers={"content-security-policy": POLICY})
 
     @app.get("/v1/stats", summary="Group statistics by task and level, of all workers")
     async def stats() -> dict[str, Any]:

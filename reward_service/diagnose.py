@@ -28,14 +28,14 @@ class Diagnosis:
 
 
 def diagnose(path: Path, task: str | None = None) -> Diagnosis:
-    """Read a JSONL file of rollouts. A line is one of
+    """Read a JSONL file of rollouts, or a folder of such files. A line is one of
 
     - an item as `/v1/score` takes it, with `group`;
     - a rollout as verl dumps it (`rollout_data_dir`): `input`, `output`, `gts`, `step`; grouped by step and input;
     - a rollout that is scored already: `task`, `score`, `exact` and `group`.
 
     Args:
-        path: the file.
+        path: the file or folder.
         task: the task of lines that name none.
 
     Raises:
@@ -63,15 +63,21 @@ def diagnose(path: Path, task: str | None = None) -> Diagnosis:
 
 
 def _rollouts(path: Path, task: str | None) -> Iterator[tuple[int, Rollout | str]]:
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    yield number, f"no JSON: {error}"
-                    continue
-                yield number, _rollout(row, task, number) if isinstance(row, dict) else "no JSON object"
+    number = 0
+    for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                number += 1
+                if line.strip():
+                    yield number, _read(line, task, number)
+
+
+def _read(line: str, task: str | None, number: int) -> Rollout | str:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        return f"no JSON: {error}"
+    return _rollout(row, task, number) if isinstance(row, dict) else "no JSON object"
 
 
 def _rollout(row: Mapping[str, Any], task: str | None, number: int) -> Rollout | str:

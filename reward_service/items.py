@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 Mode = Literal["smooth", "strict", "above_chance"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-FaultType = Literal["invalid_item", "unknown_task", "bad_truth", "too_long", "time_limit", "internal"]
+FaultType = Literal["invalid_item", "unknown_task", "task_conflict", "bad_truth", "too_long", "time_limit", "internal"]
 
 
 class ExtraInfo(Struct, frozen=True, gc=False):

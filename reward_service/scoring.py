@@ -16,6 +16,8 @@ def score_item(item: Item, max_chars: int = 2_000_000) -> Result:
     name = item.task or item.data_source
     if name is None:
         return fault("unknown_task", f"task or data_source is missing; allowed: {', '.join(tasks.names())}", item)
+    if item.task and item.data_source and not same_task(item.task, item.data_source):
+        return fault("task_conflict", f"task={item.task!r} and data_source={item.data_source!r} differ; send one", item)
     if len(item.response) > max_chars:
         return fault("too_long", f"response has {len(item.response)} characters; allowed: {max_chars}", item)
     extra = item.extra_info
@@ -35,6 +37,11 @@ def score_item(item: Item, max_chars: int = 2_000_000) -> Result:
         task=score.task,
         id=UNSET if item.id is None else item.id,
     )
+
+
+def same_task(one: str, other: str) -> bool:
+    """Whether two names are one task's, with or without the prefix of a row's data_source."""
+    return one.removeprefix(tasks.PREFIX) == other.removeprefix(tasks.PREFIX)
 
 
 def to_mode(results: Iterable[Result], mode: Mode) -> None:

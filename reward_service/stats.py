@@ -17,6 +17,8 @@ MAX_BYTES = 256 << 20
 FOLD_EVERY = 256  # rollouts
 FLAT = 1e-9  # a group whose scores differ by less gives no gradient
 
+ROUNDING = 1e-12  # a variance below this is the rounding of sums
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS open_group (seq INTEGER PRIMARY KEY, key TEXT UNIQUE, task TEXT, level TEXT);
 CREATE TABLE IF NOT EXISTS rollout (
@@ -197,8 +199,8 @@ def _level(rows: list[tuple[Any, ...]], histogram: list[int], top: tuple[str, fl
         "rollouts": rollouts,
         "groups": groups,
         "mean": mean,
-        "std": sqrt(max(0.0, squares / rollouts - mean * mean)),
-        "within_group_std": sqrt(max(0.0, within / rollouts)),
+        "std": _root(squares / rollouts - mean * mean),
+        "within_group_std": _root(within / rollouts),
         "exact": exact / rollouts,
         "zero_variance": _share(sum(row[4] for row in several if row[2]), groups),
         "zero_variance_strict": _share(sum(row[4] for row in several if row[3]), groups),
@@ -209,6 +211,10 @@ def _level(rows: list[tuple[Any, ...]], histogram: list[int], top: tuple[str, fl
         "hits": hits,
         "histogram": histogram,
     }
+
+
+def _root(variance: float) -> float:
+    return sqrt(variance) if variance > ROUNDING else 0.0
 
 
 def _share(part: int, whole: int) -> float | None:

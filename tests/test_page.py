@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from .servers import serving
+from reward_service.protocols import protocols
+
+from .servers import Server, serving
 
 QUIET = [
     "--headless",
@@ -24,10 +26,26 @@ QUIET = [
 ]
 
 
-def test_charts_appear(tmp_path: Path) -> None:
+def shown(url: str, profile: Path) -> str:
+    """The page as a browser has it once its scripts have run."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no chromium here")
+    done = subprocess.run(
+        [browser, *QUIET, f"--user-data-dir={profile}", url], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "src=" not in done.stdout, "a page needs nothing from elsewhere"
+    return done.stdout
+
+
+def test_every_format_is_documented(server: Server, tmp_path: Path) -> None:
+    page = shown(server.url + "/docs", tmp_path)
+    for protocol in protocols():
+        assert f"<code>{protocol.path}</code>" in page
+    assert "curl http://127.0.0.1" in page
+
+
+def test_charts_appear(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         items = [
             {
@@ -40,16 +58,8 @@ def test_charts_appear(tmp_path: Path) -> None:
             for k in range(80)
         ]
         server.post("/v1/score", {"items": items})
-        done = subprocess.run(
-            [browser, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", server.url + "/"],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        page = done.stdout
+        page = shown(server.url + "/", tmp_path / "profile")
     assert "80 items, mean 0.833" in page
     assert "groups by hits of 8" in page
     assert page.count("<rect") == 9 + 20
     assert "<option>jigsaw</option>" in page
-    assert "src=" not in page, "the page needs nothing from elsewhere"

@@ -125,6 +125,9 @@ def test_labels_are_plain_or_json_or_rows(server: Server) -> None:
 def test_slime_with_a_reward_key_gets_an_object(server: Server) -> None:
     reply = server.post("/slime/counting?reply=object", {"response": "3,1,4", "label": "3,1,4"}).json()
     assert (reply["score"], reply["exact"]) == (1, 1)
+    refused = server.post("/slime/counting?reply=objct", {"response": "3,1,4", "label": "3,1,4"})
+    assert refused.status_code == 422
+    assert "number, object" in refused.text
 
 
 def test_nemo_gym_echoes_the_request(server: Server) -> None:

@@ -311,6 +311,18 @@ def test_verls_function(server: Server) -> None:
         asyncio.run(verl.compute_score("jigsaw", "1", "1", url=f"http://127.0.0.1:{free_port()}", attempts=1))
 
 
+def test_an_older_trl_gets_no_none(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version, leaves_out in (("1.5.0", False), ("0.29.1", False), ("1.6.0", True), ("2.0.0.dev0", True)):
+        monkeypatch.setattr(trl, "version", lambda name, version=version: version)
+        reward = trl.reward_function(url=server.url)
+        columns = {"task": ["counting", "counting"], "ground_truth": ["3,1,4", "3"]}
+        if leaves_out:
+            assert reward(prompts=[], completions=["3,1,4"] * 2, **columns) == [1, None]
+        else:
+            with pytest.raises(RewardRefused):
+                reward(prompts=[], completions=["3,1,4"] * 2, **columns)
+
+
 def test_trls_function(server: Server) -> None:
     metrics: dict[str, float] = {}
     reward = trl.reward_function(url=server.url)

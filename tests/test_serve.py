@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import resource
@@ -133,6 +134,16 @@ def test_tokens(tmp_path: Path) -> None:
                 assert status(path, header, method) == 401
             assert status(path, "Bearer second", method) != 401
             assert status(path, "bearer first", method) != 401
+            for name, passes in (
+                ("any:second", True),
+                (":first", True),
+                ("second", False),
+                ("any:wrong", False),
+                ("any:", False),
+            ):
+                basic = f"Basic {base64.b64encode(name.encode()).decode()}"
+                assert (status(path, basic, method) != 401) is passes
+            assert status(path, "Basic %%%", method) == 401
         assert [status(path, None) for path in ("/", "/healthz", "/readyz")] == [200, 200, 200]
         with pytest.raises(ConnectionError):
             asyncio.run(_open_socket(server))

@@ -181,3 +181,19 @@ def test_behind_a_prefix() -> None:
 
     assert asyncio.run(post()).json() == 1
     app.state.service.close()
+
+
+def test_two_names_of_a_task_must_be_one(server: Server) -> None:
+    conflict = {**GOOD, "data_source": "videossr/jigsaw"}
+    good, fault = score(server, {**GOOD, "data_source": "videossr/counting"}, conflict)
+    assert good["score"] > 0
+    assert fault["error"]["type"] == "task_conflict"
+    for path, body in (
+        ("/v1/score/jigsaw", {"items": [GOOD]}),
+        ("/v1/score/counting", {"items": [{**GOOD, "task": None, "data_source": "videossr/jigsaw"}]}),
+        ("/slime/counting", {"response": "312", "label": {"data_source": "videossr/jigsaw", "ground_truth": "312"}}),
+        ("/slime/counting", {"response": "312", "label": {"task": "jigsaw", "ground_truth": "312"}}),
+    ):
+        reply = server.post(path, body)
+        assert reply.status_code == 422
+        assert reply.json()["error"]["type"] == "task_conflict", path

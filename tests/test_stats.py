@@ -226,6 +226,10 @@ def test_diagnose_reads_items_dumps_and_scores(tmp_path: Path, capsys: pytest.Ca
     assert found.tasks["counting"]["easy"]["hits"] == {"8": [0, 1, 0, 0, 0, 0, 0, 0, 0]}
     assert found.tasks["jigsaw"]["unknown"]["zero_variance"] == 1
     assert found.tasks["grounding"]["unknown"]["mean"] == 0.5
+    (tmp_path / "steps").mkdir()
+    for step, lines in (("1", LINES[:8]), ("2", LINES[8:])):
+        (tmp_path / "steps" / f"{step}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert diagnose(tmp_path / "steps") == found
     assert main(["diagnose", str(path), "--plot", str(tmp_path / "plot.png"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tasks"] == json.loads(json.dumps(found.tasks))
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

@@ -19,6 +19,7 @@ import httpx
 
 T = TypeVar("T")
 ENV_PREFIX = "VIDEOSSR_REWARD_"
+MAX_PAUSE = 8.0
 RETRIED = (408, 429)  # and all from 500 up
 EXTRA = ("chance", "level", "level_name", "blind_answer")  # what the service reads of a row's extra_info
 
@@ -49,8 +50,8 @@ class ClientSettings:
         mode: smooth, strict or above_chance; "" as the server is set.
         timeout: seconds that one request may take.
         deadline: seconds after which a call gives up, retries and all.
-        attempts: requests for one call, the first among them.
-        backoff: seconds before the second attempt at most; doubles from one to the next.
+        attempts: requests for one call, the first among them. As they are, an outage of 30 s costs no score.
+        backoff: seconds before the second attempt; doubles from one to the next, up to 8 s, with jitter.
         batch: most items in one request.
         linger: seconds that a call waits for others to share its request.
         connections: most connections at once.
@@ -63,12 +64,12 @@ class ClientSettings:
     mode: str = ""
     timeout: float = 30.0
     deadline: float = 120.0
-    attempts: int = 6
+    attempts: int = 12
     backoff: float = 0.5
     batch: int = 64
     linger: float = 0.002
     connections: int = 16
-    trip: float = 20.0
+    trip: float = 60.0
     cooldown: float = 2.0
 
     @classmethod
@@ -253,12 +254,14 @@ class _Engine:
         settings = self._settings
         # in ASCII: a response may hold half a surrogate pair, which UTF-8 has not
         body = json.dumps({"items": items, **({"mode": settings.mode} if settings.mode else {})}).encode()
-        give_up = time.monotonic() + settings.deadline
-        last = "no attempt"
+        started = time.monotonic()
+        give_up = started + settings.deadline
+        last, limit = "no attempt", f"{settings.attempts} attempts"
         for attempt in range(settings.attempts):
             if attempt:
-                pause = random.uniform(0, settings.backoff * 2 ** (attempt - 1))
+                pause = random.uniform(0.5, 1) * min(MAX_PAUSE, settings.backoff * 2 ** (attempt - 1))
                 if time.monotonic() + pause >= give_up:
+                    limit = f"{settings.deadline:g} s, the deadline,"
                     break
                 await asyncio.sleep(pause)
             server = self._choose()
@@ -278,7 +281,7 @@ class _Engine:
                     return _outcomes(response, len(items))
                 last = f"{server.url}: HTTP {response.status_code} {response.text[:200]}"
             server.failed(time.monotonic(), settings.cooldown)
-        raise RewardUnavailable(f"no score after {settings.attempts} attempts or {settings.deadline:g} s; last: {last}")
+        raise RewardUnavailable(f"no score within {limit} ({time.monotonic() - started:.1f} s in all); last: {last}")
 
     def _choose(self) -> _Server:
         """The next server that works; else the one whose turn to be tried again comes first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .columns import items
@@ -16,8 +17,12 @@ log = logging.getLogger(__name__)
 def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
     """A reward function for TRL.
 
-    A completion without a score gets None, which TRL leaves out of its group's baseline, and counts in the metric
-    `videossr/failed`. If the service refuses all of a batch, the dataset is wrong, and it raises.
+    A completion without a score gets None, which TRL from 1.6 on leaves out of its group's baseline, and counts in the
+    metric `videossr/failed`. It raises if the service refuses all of a batch, as the dataset is wrong then; and with an
+    older TRL, which would make a 0 of None.
+
+    It reads the columns `data_source` or `task`, and `ground_truth`, `solution` or `reward_model`; with `extra_info`
+    (its `index`) the service knows which completions belong together.
 
     Args:
         settings: fields of `ClientSettings`; else `VIDEOSSR_REWARD_…`.
@@ -26,6 +31,7 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
         ValueError: naming a setting that is unknown or not allowed.
     """
     rewards = client(**settings)
+    may_leave_out = _leaves_out_none()
 
     def videossr_reward(
         prompts: Sequence[Any],
@@ -39,7 +45,7 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
         failed = [result for result in results if isinstance(result, RewardError)]
         if failed:
             log.warning("%d of %d completions have no score: %s", len(failed), len(results), failed[0])
-            if all(isinstance(result, RewardRefused) for result in results):
+            if not may_leave_out or all(isinstance(result, RewardRefused) for result in results):
                 raise failed[0]
         scored = [result for result in results if not isinstance(result, RewardError)]
         if log_metric is not None:
@@ -51,3 +57,11 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
         return [None if isinstance(result, RewardError) else float(result["score"]) for result in results]
 
     return videossr_reward
+
+
+def _leaves_out_none() -> bool:
+    try:
+        major, minor = version("trl").split(".")[:2]
+    except PackageNotFoundError:
+        return True
+    return (int(major), int(minor)) >= (1, 6)

@@ -47,7 +47,12 @@ def _read(request: ScoreRequest | AnyItems, call: Call) -> list[Item | Fault]:
     items = request.items if isinstance(request, ScoreRequest) else [parse_item(item) for item in request.items]
     if call.task is None:
         return list(items)
-    return [replace(item, task=call.task) if isinstance(item, Item) else item for item in items]
+    return [_of_task(item, call.task) if isinstance(item, Item) else item for item in items]
+
+
+def _of_task(item: Item, task: str) -> Item:
+    """The item with the task of the URL, beside which its own name stays for the scorer to compare."""
+    return replace(item, task=task, data_source=item.data_source or item.task)
 
 
 def _write(request: ScoreRequest, results: list[Result], call: Call) -> ScoreReply:

@@ -19,8 +19,7 @@ def to_item(response: Any, label: Any, call: Call, row: Any = None, **names: Any
 
     A label is the ground truth itself; or an object, as JSON text or not, that holds it as a row does: `task` or
     `data_source`, `ground_truth` or `reward_model.ground_truth`, and maybe `extra_info` and `group`.
-    The task of the URL goes before the label's, the label's before the row's. A row's `id` is its question's, which all
-    rollouts share; it says nothing here.
+    The label goes before the row. A row's `id` is its question's, which all rollouts share; it says nothing here.
     """
     sources = [source for source in (_object(label), _object(row)) if source is not None]
     plain = isinstance(label, (str, int)) and not isinstance(label, bool) and _object(label) is None
@@ -31,7 +30,8 @@ def to_item(response: Any, label: Any, call: Call, row: Any = None, **names: Any
     raw = {
         "response": text_of(response),
         "ground_truth": str(truth) if isinstance(truth, int) and not isinstance(truth, bool) else truth,
-        "task": call.task or _first(sources, "task") or _first(sources, "data_source"),
+        "task": call.task or _first(sources, "task"),
+        "data_source": _first(sources, "data_source") or (_first(sources, "task") if call.task else None),
         "extra_info": {key: extra[key] for key in _EXTRA if extra.get(key) is not None},
         "group": next((group for source in sources if isinstance(group := source.get("group"), (str, int))), None),
         **names,

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from ..errors import Refusal
 from ..items import Fault, Item, Scored
 from .base import Call, Protocol
 from .reading import to_item
@@ -22,7 +23,10 @@ def _read(request: Request, call: Call) -> list[Item | Fault]:
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> float | Scored:
-    return results[0] if call.query.get("reply") == "object" else results[0].score
+    form = call.query.get("reply", "number")
+    if form not in ("number", "object"):
+        raise Refusal(422, "invalid_request", f"reply={form!r} is unknown; allowed: number, object")
+    return results[0] if form == "object" else results[0].score
 
 
 PROTOCOL = Protocol(

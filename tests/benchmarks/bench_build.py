@@ -241,6 +241,30 @@ def import_cost(code: str) -> dict[str, float]:
     return {"ms": min(wall(code) for _ in range(5)) - min(wall("pass") for _ in range(5))}
 
 
+def export_rate(trainer: str, video_format: str) -> dict[str, float]:
+    """Rows a second, on the clock, of an export; and the most memory against that after a tenth of it."""
+    from dataset_builder import build as building
+    from dataset_builder import exports
+    from dataset_builder.exports.base import Build, export
+    from dataset_builder.spec import BuildSpec
+
+    resident: list[int] = []
+    with tempfile.TemporaryDirectory() as out:
+        spec = BuildSpec("mixed", seed=3, difficulty="easy", video_format=video_format, samples=600)
+        building.build(spec, videos_folder(), f"{out}/rows")
+        build = Build.read(f"{out}/rows")
+        how = exports.get(trainer)
+        how.schema(build)  # so that what it imports is not counted
+        start = time.perf_counter()
+        export(build, f"{out}/export", how, progress=lambda done, total: resident.append(_resident()))
+        wall = time.perf_counter() - start
+    return {"wall": wall, "rows": build.rows / wall, "memory": max(resident) / resident[len(resident) // 10]}
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+
 def in_process(call: str, rounds: int = 1) -> dict[str, float]:
     """Run one of the functions above in a fresh process; of several rounds, the one that used least."""
     results = []
@@ -302,6 +326,10 @@ def measure_the_rest(table: Table, rounds: int, rows: int) -> None:
     table.add("videossr --help, ms", import_cost(call)["ms"], "≤", 300)
     one, two = in_process("parallel(1)", rounds)["wall"], in_process("parallel(2)", rounds)["wall"]
     table.add("two processes against one, wall time", one / two, "≥", 1.8, f"{one:.1f} s / {two:.1f} s")
+    for trainer, video_format in (("verl", "mp4"), ("verl", "jpeg"), ("trl", "jpeg")):
+        rate = in_process(f"export_rate({trainer!r}, {video_format!r})", rounds)
+        detail = f"memory at most {rate['memory']:.2f} x that after a tenth"
+        table.add(f"export of {video_format} rows for {trainer}, rows a second", rate["rows"], "≥", 500, detail)
     memory = in_process(f"stream_memory({rows})")
     detail = f"{memory['most_mb']:.0f} MB, {memory['rows']} rows, {memory['rows_per_second']:.0f} rows/s"
     table.add("streamed rows: most memory against that at row 500", memory["most_mb"] / memory["mb_at_500"], "≤", 1.1, detail)

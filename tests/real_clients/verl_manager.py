@@ -5,6 +5,7 @@ import json
 import sys
 from typing import Any
 
+import cpu_torchvision  # noqa: F401 - before anything imports torchvision
 import numpy as np
 import torch
 from hydra import compose, initialize_config_module

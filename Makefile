@@ -52,6 +52,10 @@ clean: ## remove what the other targets made
 	@ldconfig -p | grep -q libavcodec.so || { \
 	  echo "installing the ffmpeg package: torchcodec, which reads the videos of rows, loads its libraries"; \
 	  $$(test "$$(id -u)" = 0 || echo sudo) sh -c 'apt-get update -qq && apt-get install -y -qq ffmpeg' >/dev/null; }
+	@command -v chromium google-chrome >/dev/null || { \
+	  echo "installing the chromium package, in which the service's pages are tested"; \
+	  $$(test "$$(id -u)" = 0 || echo sudo) sh -c 'apt-get update -qq && apt-get install -y -qq chromium' >/dev/null || \
+	  echo "there is none to be had: the tests of pages will be skipped"; }
 	@touch $@
 
 .venv-datasets3/.ready: pyproject.toml constraints-datasets3.txt

@@ -57,12 +57,17 @@ class RewardApp(FastAPI):
 
 
 def create_app(settings: Settings | None = None) -> RewardApp:
-    """The service as an ASGI application. Settings come from the environment where none are given."""
+    """The service as an ASGI application. Settings come from the environment where none are given.
+
+    Mounted in another application, it scores, but without its lifespan nobody watches over slow bodies: enter
+    `app.router.lifespan_context(app)` in the outer one's.
+    """
     settings = settings or Settings()
     service = Service(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.open()
         service.draining.watch()
         watch = asyncio.create_task(service.watch())
         yield
@@ -120,10 +125,13 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         try:
             if service.draining.begun:
                 raise RuntimeError("the server has been told to end")
-            await service.check()
+            service.check()
         except Exception as error:  # whatever it is, no traffic should come here
             return JSONResponse({"status": "not ready", "error": str(error)}, 503)
         return JSONResponse({"status": "ready"})
+
+    for path, endpoint in (("/", page), ("/docs", docs), ("/healthz", healthz), ("/readyz", readyz)):
+        app.head(path, include_in_schema=False)(endpoint)
 
 
 def _described(name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/health", "/docs", "/openap
 
 
 def check(header: str | None, tokens: Sequence[bytes]) -> None:
-    """Accept an Authorization header with one of the tokens; a header without a token counts as none.
+    """Accept an Authorization header, decoded as Latin-1, with one of the tokens; one without a token counts as none.
 
     `http://any:TOKEN@host` sends it as a password, which counts as well.
 
@@ -29,7 +29,7 @@ def check(header: str | None, tokens: Sequence[bytes]) -> None:
     if not token:
         raise Refusal(401, "unauthorized", "this server wants the header `Authorization: Bearer TOKEN`")
     # compare with all of them, so that the time taken says nothing
-    if not sum(hmac.compare_digest(token.encode(), allowed) for allowed in tokens):
+    if not sum(hmac.compare_digest(token.encode("latin-1"), allowed) for allowed in tokens):
         raise Refusal(401, "unauthorized", "the token is not one of this server's")
 
 

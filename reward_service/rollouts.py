@@ -14,6 +14,7 @@ from .items import Item, Scored
 
 ANSWER_CHARS = SHORT = 64
 _unnamed = count()
+_process = os.urandom(8).hex()  # process ids come round again
 
 
 class Rollout(NamedTuple):
@@ -32,7 +33,7 @@ class Rollout(NamedTuple):
 def to_rollout(item: Item, scored: Scored) -> Rollout:
     """The rollout of an item with a group, scored smoothly. Without an id it counts as new each time."""
     extra = item.extra_info
-    name = item.id if item.id is not None else f"{os.getpid()} {next(_unnamed)}"
+    name = item.id if item.id is not None else f"{_process} {next(_unnamed)}"
     blind = None if extra is None or extra.blind_answer is None else scored.parsed == extra.blind_answer
     return Rollout(
         _short(f"{scored.task} {item.group}"),

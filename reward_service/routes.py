@@ -9,12 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from itertools import count
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl
 
 from . import auth
 from .body import Disconnected
 from .errors import ErrorBody, Refusal
-from .items import MODES, Error, Fault
+from .items import Error, Fault
 from .json_body import decode, encode, too_deep
 from .protocols.base import Call, Protocol
 from .service import Service
@@ -45,19 +44,23 @@ class ScoringRoutes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         protocol = task = None
-        if scope["type"] == "http":
-            if scope["path"].startswith("/ng-rollout/"):
-                scope = {**scope, "path": OBSERVED.sub("", scope["path"], count=1)}
-            protocol, task = self._find(scope["path"].removeprefix(scope.get("root_path", "")))
+        path = ""
+        if scope["type"] != "lifespan":
+            path = _local(scope)
+            if path.startswith("/ng-rollout/"):
+                path = OBSERVED.sub("", path, count=1)
+                scope = {**scope, "path": scope.get("root_path", "") + path}
+            if scope["type"] == "http":
+                protocol, task = self._find(path)
         if protocol is None:
-            await self._pass_on(scope, receive, send)
+            await self._pass_on(path, scope, receive, send)
         else:
             await self._serve(protocol, task, scope, receive, send)
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_on(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """To FastAPI; but not without a token, where tokens are asked for."""
         tokens = self._tokens
-        if tokens and scope["type"] in ("http", "websocket") and scope["path"] not in auth.OPEN_PATHS:
+        if tokens and scope["type"] in ("http", "websocket") and path not in auth.OPEN_PATHS:
             try:
                 auth.check(_header(scope, b"authorization"), tokens)
             except Refusal as refusal:
@@ -80,19 +83,19 @@ class ScoringRoutes:
     async def _serve(self, protocol: Protocol, task: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         metrics = self._service.metrics
-        status, headers = 200, _NONE
+        status, headers = 499, _NONE  # unless there is somebody to answer
         metrics.in_flight += 1
         try:
             request_id = (_header(scope, b"x-request-id") or f"{_prefix}-{next(_numbers):x}")[:128]
             try:
                 body = await self._answer(protocol, task, scope, receive)
+                status = 200
             except Refusal as refusal:
                 status, body = refusal.status, encode(refusal.body)
                 headers = _HEADERS.get(status, _NONE)
                 log.info("refused", extra={"request_id": request_id, "route": protocol.name, "status": status,
                                            "error": refusal.body.error.message[:500]})  # fmt: skip
             except Disconnected:
-                status = 499
                 return
             except RecursionError:
                 status, body = 400, encode(too_deep().body)
@@ -102,7 +105,9 @@ class ScoringRoutes:
                 body = encode(ErrorBody(Error("internal", f"a fault of the server, logged under request {request_id}")))
             if self._service.draining.begun:
                 headers = (*headers, _CLOSE)
-            await _send(send, status, body, ((b"x-request-id", request_id.encode("latin-1")), *headers))
+            headers = ((b"x-request-id", request_id.encode("latin-1")), *headers)
+            rest = self._service.bodies.discard(receive) if status in _UNREAD else None
+            await _send(send, status, body, headers, rest)
         finally:
             metrics.in_flight -= 1
             seconds = perf_counter() - started
@@ -137,13 +142,7 @@ class ScoringRoutes:
         return encode(protocol.write(request, results, call))
 
     def _call(self, task: str | None, query_string: bytes) -> Call:
-        if task is None and not query_string:
-            return self._default
-        query = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
-        mode = query.get("mode", self._default.mode)
-        if mode not in MODES:
-            raise Refusal(422, "invalid_request", f"mode={mode!r} is unknown; allowed: {', '.join(MODES)}")
-        return Call(task, mode, query)
+        return Call.read(task, query_string, self._default.mode) if task or query_string else self._default
 
 
 _NONE: Headers = ()
@@ -156,21 +155,36 @@ _HEADERS: dict[int, Headers] = {
     413: (_CLOSE,),
     415: (_CLOSE,),
 }
+_UNREAD = (413, 415)
 
 
-_STATUS = {"internal": 500, "time_limit": 503}  # faults of ours, which may pass
+_OURS = {"time_limit": 503, "internal": 500}  # faults that may pass
 
 
-async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
+async def _send(send: Send, status: int, body: bytes, headers: Headers, rest: Awaitable[None] | None = None) -> None:
+    """Reply; and then read the rest of the request, as a connection closed before would take the reply along."""
     plain = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": [*plain, *headers]})
+    if rest is not None:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await rest
+        body = b""
     await send({"type": "http.response.body", "body": body})
 
 
 def _refused(faults: list[tuple[int, Error]]) -> Refusal:
+    """A reply that holds nothing but faults: 422, which trainers do not try again, unless all of them are ours."""
     first = faults[0][1]
+    status = _OURS.get(first.type, 422) if all(error.type in _OURS for _, error in faults) else 422
     errors: list[dict[str, Any]] = [{"index": k, "type": error.type, "message": error.message} for k, error in faults]
-    return Refusal(_STATUS.get(first.type, 422), first.type, f"item {faults[0][0]}: {first.message}", errors)
+    return Refusal(status, first.type, f"item {faults[0][0]}: {first.message}", errors)
+
+
+def _local(scope: Scope) -> str:
+    """The path without the prefix under which the application is mounted."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
 def _header(scope: Scope, name: bytes) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 
 from msgspec import UNSET
 
@@ -28,6 +29,8 @@ def score_item(item: Item, max_chars: int = 2_000_000) -> Result:
         return fault("unknown_task", str(error), item)
     except ValueError as error:
         return fault("bad_truth", str(error), item)
+    if not (isfinite(score.score) and isfinite(score.exact) and isfinite(score.above_chance)):
+        return fault("internal", f"task {score.task} gave a score that is no finite number", item)
     return Scored(
         score=score.score,
         exact=score.exact,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from time import perf_counter
 
@@ -24,6 +25,7 @@ from .time_limit import TimeLimit, TimeLimitExceeded
 
 SLICE_SECONDS = 0.002  # then other requests have their turn
 WATCH_SECONDS = 0.25
+STATS_SECONDS = 0.5  # then a reply does not wait for its rollouts to be committed
 log = logging.getLogger("reward_service")
 
 
@@ -34,12 +36,19 @@ class Service:
         for module in settings.import_names:
             import_module(module)
         self.settings = settings
-        folder = shared_folder(settings)
-        self.metrics = Metrics(folder)
-        self.stats = GroupStats(folder / "groups.sqlite", settings.stats_groups)
+        self._folder = shared_folder(settings)
+        self.metrics = Metrics(self._folder)
         self.bodies = BodyReader(settings.max_body_bytes, settings.body_seconds)
         self.draining = Draining(settings.linger_seconds)
-        self._limit = TimeLimit(settings.item_seconds)
+        self._open = False
+        self.open()
+
+    def open(self) -> None:
+        """Take hold of statistics and timer, unless this is done: an application may be started more than once."""
+        if not self._open:
+            self.stats = GroupStats(self._folder / "groups.sqlite", self.settings.stats_groups, self._lost)
+            self._limit = TimeLimit(self.settings.item_seconds)
+            self._open = True
 
     async def score(self, items: Sequence[Item | Fault], mode: Mode) -> list[Result]:
         """Score items in order; those that arrive as faults stay so.
@@ -94,22 +103,21 @@ class Service:
             for item, result in zip(items, results, strict=True)
             if not isinstance(item, Fault) and item.group is not None and not isinstance(result, Fault)
         ]
-        if not rollouts:
-            return
-        try:
-            await self.stats.record(rollouts)
-        except Exception as error:  # monitoring that fails must not cost a reward
-            self.metrics.lost(len(rollouts))
-            log.error("statistics lost", extra={"rollouts": len(rollouts), "error": repr(error)})
+        if rollouts:
+            with suppress(TimeoutError):  # monitoring may neither cost a reward nor delay it
+                await asyncio.wait_for(self.stats.record(rollouts), STATS_SECONDS)
 
-    async def check(self) -> None:
-        """Whether items can be scored and remembered; raises what stands in the way."""
+    def _lost(self, rollouts: int, error: Exception) -> None:
+        self.metrics.lost(rollouts)
+        log.error("statistics lost", extra={"rollouts": rollouts, "error": repr(error)})
+
+    def check(self) -> None:
+        """Whether items can be scored; raises what stands in the way."""
         for name in tasks.names():
             task = tasks.get(name)
             answer = task.chance(task.params("medium"), 48).blind.format()
             if task.score(answer, answer).score != 1:
                 raise RuntimeError(f"task {name} does not give its own truth a score of 1")
-        await self.stats.record(())
 
     async def watch(self) -> None:
         """Publish gauges, and how late the event loop wakes, and end what is overdue, until cancelled."""
@@ -121,5 +129,7 @@ class Service:
             self.bodies.sweep()
 
     def close(self) -> None:
-        self.stats.close()
-        self._limit.close()
+        if self._open:
+            self._open = False
+            self.stats.close()
+            self._limit.close()

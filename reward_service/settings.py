@@ -62,6 +62,13 @@ class Settings(BaseSettings):
     def _no_dir(cls, value: object) -> object:
         return value or None
 
+    @field_validator("tokens")
+    @classmethod
+    def _no_empty_tokens(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not _split(value.get_secret_value()):
+            raise ValueError("holds no token; leave it out to open the server to all")
+        return value
+
     @property
     def bearer_tokens(self) -> tuple[bytes, ...]:
         return tuple(token.encode() for token in _split(self.tokens.get_secret_value()))

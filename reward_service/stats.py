@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from .rollouts import Rollout
 BINS = 20
 MAX_BYTES = 256 << 20
 FOLD_EVERY = 256  # rollouts
+LOCKED_SECONDS = 10  # how long a file that somebody has locked is waited for
 FLAT = 1e-9  # a group whose scores differ by less gives no gradient
 
 ROUNDING = 1e-12  # a variance below this is the rounding of sums
@@ -62,19 +65,28 @@ _LAST = 1 << 62
 class GroupStats:
     """Rollouts by group, in a file that several processes may share (or in memory, for one).
 
-    `record` returns when its rollouts are committed: what was answered is counted, though the process be killed.
+    `record` returns when its rollouts are committed: what was answered is counted, though the process be killed. Those that
+    cannot be are passed to `on_lost`, as their number and the reason.
     A rollout with the id of one before it in its group is counted once. The last `max_groups` groups take late members;
     older ones live on in sums.
     """
 
-    def __init__(self, path: Path | None = None, max_groups: int | None = None, fold_every: int = FOLD_EVERY) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        max_groups: int | None = None,
+        on_lost: Callable[[int, Exception], None] = lambda rollouts, error: None,
+        fold_every: int = FOLD_EVERY,
+    ) -> None:
         self._max_groups = max_groups
+        self._on_lost = on_lost
         self._db = self._reader = _connect(path)
-        if path is not None:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = OFF")  # outlives a killed process; a power cut may lose it
-            self._reader = _connect(path)  # reading, which may take a while, keeps no writer waiting
-        self._db.executescript(_SCHEMA)
+        with _alone(path):
+            if path is not None:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = OFF")  # outlives a killed process; a power cut may lose it
+                self._reader = _connect(path)  # reading, which may take a while, keeps no writer waiting
+            self._db.executescript(_SCHEMA)
         self._unfolded = 0
         self._fold_every = fold_every
         self._thread = ThreadPoolExecutor(1, "group-stats-writer")
@@ -84,7 +96,7 @@ class GroupStats:
         self._writer: asyncio.Task[None] | None = None
 
     async def record(self, rollouts: Sequence[Rollout]) -> None:
-        """Commit these; those of concurrent callers go along in one transaction."""
+        """Commit these, if they can be; those of concurrent callers go along in one transaction."""
         loop = asyncio.get_running_loop()
         self._waiting.extend(rollouts)
         if self._committed is None:
@@ -101,11 +113,9 @@ class GroupStats:
             self._waiting, self._committed = [], None
             try:
                 await loop.run_in_executor(self._thread, self.write, rollouts)
-            except Exception as error:  # whatever it is, no caller may wait for ever
-                committed.set_exception(error)
-                committed.exception()  # seen, also if all callers have gone
-            else:
-                committed.set_result(None)
+            except Exception as error:  # whatever it is, scoring goes on, and the log will say so
+                self._on_lost(len(rollouts), error)
+            committed.set_result(None)
         self._writer = None
 
     def write(self, rollouts: Iterable[Rollout]) -> None:
@@ -183,7 +193,18 @@ class GroupStats:
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:
-    return sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=2)
+    return sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=LOCKED_SECONDS)
+
+
+@contextmanager
+def _alone(path: Path | None) -> Iterator[None]:
+    """One process at a time: SQLite does not wait where several turn a new file to its write-ahead log."""
+    if path is None:
+        yield
+        return
+    with path.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _level(rows: list[tuple[Any, ...]], histogram: list[int], top: tuple[str, float | None]) -> dict[str, Any]:

@@ -85,6 +85,7 @@ def test_scores_by_hand(guess: Answer, truth: Answer, smooth: float, exact: floa
         ("１４．５−２６．２", (14.5, 26.2)),
         ("<answer>1-2</answer> no, <answer>3-4</answer>", (3, 4)),
         ("<ANSWER>3-4</ANSWER> \\boxed{5-6}", (5, 6)),
+        ("<answer>3-4</answer>, not in \\boxed{} or \\boxed{...}", (3, 4)),
         ("<answer>\\boxed{3-4}</answer>", (3, 4)),
         ("\\boxed{\\text{3-4}}", (3, 4)),
         ("<answer>1-2<answer>3-4</answer>", (3, 4)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosedOK
+from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
 from reward_service.protocols import protocols
 from reward_service.protocols.aws import lambda_handler
@@ -193,6 +193,47 @@ def test_openrlhf_prompts_may_show_an_answer(server: Server) -> None:
     assert reply["extra_logs"]["unparseable"] == [0, 1]
 
 
+EXAMPLE = {"role": "user", "content": "For example <answer>3,1,4</answer>"}
+TURNS = [EXAMPLE, {"role": "assistant", "content": "I will look."}, EXAMPLE]
+UNKNOWN_PARTS = [{"type": "text_x", "output": "3,1,4"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/vertex/counting", {"example": {"references": {"ground_truth": "3,1,4"}}, "response": {}}, "parts"),
+        ("/vertex/counting", {"example": {"references": {"ground_truth": "3,1,4"}}, "response": {"parts": UNKNOWN_PARTS}}, "no part"),
+        ("/eval-protocol/counting", {"messages": TURNS, "ground_truth": "3,1,4"}, "'user'; send one of assistant"),
+        ("/eval-protocol/counting", {"messages": [], "ground_truth": "3,1,4"}, "messages"),
+        ("/aws/counting", [{"messages": TURNS, "reference_answer": "3,1,4"}], "'user'; send one of assistant"),
+        ("/azure/counting", {"sample": {"choices": [{"text": "3,1,4"}]}, "item": {"ground_truth": "3,1,4"}}, "str"),
+        ("/nemo-gym/counting/verify", {"responses_create_params": {}, "ground_truth": "3,1,4", "response": {"output": [{"type": "message", "content": UNKNOWN_PARTS}]}}, "no part"),
+        ("/openrlhf/counting", {"query": ["Q?  A: 3,1,4"], "prompts": ["Q? A:"], "labels": ["3,1,4"]}, "not in the query"),
+    ],
+)  # fmt: skip
+def test_a_request_that_holds_no_response_is_no_zero(server: Server, path: str, body: Any, message: str) -> None:
+    reply = server.post(path, body)
+    assert reply.status_code == 422, reply.text
+    assert message in reply.json()["error"]["message"]
+
+
+def test_thoughts_and_other_peoples_messages_are_no_answers(server: Server) -> None:
+    parts = [{"text": "maybe <answer>9,9,9</answer>", "thought": True}, {"text": "3,1,4"}]
+    reply = server.post(
+        "/vertex/counting", {"example": {"references": {"ground_truth": "3,1,4"}}, "response": {"parts": parts}}
+    )
+    assert reply.json()["reward"] == 1
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "3,1,4"}]}
+    for outputs, reward in (
+        ([said, {"type": "message", "role": "user", "content": "no: 9,9,9"}], 1),
+        ([{"type": "message", "role": "user", "content": "3,1,4"}], 0),
+        ([{"type": "message", "role": "assistant", "content": []}], 0),
+        ([{"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "3,1,4"}]}], 0),
+    ):
+        row = {"responses_create_params": {}, "ground_truth": "3,1,4", "response": {"output": outputs}}
+        assert server.post("/nemo-gym/counting/verify", row).json()["reward"] == reward
+
+
 def test_openenv_over_plain_http(server: Server) -> None:
     assert server.post("/openenv/counting/reset", {"prompt": "How many?"}).json()["observation"]["prompt"] == "How many?"
     reply = server.post("/openenv/counting/step", {"action": {"response": "3,1,5", "ground_truth": "3,1,4"}}).json()
@@ -229,6 +270,18 @@ def close(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(close, found, wanted))
     return bool(found == (pytest.approx(wanted, abs=1e-5) if isinstance(wanted, float) else wanted))
+
+
+def test_openenv_sessions_have_modes(server: Server) -> None:
+    async def step(query: str) -> Any:
+        async with connect(server.url.replace("http", "ws") + f"/openenv/counting/ws{query}") as socket:
+            await socket.send('{"type": "step", "data": {"response": "3,1,5", "ground_truth": "3,1,4"}}')
+            return json.loads(await socket.recv())["data"]["reward"]
+
+    assert asyncio.run(step("?mode=strict")) == pytest.approx(STRICT)
+    assert asyncio.run(step("")) == pytest.approx(SMOOTH)
+    with pytest.raises(InvalidStatus):
+        asyncio.run(step("?mode=best"))
 
 
 def test_openenv_messages_that_are_none(server: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ SMOOTH = pytest.approx(1 - 1 / 12, abs=1e-5)
 
 
 def run(environment: str, script: str, *arguments: str) -> Any:
+    """The last line that a script prints. It runs in a folder of its own, as some trainers leave files where they run."""
     python = os.environ.get(environment)
     if not python:
         pytest.skip(f"{environment} does not name a Python with these clients; `make test` sets one up")
     environment_of = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [python, SCRIPTS / script, *arguments], capture_output=True, text=True, timeout=120, check=False, env=environment_of
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [python, SCRIPTS / script, *arguments],
+            cwd=folder, capture_output=True, text=True, timeout=120, check=False, env=environment_of,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 

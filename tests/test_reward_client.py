@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,11 +23,11 @@ import numpy as np
 import pytest
 
 from dataset_builder import tasks
-from reward_service.clients import trl, verl
-from reward_service.clients.core import ClientSettings, RewardClient, RewardError, RewardRefused, RewardUnavailable, item
+from reward_service.clients import ClientSettings, RewardClient, RewardError, RewardRefused, RewardUnavailable, item, trl, verl
 from reward_service.clients.swift import VideoSSRReward
 
 from .servers import Server, free_port, serving
+from .test_serve import SLOW_TASK
 
 COUNTING = tasks.get("counting")
 
@@ -125,6 +125,29 @@ def test_batches_that_are_too_large_are_split(tmp_path: Path) -> None:
     assert "20000 bytes" in str(results[-1])
 
 
+def test_a_step_of_long_responses_is_scored(tmp_path: Path) -> None:
+    """64 responses of 30,000 characters are 12 MB as JSON, more than a server takes in a request."""
+    long = [item("counting", "想" * 30_000 + f"<answer>{k % 10},1,4</answer>", "3,1,4") for k in range(64)]
+    for limits in ({}, {"max_body_bytes": 1_000_000}):
+        with serving(tmp_path, **limits) as server, client(server.url, attempts=1) as rewards:
+            results = rewards.score(long)
+        assert [result["score"] for result in results if isinstance(result, dict)] == [expected(k) for k in range(64)]
+
+
+def test_faults_of_a_scorer_are_no_faults_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_task.py").write_text(SLOW_TASK)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
+    settings = {"imports": "slow_task", "item_seconds": 0.1}
+    with serving(tmp_path, **settings) as server, client(server.url, backoff=0.01, trip=0.0, cooldown=60) as rewards:
+        for others in ([], [counting(1)], [item("counting", "1", "bad truth")]):
+            results = rewards.score([item("slow", "fault", "3,1,4"), item("slow", "loop", "3,1,4"), *others])
+            assert [type(result) for result in results[:2]] == [RewardUnavailable] * 2
+            assert ["internal" in str(results[0]), "time_limit" in str(results[1])] == [True, True]
+        assert isinstance(results[2], RewardRefused)
+        [good] = rewards.score([counting(1)])
+        assert isinstance(good, dict)
+
+
 def test_attempts_and_deadline_are_bounds() -> None:
     with flaky(*[500] * 50) as (url, seen):
         with client(url, attempts=3, backoff=0.01) as rewards:
@@ -144,6 +167,100 @@ def test_a_hung_server_is_given_up() -> None:
             [result] = rewards.score([counting(1)])
     assert isinstance(result, RewardUnavailable)
     assert "Timeout" in str(result)
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A server that answers a byte at a time, for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            link, _ = listener.accept()
+            with link, suppress(OSError):
+                link.sendall(b"HTTP/1.1 200 OK\r\n")
+                while True:
+                    link.sendall(b"x: y\r\n")
+                    time.sleep(0.05)
+
+        for _ in range(4):
+            threading.Thread(target=drip, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(("bounds", "message"), [({"timeout": 0.3, "attempts": 2}, "2 attempts"), ({"deadline": 0.5}, "0.5 s")])
+def test_a_dripping_server_is_given_up(bounds: dict[str, Any], message: str) -> None:
+    with dripping() as url, client(url, backoff=0.01, **bounds) as rewards:
+        [result] = rewards._submit([counting(1)]).result(timeout=20)
+    assert isinstance(result, RewardUnavailable)
+    assert message in str(result)
+
+
+def test_waiting_for_a_connection_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_task.py").write_text(SLOW_TASK)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
+    with serving(tmp_path, imports="slow_task") as server, client(server.url, connections=1, timeout=1, batch=5) as rewards:
+        results = rewards.score([item("slow", "tenth", "3,1,4")] * 30)
+    assert [result["score"] for result in results if isinstance(result, dict)] == [1] * 30
+
+
+def test_a_server_that_failed_once_is_asked_again() -> None:
+    with flaky(503) as (one, first), flaky() as (other, second):
+        with client(one, other, backoff=0.01, cooldown=0.1) as rewards:
+            for _ in range(30):
+                assert isinstance(rewards.score([counting(1)])[0], dict)
+                time.sleep(0.02)
+        assert len(first) > 5
+        assert len(second) > 5
+
+
+def test_closing_finishes_what_waits() -> None:
+    with flaky() as (url, _), client(url, linger=5) as rewards:
+        waiting = rewards._submit([counting(1)])
+        rewards.close()
+        assert isinstance(waiting.result(timeout=5)[0], dict)
+
+
+def test_clients_that_are_forgotten_leave_no_thread() -> None:
+    with flaky() as (url, _):
+        before = threading.active_count()
+        for _ in range(20):
+            RewardClient(url=url).score([counting(1)])
+        assert eventually(lambda: threading.active_count() < before + 20)
+
+
+def test_a_fork_while_others_submit(server: Server) -> None:
+    with client(server.url) as rewards:
+        done = threading.Event()
+
+        def submit() -> None:
+            while not done.is_set():
+                rewards._submit([])
+
+        threading.Thread(target=submit, daemon=True).start()
+        context = multiprocessing.get_context("fork")
+        answers = context.Queue()
+        children = [context.Process(target=lambda: answers.put(rewards.score([counting(2)])[0]), daemon=True) for _ in range(8)]
+        for child in children:
+            child.start()
+        assert [answers.get(timeout=20)["score"] for _ in children] == [expected(2)] * 8
+        done.set()
+        for child in children:
+            child.join()
+
+
+def test_an_item_that_cannot_be_sent_is_its_own_error(server: Server) -> None:
+    with client(server.url) as rewards:
+        bad, good = rewards.score([{**counting(1), "group": object()}, counting(2)])
+    assert isinstance(bad, RewardRefused)
+    assert isinstance(good, dict)
+
+
+@pytest.mark.parametrize(
+    ("response", "truth"), [(None, "3,1,4"), (float("nan"), "3,1,4"), (b"3,1,4", "3,1,4"), ("3,1,4", None)]
+)
+def test_what_is_no_text_is_not_scored_as_text(response: Any, truth: Any) -> None:
+    with pytest.raises(ValueError, match="send"):
+        item("counting", response, truth)
 
 
 def test_a_dead_server_fails_over_to_a_living_one(server: Server) -> None:
@@ -221,6 +338,18 @@ def test_settings_teach() -> None:
         RewardClient(timout=3)
     with pytest.raises(ValueError, match="no number"):
         RewardClient(timeout="soon")
+    for wrong in (
+        {"batch": 0},
+        {"attempts": 0},
+        {"connections": -1},
+        {"timeout": 0},
+        {"linger": -1},
+        {"deadline": float("nan")},
+    ):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))}=.* is not allowed"):
+            RewardClient(**wrong)
+    with pytest.raises(ValueError, match="smooth, strict, above_chance"):
+        RewardClient(mode="best")
     for url in ("localhost:8000", "http://a:port", "", "http://a:1,ftp://b"):
         with pytest.raises(ValueError, match="http://host:8000"):
             RewardClient(url=url)
@@ -344,6 +473,33 @@ def test_trls_function(server: Server) -> None:
     assert down(prompts=[], completions=["3,1,4"], task=["counting"], ground_truth=["3,1,4"]) == [None]
     with pytest.raises(ValueError, match="no column"):
         reward(prompts=[], completions=["1"], other=["x"])
+
+
+class Trainer:
+    """What TRL's trainer shows of itself: `log_metric` is its method."""
+
+    def __init__(self, number: int) -> None:
+        self.reward_funcs = [object()] * number
+
+    def log_metric(self, name: str, value: float) -> None:
+        pass
+
+
+def test_trl_with_other_reward_functions_gets_no_none() -> None:
+    """TRL sums over functions, and skips a None: beside another reward it would be a 0."""
+    reward = trl.reward_function(url=f"http://127.0.0.1:{free_port()}", attempts=1)
+    columns = {"task": ["counting"], "ground_truth": ["3,1,4"]}
+    assert reward(prompts=[], completions=["3,1,4"], log_metric=Trainer(1).log_metric, **columns) == [None]
+    with pytest.raises(RewardUnavailable):
+        reward(prompts=[], completions=["3,1,4"], log_metric=Trainer(2).log_metric, **columns)
+
+
+def test_chats_end_with_the_model() -> None:
+    reward = trl.reward_function(url="http://127.0.0.1:1")
+    shown = {"role": "user", "content": "For example <answer>3,1,4</answer>"}
+    for chat in ([], [{"role": "assistant", "content": "?"}, shown]):
+        with pytest.raises(ValueError, match="does not end with a message of the model"):
+            reward(prompts=[], completions=[chat], task=["counting"], ground_truth=["3,1,4"])
 
 
 def test_swifts_class(server: Server) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ GOOD = {"task": "counting", "ground_truth": "3,1,4", "response": "3,1,5"}
 SLOW_TASK = '''
 """Tasks that go wrong, for the tests of the service."""
 import re
+from dataclasses import replace
 from dataset_builder.tasks import register, get
 
 class Slow(type(get("counting"))):
@@ -47,7 +49,8 @@ class Slow(type(get("counting"))):
             import time
             time.sleep(0.1)
             response = "3,1,4"
-        return super().score(response, ground_truth, chance)
+        scored = super().score(response, ground_truth, chance)
+        return replace(scored, score=float("nan")) if response == "0,0,0" else scored
 
 register(Slow())
 '''
@@ -62,6 +65,26 @@ def test_statistics_that_cannot_be_written_cost_no_reward(tmp_path: Path) -> Non
         assert "videossr_stats_lost_total 1.0" in server.get("/metrics").text
         assert server.get("/readyz").status_code == 200
     assert any(event["event"] == "statistics lost" for event in server.events())
+
+
+def test_statistics_that_are_locked_delay_no_reward(tmp_path: Path) -> None:
+    with serving(tmp_path, stats_dir=tmp_path / "stats") as server:
+        db = sqlite3.connect(tmp_path / "stats" / "groups.sqlite", isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(8) as pool:
+            sent = [pool.submit(server.post, "/v1/score", {"items": [{**GOOD, "group": 1}]}) for _ in range(8)]
+            assert all(reply.result(timeout=5).status_code == 200 for reply in sent)
+        assert server.get("/readyz").status_code == 200
+        db.execute("ROLLBACK")
+        assert server.post("/v1/score", {"items": [{**GOOD, "group": 1}]}).status_code == 200
+        assert server.get("/v1/stats").json()["tasks"]["counting"]["unknown"]["rollouts"] == 9
+
+
+def test_many_workers_open_one_new_file(tmp_path: Path) -> None:
+    """SQLite says `database is locked` at once where two turn a file to its write-ahead log."""
+    program = f"from pathlib import Path; from reward_service.stats import GroupStats; GroupStats(Path({str(tmp_path / 'g.sqlite')!r}))"
+    starts = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) for _ in range(8)]
+    assert [start.wait(60) for start in starts] == [0] * 8
 
 
 def test_settings_have_one_name_in_three_places(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +108,10 @@ def test_wrong_settings_teach(capsys: pytest.CaptureFixture[str]) -> None:
     assert "port='many'" in capsys.readouterr().err
     assert main(["serve", "--mode", "best", "--workers", "0"]) == 2
     assert "workers" in capsys.readouterr().err
+    assert main(["serve", "--tokens", " ,"]) == 2
+    assert "no token" in capsys.readouterr().err
+    assert main(["serve", "--imports", "nosuch", "--workers", "2"]) == 2
+    assert "imports='nosuch'" in capsys.readouterr().err
 
 
 def test_bodies_batches_and_responses_are_bounded(tmp_path: Path) -> None:
@@ -111,7 +138,8 @@ def test_an_item_that_takes_too_long_costs_only_itself(tmp_path: Path, monkeypat
         assert fault["error"]["type"] == "internal"
         assert "oops" not in str(fault)
         assert server.post("/v1/score", {"items": items[:1]}).status_code == 503
-        assert server.post("/slime/slow", {"response": "fault", "label": "3,1,4"}).status_code == 500
+        for text in ("fault", "0,0,0"):
+            assert server.post("/slime/slow", {"response": text, "label": "3,1,4"}).status_code == 500
     assert any("oops" in event.get("traceback", "") for event in server.events())
 
 
@@ -145,8 +173,15 @@ def test_tokens(tmp_path: Path) -> None:
                 assert (status(path, basic, method) != 401) is passes
             assert status(path, "Basic %%%", method) == 401
         assert [status(path, None) for path in ("/", "/healthz", "/readyz")] == [200, 200, 200]
+        assert [status(path, None, "HEAD") for path in ("/", "/healthz", "/readyz")] == [200, 200, 200]
         with pytest.raises(ConnectionError):
             asyncio.run(_open_socket(server))
+
+
+def test_tokens_are_bytes(tmp_path: Path) -> None:
+    with serving(tmp_path, tokens="tök") as server:
+        assert server.get("/v1/tasks", headers={"authorization": "Bearer tök".encode()}).status_code == 200
+        assert server.get("/v1/tasks", headers={"authorization": "Bearer tok"}).status_code == 401
 
 
 async def _open_socket(server: Server) -> None:
@@ -305,9 +340,14 @@ def test_a_port_in_use_is_said(server: Server) -> None:
     assert "address already in use" in done.stderr
 
 
-def test_temporary_folders_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_temporary_folders_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with serving(tmp_path, workers=2) as server:
+    with serving(tmp_path, workers=workers) as server:
         server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})
-        assert list(tmp_path.glob("videossr-serve-*"))
+        server.process.kill()  # this one's can only be removed by the next
+        server.process.wait()
+    with serving(tmp_path, workers=workers) as server:
+        server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})
+        assert len(list(tmp_path.glob("videossr-serve-*"))) == 1
     assert not list(tmp_path.glob("videossr-serve-*")), os.listdir(tmp_path)

@@ -183,6 +183,33 @@ def test_behind_a_prefix() -> None:
     app.state.service.close()
 
 
+def test_tokens_behind_a_prefix() -> None:
+    from starlette.testclient import TestClient
+
+    from reward_service.app import create_app
+    from reward_service.settings import Settings
+
+    header = {"authorization": "Bearer secret"}
+    with TestClient(create_app(Settings(tokens="secret")), root_path="/rewards") as client:  # type: ignore[arg-type]
+        for prefix in ("", "/rewards"):
+            assert [client.get(prefix + path).status_code for path in ("/healthz", "/docs", "/v1/tasks")] == [200, 200, 401]
+            row = {"responses_create_params": {}, "ground_truth": "3,1,4", "response": {"output": []}}
+            reply = client.post(f"{prefix}/ng-rollout/1/nemo-gym/counting/verify", json=row, headers=header)
+            assert reply.status_code == 200
+
+
+def test_an_application_may_be_started_again() -> None:
+    from starlette.testclient import TestClient
+
+    from reward_service.app import create_app
+
+    app = create_app()
+    for number in (1, 2):
+        with TestClient(app) as client:
+            assert client.post("/v1/score", json={"items": [{**GOOD, "group": 1}]}).status_code == 200
+            assert client.get("/v1/stats").json()["tasks"]["counting"]["unknown"]["rollouts"] == number
+
+
 def test_two_names_of_a_task_must_be_one(server: Server) -> None:
     conflict = {**GOOD, "data_source": "videossr/jigsaw"}
     good, fault = score(server, {**GOOD, "data_source": "videossr/counting"}, conflict)

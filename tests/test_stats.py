@@ -136,15 +136,18 @@ def test_record_returns_when_its_rollouts_are_committed(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_fails_keeps_nobody_waiting(tmp_path: Path) -> None:
-    stats = GroupStats(tmp_path / "groups.sqlite")
+    lost: list[tuple[int, str]] = []
+    stats = GroupStats(tmp_path / "groups.sqlite", on_lost=lambda rollouts, error: lost.append((rollouts, str(error))))
     good = Rollout("g", "a", "t", "easy", 0.5, 0.0, "1", None)
 
     async def record() -> None:
-        with pytest.raises(Exception, match="surrogates"):
-            await stats.record([good._replace(parsed="\ud83d")])
+        await stats.record([good._replace(parsed="\ud83d")] * 2)
         await stats.record([good])
 
     asyncio.run(asyncio.wait_for(record(), 20))
+    [(rollouts, reason)] = lost
+    assert rollouts == 2
+    assert "surrogates" in reason
     assert stats.summarize()["t"]["easy"]["rollouts"] == 1
 
 

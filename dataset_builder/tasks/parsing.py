@@ -35,7 +35,7 @@ def answer_text(response: str) -> str:
 
 
 def _last_marked(response: str) -> str | None:
-    """What stands in the last `<answer>…</answer>`, or in a `\\boxed{…}` after it or without it."""
+    """What stands in the last `<answer>…</answer>`, or in a `\\boxed{…}` without it, or with a digit in it after it."""
     lower = response.replace("İ", "I").lower()  # that letter alone changes its length
     opened = lower.rfind(_OPEN, 0, max(lower.rfind(_CLOSE), 0))
     if opened < 0:
@@ -45,7 +45,8 @@ def _last_marked(response: str) -> str | None:
     found = response[start:end]
     if len(found) <= 2 * MAX_ANSWER_LENGTH:
         found = _boxed(found) or found
-    return _boxed(response[end:]) or found
+    later = _boxed(response[end:])
+    return later if later is not None and any(map(str.isdecimal, later)) else found
 
 
 def _boxed(text: str) -> str | None:

@@ -1,1 +1,8 @@
 """Python clients of the reward service, for trainers that call a function. They need httpx, and nothing of the server."""
+
+from .core import RewardClient
+from .errors import RewardError, RewardRefused, RewardUnavailable
+from .item import item
+from .settings import ClientSettings
+
+__all__ = ["ClientSettings", "RewardClient", "RewardError", "RewardRefused", "RewardUnavailable", "item"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .core import item
+from .item import item
+
+MODEL = ("assistant", "model")
 
 
 def items(completions: Sequence[Any], columns: Mapping[str, Any], step: Any = None) -> list[dict[str, Any]]:
@@ -17,7 +19,7 @@ def items(completions: Sequence[Any], columns: Mapping[str, Any], step: Any = No
         step: the training step; with the row's index it groups the rollouts of one prompt.
 
     Raises:
-        ValueError: naming the column that is missing.
+        ValueError: naming the column that is missing, or the completion that is none.
     """
     sources = _column(columns, "data_source", "task")
     truths = _column(columns, "ground_truth", "solution", "reward_model")
@@ -41,9 +43,17 @@ def _column(columns: Mapping[str, Any], *names: str) -> Sequence[Any]:
 
 
 def _text(completion: Any) -> str:
+    """What the model said.
+
+    Raises:
+        ValueError: if a chat does not end with the model: any other message of it may show an answer that is not its own.
+    """
     if isinstance(completion, str):
         return completion
-    content = completion[-1]["content"] if completion else ""
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text", "") for part in content)
+    last = completion[-1] if completion else {}
+    if last.get("role") not in MODEL:
+        raise ValueError(f"completion={completion!r:.200} does not end with a message of the model ({' or '.join(MODEL)})")
+    content = last["content"]
+    if content is None:  # a message of tool calls alone
+        return ""
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)

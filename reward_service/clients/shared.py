@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .core import ClientSettings, RewardClient
+from .core import RewardClient
+from .settings import ClientSettings
 
 
 def client(**given: Any) -> RewardClient:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .columns import items
-from .core import RewardError
+from .errors import RewardError
 from .shared import client
 
 

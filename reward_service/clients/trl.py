@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .columns import items
-from .core import RewardError, RewardRefused
+from .errors import RewardError, RewardRefused
 from .shared import client
 
 log = logging.getLogger(__name__)
@@ -18,8 +18,8 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
     """A reward function for TRL.
 
     A completion without a score gets None, which TRL from 1.6 on leaves out of its group's baseline, and counts in the
-    metric `videossr/failed`. It raises if the service refuses all of a batch, as the dataset is wrong then; and with an
-    older TRL, which would make a 0 of None.
+    metric `videossr/failed`. It raises instead where TRL would make a 0 of None: beside other reward functions, whose sum
+    skips a None, and in an older TRL. It also raises if the service refuses all of a batch, as the dataset is wrong then.
 
     It reads the columns `data_source` or `task`, and `ground_truth`, `solution` or `reward_model`; with `extra_info`
     (its `index`) the service knows which completions belong together.
@@ -45,7 +45,8 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
         failed = [result for result in results if isinstance(result, RewardError)]
         if failed:
             log.warning("%d of %d completions have no score: %s", len(failed), len(results), failed[0])
-            if not may_leave_out or all(isinstance(result, RewardRefused) for result in results):
+            refused = all(isinstance(result, RewardRefused) for result in results)
+            if refused or not may_leave_out or _is_one_of_several(log_metric):
                 raise failed[0]
         scored = [result for result in results if not isinstance(result, RewardError)]
         if log_metric is not None:
@@ -57,6 +58,11 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
         return [None if isinstance(result, RewardError) else float(result["score"]) for result in results]
 
     return videossr_reward
+
+
+def _is_one_of_several(log_metric: Any) -> bool:
+    """Whether the trainer whose method this is sums several rewards."""
+    return len(getattr(getattr(log_metric, "__self__", None), "reward_funcs", ())) > 1
 
 
 def _leaves_out_none() -> bool:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .core import RewardError, item
+from .errors import RewardError
+from .item import item
 from .shared import client
 
 GROUP, ROLLOUT = "videossr_group", "videossr_rollout"  # where the manager puts them in extra_info

@@ -5,9 +5,9 @@ The Lambda's handler is `reward_service.protocols.aws.lambda_handler`; it needs 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ..items import Fault, Item, Scored
 from ..scoring import score_item
@@ -16,7 +16,7 @@ from .reading import to_item
 
 
 class Sample(Struct):
-    messages: list[Any]
+    messages: Annotated[list[Any], Meta(min_length=1)]
     id: str | int | None = None
     reference_answer: Any = None
     metadata: Any = None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
-from ..items import Fault, Item, Mode
+from ..errors import Refusal
+from ..items import MODES, Fault, Item, Mode
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,19 @@ class Call:
     task: str | None = None
     mode: Mode = "smooth"
     query: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, task: str | None, query_string: bytes, mode: Mode) -> Call:
+        """What a URL says; `mode` where it says none.
+
+        Raises:
+            Refusal: if it names a mode that is unknown.
+        """
+        query = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+        asked = query.get("mode", mode)
+        if asked not in MODES:
+            raise Refusal(422, "invalid_request", f"mode={asked!r} is unknown; allowed: {', '.join(MODES)}")
+        return cls(task, asked, query)
 
 
 @dataclass(frozen=True)

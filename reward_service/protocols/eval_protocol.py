@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ..items import Fault, Item, Scored
 from .base import Call, Protocol
@@ -12,7 +12,7 @@ from .reading import to_item
 
 
 class Request(Struct):
-    messages: list[Any]
+    messages: Annotated[list[Any], Meta(min_length=1)]
     ground_truth: Any = None
     task: str | None = None
     data_source: str | None = None

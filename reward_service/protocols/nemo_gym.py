@@ -1,7 +1,7 @@
 """NeMo Gym resources server, also for verifiers and prime-rl: the base URL is `http://host:8000`, or `…/nemo-gym/counting`.
 
 A dataset row's `ground_truth` and `task` (or `reward_model`, `data_source`) come along in each request; NeMo Gym's own task
-index groups the rollouts. With observability on, Gym puts `/ng-rollout/ID` before its paths; the routes drop it.
+index groups the rollouts; as it names no step, those of a second epoch join the first's. With observability on, Gym puts `/ng-rollout/ID` before its paths; the routes drop it.
 """
 
 from __future__ import annotations
@@ -39,13 +39,17 @@ def _read(request: dict[str, Any], call: Call) -> list[Item | Fault]:
     outputs = request["response"].get("output")
     if not isinstance(outputs, list):
         return [fault("invalid_item", "response.output is no list of items; send a Responses API object")]
-    messages = [part for part in outputs if isinstance(part, dict) and part.get("type") == "message"]
+    messages = [part for part in outputs if isinstance(part, dict) and part.get("type") == "message" and _is_models(part)]
     # a rollout that ends in a tool call has said nothing: that is an unparseable response, no fault
-    text = messages[-1].get("content", "") if messages else ""
+    text = messages[-1].get("content") if messages else ""
     names = {}
     if isinstance(request.get(TASK_INDEX), int):
         names["group"] = request[TASK_INDEX]
     return [to_item(text, None, call, request, **names)]
+
+
+def _is_models(message: Mapping[str, Any]) -> bool:
+    return bool(message.get("role", "assistant") == "assistant")
 
 
 def _write(request: dict[str, Any], results: list[Scored], call: Call) -> dict[str, Any]:

@@ -114,7 +114,8 @@ class Session:
     async def _step(self, action: dict[str, Any]) -> dict[str, Any]:
         [result] = await self._service.score([_item(action, self._episode, self._call)], self._call.mode)
         if isinstance(result, Fault):
-            return _error(result.error.message, "VALIDATION_ERROR")
+            ours = result.error.type in ("internal", "time_limit")
+            return _error(result.error.message, "EXECUTION_ERROR" if ours else "VALIDATION_ERROR")
         self._state = {**self._state, "step_count": self._state["step_count"] + 1}
         return _observation(_observed(result))
 
@@ -141,8 +142,13 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["openenv"])
 
     async def session(socket: WebSocket, task: str | None = None) -> None:
+        try:
+            call = Call.read(task, socket.scope["query_string"], service.settings.mode)
+        except Refusal as refusal:
+            await socket.close(1008, str(refusal))
+            return
         await socket.accept()
-        session = Session(service, Call(task, service.settings.mode))
+        session = Session(service, call)
         with suppress(WebSocketDisconnect):
             while (message := await socket.receive())["type"] == "websocket.receive":
                 text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")

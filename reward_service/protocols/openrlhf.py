@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ..items import Fault, Item, Scored, fault
 from .base import Call, Protocol
-from .reading import to_item
+from .reading import NoResponse, to_item
 
 TAIL = 48  # characters of a prompt's end: its template's marker of the answer, and some of the question
 END_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>", "<eos>", "<pad>")  # fmt: skip
@@ -31,7 +31,11 @@ class Reply(Struct):
 
 
 def response_of(query: str, prompt: str) -> str:
-    """The model's part of a query."""
+    """The model's part of a query.
+
+    Raises:
+        NoResponse: if the prompt does not stand in the query; what the prompt shows might be scored as the answer.
+    """
     if query.startswith(prompt):
         return _without_end(query[len(prompt) :])
     tail = prompt[-TAIL:]
@@ -39,7 +43,7 @@ def response_of(query: str, prompt: str) -> str:
     for _ in range(prompt.count(tail)):  # the question may hold the marker too; a response that repeats it comes later
         start = query.find(tail, start + 1)
         if start < 0:
-            return _without_end(query)
+            raise NoResponse(f"the prompt, which ends in {tail!r}, is not in the query; send both as the model saw them")
     return _without_end(query[start + len(tail) :])
 
 
@@ -55,8 +59,14 @@ def _read(request: Request, call: Call) -> list[Item | Fault]:
     if not len(prompts) == len(request.query) == len(request.labels):
         sizes = f"{len(request.query)} queries, {len(prompts)} prompts, {len(request.labels)} labels"
         return [fault("invalid_item", f"{sizes}; send one of each for each rollout")]
-    texts = map(response_of, request.query, prompts)
-    return [to_item(text, label, call) for text, label in zip(texts, request.labels, strict=True)]
+    return [_item(*row, call) for row in zip(request.query, prompts, request.labels, strict=True)]
+
+
+def _item(query: str, prompt: str, label: Any, call: Call) -> Item | Fault:
+    try:
+        return to_item(response_of(query, prompt), label, call)
+    except NoResponse as error:
+        return fault("invalid_item", str(error))
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> Reply:

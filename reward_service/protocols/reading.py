@@ -11,6 +11,8 @@ import msgspec
 from ..items import ExtraInfo, Fault, Item, fault
 from .base import Call
 
+MODEL = ("assistant", "model")
+SILENT = ("refusal", "reasoning", "thinking", "tool_use", "toolUse")  # types of parts that are no answer
 _EXTRA = tuple(field.name for field in msgspec.structs.fields(ExtraInfo))
 
 
@@ -27,8 +29,12 @@ def to_item(response: Any, label: Any, call: Call, row: Any = None, **names: Any
     if truth is None:
         return fault("invalid_item", "no ground truth; send it as the label, or in an object with task and ground_truth")
     extra = _object(_first(sources, "extra_info")) or {}
+    try:
+        text = text_of(response)
+    except NoResponse as error:
+        return fault("invalid_item", str(error))
     raw = {
-        "response": text_of(response),
+        "response": text,
         "ground_truth": str(truth) if isinstance(truth, int) and not isinstance(truth, bool) else truth,
         "task": call.task or _first(sources, "task"),
         "data_source": _first(sources, "data_source") or (_first(sources, "task") if call.task else None),
@@ -47,22 +53,39 @@ def parse_item(raw: Any) -> Item | Fault:
         return fault("invalid_item", str(error))
 
 
-def text_of(message: Any) -> Any:
-    """The text of a completion: a string, a message, the last assistant message of a chat, or a list of content parts.
+class NoResponse(ValueError):
+    """A completion of a shape that holds no response; scored, it would be a false 0."""
+
+
+def text_of(completion: Any) -> Any:
+    """The text of a completion: a string, a message, a chat that ends with the model's message, or a list of content parts.
 
     What is none of these comes back as it is, for the item's type check to name.
+
+    Raises:
+        NoResponse: if a chat ends with somebody else's message, which may show an answer that is not the model's; or if no
+            part of a content is known.
     """
-    if isinstance(message, Mapping):
-        if "content" in message:
-            return text_of(message["content"])
-        return message.get("text", message)
-    if isinstance(message, Sequence) and not isinstance(message, str):
-        if message and all(isinstance(part, Mapping) and "role" in part for part in message):
-            replies = [part for part in message if part["role"] in ("assistant", "model")]
-            return text_of(replies[-1]) if replies else message
-        if message and all(isinstance(part, Mapping) for part in message):
-            return "".join(part["text"] for part in message if isinstance(part.get("text"), str))
-    return message
+    if isinstance(completion, Mapping):
+        if completion.get("role", "model") not in MODEL:
+            raise NoResponse(f"the last message is of role {completion['role']!r}; send one of {' or '.join(MODEL)}")
+        if "content" not in completion:
+            return completion.get("text", completion)
+        return "" if completion["content"] is None else text_of(completion["content"])  # None: tool calls alone
+    if isinstance(completion, Sequence) and not isinstance(completion, str):
+        if completion and all(isinstance(part, Mapping) and "role" in part for part in completion):
+            return text_of(completion[-1])
+        return _joined(completion)
+    return completion
+
+
+def _joined(parts: Sequence[Any]) -> str:
+    """The text of content parts, without the model's thoughts."""
+    known = [part for part in parts if isinstance(part, Mapping) and ("text" in part or part.get("type") in SILENT)]
+    if parts and not known:
+        raise NoResponse(f"no part of the content holds a text: {parts!r:.200}")
+    spoken = (part for part in known if part.get("type") not in SILENT and not part.get("thought"))
+    return "".join(part["text"] for part in spoken if isinstance(part["text"], str))
 
 
 def _object(value: Any) -> Mapping[str, Any] | None:

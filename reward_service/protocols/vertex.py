@@ -17,7 +17,7 @@ class Example(Struct):
 
 
 class Response(Struct):
-    parts: list[Any] = []
+    parts: list[Any]
 
 
 class Request(Struct):
@@ -32,7 +32,7 @@ class Reply(Struct):
 
 
 def _read(request: Request, call: Call) -> list[Item | Fault]:
-    return [to_item(request.response.parts or "", None, call, request.example.references)]
+    return [to_item(request.response.parts, None, call, request.example.references)]
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> Reply:

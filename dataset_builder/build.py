@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -82,9 +82,22 @@ def build(
     if workers < 1:
         raise ValueError(f"workers={workers!r} is not allowed; allowed: an integer from 1")
     work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb)
+    return build_work(work, out, repeated, workers=workers, force=force, progress=progress)
+
+
+def build_work(
+    work: Work,
+    out: str | os.PathLike[str],
+    repeated: Mapping[str, str],
+    *,
+    workers: int = 1,
+    force: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """`build`, of sources that are known already; `repeated` are those that were left out."""
     folder = Path(out)
     with _alone(folder):
-        _claim(folder, spec, force)
+        _claim(folder, work.spec, force)
         shards = plan_shards(work, folder)
         try:
             report = _make_shards(shards, work, workers, progress)

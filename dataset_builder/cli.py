@@ -107,6 +107,30 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True, help="folder for the export")
     export.add_argument("--force", action="store_true", help="replace what stands in that folder")
 
+    push = _add(
+        commands, "push", _push, "push a build to the Hugging Face Hub; a rerun goes on",
+        "videossr push data/30k me/videossr-30k --license cc-by-4.0",
+    )  # fmt: skip
+    push.add_argument("folder", type=Path, help="the build")
+    push.add_argument("repo", help="owner/name; made if it is not there")
+    push.add_argument("--license", help="of the dataset, as the Hub spells it: cc-by-4.0, … (needed unless its card has one)")
+    push.add_argument(
+        "--source-dataset", action="append", default=[], metavar="NAME", help="a dataset that the videos come from; repeatable"
+    )
+    push.add_argument("--public", action="store_true", help="make the new repository public (default: private)")
+    push.add_argument("--force", action="store_true", help="replace another dataset that stands there")
+
+    regenerate = _add(
+        commands, "regenerate", _regenerate, "make a pushed dataset again from its card, and compare row by row",
+        "videossr regenerate me/videossr-30k --videos clips/ --out again/",
+    )  # fmt: skip
+    regenerate.add_argument("repo", help="owner/name")
+    regenerate.add_argument("--videos", required=True, help="folder of the source videos, under whatever names")
+    regenerate.add_argument("--out", type=Path, required=True, help="folder for the build")
+    regenerate.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    regenerate.add_argument("--json", action="store_true", help="as JSON")
+    _add_cache(regenerate)
+
     demo = _add(
         commands,
         "demo",
@@ -154,6 +178,10 @@ def _add_spec(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a task parameter, see `videossr tasks`"
     )
+    _add_cache(parser)
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clip-cache", help="folder for sampled clips, '' for none (default: $VIDEOSSR_CLIP_CACHE or ~/.cache/videossr)"
     )
@@ -223,7 +251,7 @@ def _number(value: Any) -> str:
 
 def _preview(args: argparse.Namespace) -> int:
     spec = _spec(args)
-    from .preview import contact_sheet, write_png
+    from .preview import contact_sheet, write_picture
     from .questions import Question
     from .work import each_question, folder_work
 
@@ -238,7 +266,7 @@ def _preview(args: argparse.Namespace) -> int:
             continue
         args.out.mkdir(parents=True, exist_ok=True)
         stem = args.out / f"{made.portion.name}-{made.portion.level.name}-{args.number}"
-        write_png(f"{stem}.png", contact_sheet(made))
+        write_picture(f"{stem}.png", contact_sheet(made))
         names = [f"{stem}.mp4"] if len(made.videos) == 1 else [f"{stem}-clip{k}.mp4" for k in range(1, len(made.videos) + 1)]
         for name, video in zip(names, made.videos, strict=True):
             Path(name).write_bytes(video.mp4())
@@ -249,11 +277,11 @@ def _preview(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that is told (rows done, rows in all)."""
+def _progress(what: str, unit: str = "rows") -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that is told (how many are done, how many there are)."""
     from tqdm import tqdm
 
-    with tqdm(unit=" rows", desc=what, smoothing=0.1) as bar:
+    with tqdm(unit=f" {unit}", desc=what, smoothing=0.1) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
@@ -295,7 +323,8 @@ def _demo(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> int:
     from . import exports
-    from .exports.base import Build, export
+    from .exports.base import export
+    from .finished import Build
 
     how = exports.get(args.trainer)
     build = Build.read(args.folder)
@@ -303,6 +332,33 @@ def _export(args: argparse.Namespace) -> int:
         path = export(build, args.out, how, args.force, progress)
     print(f"{build.rows} rows: {how.howto.format(path=path)}")
     return OK
+
+
+def _push(args: argparse.Namespace) -> int:
+    from .finished import Build
+    from .hub.push import push, quietly
+
+    build = Build.read(args.folder)
+    quietly()
+    with _progress(f"push {args.repo}", "files") as progress:
+        url = push(
+            build, args.repo, license=args.license, source_datasets=args.source_dataset, public=args.public, force=args.force,
+            progress=progress,
+        )  # fmt: skip
+    print(f'{build.rows} rows: {url}\nload_dataset("{args.repo}", "{next(iter(build.summary["portions"]))}", split="train")')
+    return OK
+
+
+def _regenerate(args: argparse.Namespace) -> int:
+    from .hub.regenerate import regenerate
+
+    with _progress(f"regenerate {args.repo}") as progress:
+        comparison = regenerate(
+            args.repo, args.videos, args.out, workers=args.workers, clip_cache=args.clip_cache,
+            clip_cache_gb=args.clip_cache_gb, progress=progress,
+        )  # fmt: skip
+    print(json.dumps(comparison.to_dict(), indent=2) if args.json else comparison.table())
+    return OK if comparison.is_same else FAULTS
 
 
 def _serve(arguments: Sequence[str]) -> int:

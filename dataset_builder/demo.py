@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .build import build
 from .footage import render_footage
-from .preview import contact_sheet, write_png
+from .preview import contact_sheet, write_picture
 from .questions import Question
 from .spec import BuildSpec
 from .tasks import Score
@@ -108,7 +108,7 @@ border were changed. The dataset itself is in <code>dataset/</code>.</p><table><
 
 def _article(question: Question, shown: Path) -> str:
     stem = f"{question.portion.name}-{question.item.index}"
-    write_png(str(shown / f"{stem}.png"), contact_sheet(question))
+    write_picture(str(shown / f"{stem}.png"), contact_sheet(question))
     players = []
     for k, video in enumerate(question.videos):
         (shown / f"{stem}-{k}.mp4").write_bytes(video.mp4())

@@ -25,7 +25,7 @@ _MAKES_CLIPS = (
     "tasks/clip_stats.py",
     "video.py",
 )
-_ONLY_SHOWS = ("cli.py", "demo.py", "footage.py", "preview.py", "report.py", "validate.py")
+_COMES_AFTER = ("cli.py", "demo.py", "exports/", "finished.py", "footage.py", "hub/", "preview.py", "report.py", "validate.py")
 
 
 def dataset_id(spec: BuildSpec, splits: Mapping[str, Sequence[Source]]) -> str:
@@ -42,7 +42,7 @@ def digest(*values: Any) -> str:
 
 def code_digest() -> str:
     """Hash of the source files that rows depend on: for all we know, an edit to any of them makes other rows."""
-    return _hash_files(leaving_out=_ONLY_SHOWS)
+    return _hash_files(leaving_out=_COMES_AFTER)
 
 
 def clip_code_digest() -> str:
@@ -56,7 +56,7 @@ def _hash_files(only: tuple[str, ...] = (), leaving_out: tuple[str, ...] = ()) -
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).as_posix()
-        if name not in leaving_out and (not only or name in only):
+        if not name.startswith(leaving_out) and (not only or name in only):
             digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

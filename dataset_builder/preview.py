@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
-from .clip import Frame
+from .clip import Frame, decode_jpeg
+from .mp4 import read_mp4
 from .questions import Question
-from .render import RenderedClip
+from .tasks import EditList
 from .tasks.edits import CLIP
 
 INK, PAPER, MARK, FAINT = (30, 30, 30), (250, 250, 248), (214, 60, 40), (120, 120, 120)
@@ -19,19 +23,53 @@ COLUMNS = 8
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a contact sheet shows, wherever it comes from.
+
+    Attributes:
+        title, question, answer: lines above the frames.
+        edits: by which frames are marked.
+        videos: for each, its frames and their times in seconds.
+    """
+
+    title: str
+    question: str
+    answer: str
+    edits: EditList
+    videos: Sequence[tuple[Sequence[Frame], Sequence[float]]]
+
+
 def contact_sheet(question: Question) -> Frame:
+    """A picture of a question that was just made."""
+    title = f"{question.portion.task.name}   level {question.portion.level.name}   {question.source.name}"
+    videos = [(video.frames(), video.times) for video in question.videos]
+    return draw(Shown(title, question.plan.question, question.plan.answer.format(), question.plan.edits, videos))
+
+
+def row_sheet(row: Mapping[str, Any]) -> Frame:
+    """A picture of a stored row."""
+    info = row["extra_info"]
+    videos = []
+    for video, times in zip(row["videos"], info["frame_times"], strict=True):
+        frames = read_mp4(video["bytes"])[0] if isinstance(video, Mapping) else [decode_jpeg(image["bytes"]) for image in video]
+        videos.append((frames, times))
+    title = f"{info['task']}   level {info['level_name']}   {info['source']}"
+    answer = row["reward_model"]["ground_truth"]
+    return draw(Shown(title, row["prompt"][-1]["content"], answer, EditList.from_json(info["recipe"]), videos))
+
+
+def draw(shown: Shown) -> Frame:
     """A picture of the whole question: text, answer, and every frame of every video.
 
     Frames that an edit changed or moved have a red border.
     """
-    info = question.portion
-    columns = COLUMNS if len(question.videos) == 1 else max(2, min(COLUMNS, len(question.videos[0].frames())))
-    rows = [_tiles(video, _edited(question, k), columns) for k, video in enumerate(question.videos)]
+    columns = COLUMNS if len(shown.videos) == 1 else max(2, min(COLUMNS, len(shown.videos[0][0])))
+    rows = [_tiles(frames, times, _edited(shown.edits, k), columns) for k, (frames, times) in enumerate(shown.videos)]
     width = max(row.shape[1] for row in rows)
-    asked = question.plan.question.replace("<video>", "[video]")
+    asked = shown.question.replace("<video>", "[video]")
     lines = [line for part in asked.split("\n") for line in textwrap.wrap(part, max(30, width // 8)) or [""]]
-    head = [f"{info.task.name}   level {info.level.name}   {question.source.name}", *lines, f"Answer: {question.plan.answer}"]
-    parts = [_text(head, width)]
+    parts = [_text([shown.title, *lines, f"Answer: {shown.answer}"], width)]
     for k, row in enumerate(rows):
         if len(rows) > 1:
             parts.append(_text([f"Clip {k + 1}"], width))
@@ -39,25 +77,25 @@ def contact_sheet(question: Question) -> Frame:
     return np.vstack(parts)
 
 
-def write_png(path: str, picture: Frame) -> None:
-    """Write an RGB picture.
+def write_picture(path: str, picture: Frame) -> None:
+    """Write an RGB picture, as its name's ending says.
 
     Raises:
         OSError: if it cannot be written.
     """
-    done, data = cv2.imencode(".png", picture[..., ::-1])
+    done, data = cv2.imencode(os.path.splitext(path)[1], picture[..., ::-1])
     if not done:
         raise OSError(f"OpenCV could not write {path}")
     with open(path, "wb") as file:
         file.write(data.tobytes())
 
 
-def _edited(question: Question, k: int) -> set[int]:
+def _edited(edits: EditList, k: int) -> set[int]:
     """Positions that carry an effect or a shape, or show another frame than the unedited clip would."""
-    edit = question.plan.edits.clips[k]
+    edit = edits.clips[k]
     marked = {at for effect in edit.effects for at in range(effect.start, effect.end)}
     marked |= {shape.position for shape in edit.shapes}
-    if len(question.plan.edits.clips) == 1:
+    if len(edits.clips) == 1:
         for at, (source, index) in enumerate(edit.frames):
             if source == CLIP and all(later - place == index - at for place, (_, later) in enumerate(edit.frames[at:], at)):
                 break  # from here on the clip simply goes on, if at another time
@@ -66,8 +104,8 @@ def _edited(question: Question, k: int) -> set[int]:
     return marked
 
 
-def _tiles(video: RenderedClip, marked: set[int], columns: int) -> Frame:
-    tiles = [_tile(frame, time, at in marked) for at, (frame, time) in enumerate(zip(video.frames(), video.times, strict=True))]
+def _tiles(frames: Sequence[Frame], times: Sequence[float], marked: set[int], columns: int) -> Frame:
+    tiles = [_tile(frame, time, at in marked) for at, (frame, time) in enumerate(zip(frames, times, strict=True))]
     blank = np.full_like(tiles[0], PAPER)
     tiles += [blank] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)])

@@ -211,8 +211,8 @@ streamed = [row["extra_info"]["source"] for row in datasets.load_dataset("videos
 loaded = datasets.load_dataset("videossr", "counting", num_proc=2, **choice)["extra_info"]
 print(streamed, [row["source"] for row in loaded])
 """
-    with serving("me/clips", repo) as endpoint:
-        environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "home")}
+    with serving(me__clips=repo) as hub:
+        environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home")}
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )

@@ -12,7 +12,8 @@ import pytest
 from dataset_builder import exports
 from dataset_builder.build import build
 from dataset_builder.cli import main
-from dataset_builder.exports.base import Build, export
+from dataset_builder.exports.base import export
+from dataset_builder.finished import Build
 from dataset_builder.spec import BuildSpec
 
 from .test_real_clients import run

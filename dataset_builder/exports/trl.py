@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from ..clip import encode_jpeg
+from ..finished import Build
 from ..mp4 import read_mp4
-from .base import Build, Export, Row
+from .base import Export, Row
 
 PLACEHOLDER = "<video>"
 

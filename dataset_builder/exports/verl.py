@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
-from .base import Build, Export
+from ..finished import Build
+from .base import Export
 
 URI = b"data:image/jpeg;base64,"
 VIDEOS = "videos"

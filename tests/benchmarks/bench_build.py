@@ -245,7 +245,8 @@ def export_rate(trainer: str, video_format: str) -> dict[str, float]:
     """Rows a second, on the clock, of an export; and the most memory against that after a tenth of it."""
     from dataset_builder import build as building
     from dataset_builder import exports
-    from dataset_builder.exports.base import Build, export
+    from dataset_builder.exports.base import export
+    from dataset_builder.finished import Build
     from dataset_builder.spec import BuildSpec
 
     resident: list[int] = []

@@ -1,0 +1,165 @@
+"""The dataset card: what somebody who finds the dataset wants to know, and what `videossr regenerate` needs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from huggingface_hub import DatasetCard, DatasetCardData
+
+from ..build import MANIFEST
+from ..finished import Build
+from .files import DATA
+
+BEGIN, END = "<!-- videossr: begin -->", "<!-- videossr: end -->"  # between them the text is ours
+BLOCK = "videossr"
+TAGS = ("videossr", "verifiable-rewards", "reinforcement-learning", "grpo", "video", "synthetic")
+_SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
+
+
+def make_card(
+    build: Build,
+    repo: str,
+    found: DatasetCard | None,
+    *,
+    license: str | None,
+    source_datasets: Sequence[str],
+    sheets: Iterable[str],
+) -> DatasetCard:
+    """The card of a build, merged into the one that is there: what somebody else wrote in it stays.
+
+    Args:
+        found: the repository's card.
+        license: None for the one that the card names.
+        sheets: names of contact sheets in the repository.
+
+    Raises:
+        ValueError: if no license is named anywhere.
+    """
+    portions = list(build.summary["report"]["made"])
+    data: dict[str, Any] = {} if found is None else found.data.to_dict()  # type: ignore[no-untyped-call]
+    license = license or data.get("license")
+    if not license:
+        raise ValueError("license is missing, and is yours to choose: add --license cc-by-4.0, or what your videos allow")
+    paths = {"default": f"{DATA}/*/*.parquet", **{portion: f"{DATA}/{portion}/*.parquet" for portion in portions}}
+    configs = [{"config_name": name, "data_files": [{"split": "train", "path": path}]} for name, path in paths.items()]
+    configs[0]["default"] = True
+    ours = {config["config_name"] for config in configs}
+    kept = [config for config in data.get("configs") or [] if config.get("config_name") not in ours]
+    data |= {
+        "license": license,
+        "task_categories": _union(data.get("task_categories"), ["video-text-to-text"]),
+        "tags": _union(data.get("tags"), TAGS),
+        "size_categories": [_size(build.rows)],
+        "configs": [*configs, *kept],
+        BLOCK: block(build),
+    }
+    if source_datasets:
+        data["source_datasets"] = _union(data.get("source_datasets"), source_datasets)
+    data.setdefault("pretty_name", repo.partition("/")[2])
+    text = _merged("" if found is None else found.text, _body(build, repo, portions, sheets))
+    return DatasetCard(f"---\n{DatasetCardData(**data).to_yaml()}\n---\n{text}")
+
+
+def block(build: Build) -> dict[str, Any]:
+    """What identifies the build, and what makes it again."""
+    summary = build.summary
+    spec = summary["spec"]
+    portions = summary["portions"]
+    return {
+        "version": summary["videossr"],
+        "code": summary["code"],
+        "identity": summary["identity"],
+        "seed": spec["seed"],
+        "rows": build.rows,
+        "tasks": {one["task"]: one["task_version"] for one in portions.values()},
+        "levels": {name: one["level"] for name, one in portions.items()},
+        "codecs": dict(summary["codecs"]),
+        "manifest_sha256": hashlib.sha256((build.folder / MANIFEST).read_bytes()).hexdigest(),
+        "spec": dict(spec),
+    }
+
+
+def call(build: Build, videos: str) -> str:
+    """The Python call that makes the build's rows again."""
+    from ..spec import BuildSpec
+
+    spec, usual = build.summary["spec"], BuildSpec(build.summary["spec"]["config"]).to_dict()
+    changed = {name: value for name, value in spec.items() if name not in ("config", "overrides") and value != usual[name]}
+    changed |= spec["overrides"]
+    said = "".join(f", {name}={value!r}" for name, value in changed.items() if name.isidentifier())
+    dotted = {name: value for name, value in changed.items() if not name.isidentifier()}
+    return f'load_dataset("videossr", "{spec["config"]}", data_dir="{videos}"{said}{f", **{dotted}" if dotted else ""}, split="train")'
+
+
+def _body(build: Build, repo: str, portions: Sequence[str], sheets: Iterable[str]) -> str:
+    summary, spec = build.summary, build.summary["spec"]
+    first, *others = portions
+    parts = [
+        BEGIN,
+        f"# {repo.partition('/')[2]}",
+        f"{build.rows:,} questions about videos whose answers are certain: each video was changed on purpose, and the question "
+        "asks what was changed. Made by VideoSSR from raw videos, without labels.",
+        f"```python\nfrom datasets import load_dataset\n\n# {', '.join([first, *others])}; or default, which is all of them\n"
+        f'load_dataset("{repo}", "{first}", split="train", streaming=True)\n```',
+        "## What is in it",
+        _table(
+            ("config", "task", "level", "rows", "of", "blind floor", "strict floor", "metric"),
+            [
+                (name, one["task"], one["level"], summary["report"]["made"].get(name, 0), summary["report"]["wanted"].get(name, 0),
+                 one["chance"], one["chance_exact"], one["metric"])
+                for name, one in summary["portions"].items()
+            ],
+        ),
+        "A floor is what the best answer that never looks at the video scores: on the smooth reward, and on the strict one.",
+        f"Every clip has {spec['frames']} frames of at most {spec['max_pixels']:,} pixels. `prompt` holds a `<video>` for each of "
+        "`videos`; `reward_model.ground_truth` is the answer; `extra_info` has the frames' true times, the floors, where the clip comes "
+        "from (`source`, `fingerprint`, `source_times`) and the edit list (`recipe`).",
+    ]  # fmt: skip
+    if sheets := list(sheets):
+        parts += [
+            "## Samples",
+            "\n\n".join(f"![a question, its frames and its answer; edited frames in red]({sheet})" for sheet in sheets),
+        ]
+    if refused := summary["report"]["refused"]:
+        parts += ["## What was refused", "Attempts at a question whose answer could not be seen for certain:"]
+        parts.append(_table(("portion", "times", "why"), [(name, count, reason) for name, reason, count in refused]))
+    left_out = {
+        **summary["report"]["unusable"],
+        **{a: f"same content as {b}" for a, b in summary["report"]["repeated"].items()},
+    }
+    if left_out:
+        parts += [f"{len(left_out)} of the videos were not used:", _table(("video", "why"), sorted(left_out.items()))]
+    parts += [
+        "## Make it again",
+        f"`{MANIFEST}` names every source video by its path and the hash of its content. With them, and the versions in `{BLOCK}:` above,",
+        f"```\nvideossr regenerate {repo} --videos DIR\n```",
+        "makes all rows again and compares each. In Python:",
+        f'```python\nimport dataset_builder  # registers "videossr"\n\n{call(build, "DIR")}\n```',
+        END,
+    ]
+    return "\n\n".join(parts)
+
+
+def _merged(text: str, ours: str) -> str:
+    """The text with our part in it anew, where it stood or at the end."""
+    if BEGIN in text and END in text:
+        pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+        return pattern.sub(lambda _: ours, text, count=1)
+    return f"{text.rstrip()}\n\n{ours}\n" if text.strip() else f"{ours}\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    cells = [head, tuple("---" for _ in head), *(tuple(str(cell).replace("|", "\\|") for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def _union(there: Any, ours: Iterable[str]) -> list[str]:
+    held = [there] if isinstance(there, str) else list(there or [])
+    return [*held, *(one for one in ours if one not in held)]
+
+
+def _size(rows: int) -> str:
+    return _SIZES[min(max(0, len(str(rows)) - 3), len(_SIZES) - 1)]

@@ -1,0 +1,118 @@
+"""How a build is cut for the Hub: a folder of Parquet files for each portion, so that each can be loaded by its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..build import ROWS_PER_GROUP
+from ..finished import Build
+from ..schema import features
+
+ROWS_PER_FILE = 500  # some 300 MB
+DATA = "data"
+
+
+@dataclass(frozen=True)
+class RowDigest:
+    """What tells whether two rows are the same.
+
+    Attributes:
+        portion, index: which row it is.
+        text: hash of everything but the videos.
+        videos: hash of the videos' bytes.
+    """
+
+    portion: str
+    index: int
+    text: str
+    videos: str
+
+
+def digest_row(row: dict[str, Any]) -> RowDigest:
+    info = row["extra_info"]
+    text = json.dumps({key: value for key, value in row.items() if key != "videos"}, sort_keys=True)
+    videos = hashlib.blake2b(digest_size=16)
+    for video in row["videos"]:
+        for part in [video] if isinstance(video, dict) else video:
+            videos.update(len(part["bytes"]).to_bytes(8, "big") + part["bytes"])
+    return RowDigest(
+        info["portion"], info["index"], hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), videos.hexdigest()
+    )
+
+
+def file_names(build: Build) -> dict[str, list[str]]:
+    """The repository's data files by portion, in their order."""
+    names = {}
+    for portion, rows in build.summary["report"]["made"].items():
+        number = math.ceil(rows / ROWS_PER_FILE)
+        names[portion] = [f"{DATA}/{portion}/train-{k:05d}-of-{number:05d}.parquet" for k in range(number)]
+    return names
+
+
+@dataclass
+class _Open:
+    """A portion's file that is being written."""
+
+    names: Iterator[str]
+    name: str = ""
+    writer: pq.ParquetWriter | None = None
+    rows: int = 0
+    waiting: list[pa.RecordBatch] = field(default_factory=list)
+    held: int = 0
+
+
+def cut(build: Build, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Write the data files, the same for the same build: each as (name in the repository, path), which the caller may remove.
+
+    A few rows of each portion are in memory at a time.
+    """
+    schema = features(build.video_format).arrow_schema
+    portions = {portion: _Open(iter(names)) for portion, names in file_names(build).items()}
+    for batch in build.batches():
+        belongs = pc.struct_field(batch["extra_info"], "portion")
+        for portion in pc.unique(belongs).to_pylist():
+            rest = batch.filter(pc.equal(belongs, portion))
+            while rest.num_rows:
+                part = portions[portion]
+                taken = rest.slice(0, min(ROWS_PER_GROUP - part.held, ROWS_PER_FILE - part.rows - part.held))
+                rest = rest.slice(taken.num_rows)
+                part.waiting.append(taken)
+                part.held += taken.num_rows
+                full = part.rows + part.held == ROWS_PER_FILE
+                if full or part.held == ROWS_PER_GROUP:
+                    _write(part, folder, schema)
+                if full:
+                    yield _close(part, folder)
+    for part in portions.values():
+        if part.held:
+            _write(part, folder, schema)
+        if part.writer is not None:
+            yield _close(part, folder)
+
+
+def _write(part: _Open, folder: Path, schema: pa.Schema) -> None:
+    if part.writer is None:
+        part.name = next(part.names)
+        path = folder / part.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.writer = pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=False, write_statistics=False)
+    part.writer.write_table(pa.Table.from_batches(part.waiting).cast(schema))
+    part.rows += part.held
+    part.waiting, part.held = [], 0
+
+
+def _close(part: _Open, folder: Path) -> tuple[str, Path]:
+    assert part.writer is not None
+    part.writer.close()
+    part.writer, part.rows = None, 0
+    return part.name, folder / part.name

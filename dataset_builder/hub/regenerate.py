@@ -1,0 +1,142 @@
+"""Makes a pushed dataset again from its card and the raw videos, and compares row by row."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from huggingface_hub import DatasetCard, HfApi
+
+from ..build import MANIFEST, Progress, build_work
+from ..finished import Build
+from ..identity import VERSION, code_digest, codec_versions
+from ..sources import Source
+from ..spec import BuildSpec
+from ..work import Work, folder_work
+from .card import BLOCK
+from .files import RowDigest, digest_row
+from .push import DIGESTS, explained, read_file
+
+
+@dataclass
+class Comparison:
+    """Rows as `portion index`, by what became of them.
+
+    Attributes:
+        same: the question, the answer and every byte of the videos.
+        videos_differ: the question and the answer, yet not the videos' bytes.
+        differ: neither.
+        missing: rows of the dataset that were not made again.
+        added: rows that the dataset has not.
+        versions: what else made them than is at work here, as (name, there, here).
+    """
+
+    same: list[str] = field(default_factory=list)
+    videos_differ: list[str] = field(default_factory=list)
+    differ: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    versions: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def is_same(self) -> bool:
+        return not (self.videos_differ or self.differ or self.missing or self.added)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "is_same": self.is_same}
+
+    def table(self) -> str:
+        """As text, for a terminal: every row that is not the same, by name."""
+        lines = [f"{name} is {here} here; the dataset was made with {there}" for name, there, here in self.versions]
+        for what, rows in (
+            ("made again, the same byte for byte", self.same),
+            ("the same question and answer, other bytes of video", self.videos_differ),
+            ("another question or answer", self.differ),
+            ("not made again", self.missing),
+            ("not in the dataset", self.added),
+        ):
+            if rows:
+                lines.append(f"{len(rows):8,} rows: {what}" + ("" if rows is self.same else f": {', '.join(rows)}"))
+        return "\n".join(lines)
+
+
+def regenerate(
+    repo: str,
+    videos: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    token: str | None = None,
+    clip_cache: str | None = None,
+    clip_cache_gb: float | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Comparison:
+    """Build `repo` again into `out`, and compare.
+
+    Args:
+        repo: `owner/name`, as pushed by `push`.
+        videos: a folder that holds the source videos, under whatever names: they are known by their content.
+
+    Raises:
+        ValueError: if the card says nothing of a build, or source videos are not in the folder.
+        BuildError: if the Hub cannot be reached, or the build stopped.
+    """
+    api = HfApi(token=token)
+    with explained(repo):
+        block = DatasetCard(read_file(api, repo, "README.md")).data.to_dict().get(BLOCK)  # type: ignore[no-untyped-call]
+        if not block:
+            raise ValueError(f"the card of {repo} has no `{BLOCK}:` block; only what `videossr push` pushed can be made again")
+        manifest = [json.loads(line) for line in read_file(api, repo, MANIFEST).splitlines()]
+        digests = [RowDigest(**json.loads(line)) for line in read_file(api, repo, DIGESTS).splitlines()]
+    spec = BuildSpec(**block["spec"])
+    found, _ = folder_work(spec, videos, "train", clip_cache, clip_cache_gb)
+    sources = _matched(manifest, found.sources, videos)
+    work = Work(spec, "train", sources, clip_cache, clip_cache_gb)
+    build_work(work, out, {}, workers=workers, progress=progress)
+    comparison = _compare(digests, Build.read(out))
+    comparison.versions = _versions(block)
+    return comparison
+
+
+def _matched(manifest: Sequence[Mapping[str, str]], found: Sequence[Source], videos: Any) -> tuple[Source, ...]:
+    """The manifest's sources, by their content, under the manifest's names."""
+    by_content = {source.fingerprint: source for source in found if source.fingerprint}
+    by_name = {source.name: source for source in found}
+    matched, missing = [], []
+    for line in manifest:
+        source = by_content.get(line["fingerprint"]) if line["fingerprint"] else by_name.get(line["name"])
+        if source is None:
+            missing.append(line["name"])
+        else:
+            matched.append(replace(source, name=line["name"]))
+    if missing:
+        named = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+        raise ValueError(f"videos={str(videos)!r} does not hold {len(missing)} of the {len(manifest)} source videos: {named}")
+    return tuple(matched)
+
+
+def _compare(digests: Sequence[RowDigest], build: Build) -> Comparison:
+    comparison = Comparison()
+    wanted = {(one.portion, one.index): one for one in digests}
+    for batch in build.batches():
+        for row in batch.to_pylist():
+            here = digest_row(row)
+            there = wanted.pop((here.portion, here.index), None)
+            name = f"{here.portion} {here.index}"
+            if there is None:
+                comparison.added.append(name)
+            elif there.text != here.text:
+                comparison.differ.append(name)
+            else:
+                (comparison.same if there.videos == here.videos else comparison.videos_differ).append(name)
+    comparison.missing = [f"{portion} {index}" for portion, index in wanted]
+    return comparison
+
+
+def _versions(block: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    there = {"videossr": block["version"], "its code": block["code"], **block["codecs"]}
+    here = {"videossr": VERSION, "its code": code_digest(), **codec_versions()}
+    return [(name, there[name], here.get(name, "missing")) for name in there if there[name] != here.get(name)]

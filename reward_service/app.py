@@ -30,6 +30,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     app: RewardApp
 
+LAST_WRITE_SECONDS = 12  # longer than a locked file is waited for
 PAGE = Path(__file__).with_name("page.html")
 DOCS = Path(__file__).with_name("docs.html")  # Swagger's page would load its scripts from elsewhere
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> RewardApp:
         watch = asyncio.create_task(service.watch())
         yield
         watch.cancel()
+        await service.stats.finish(LAST_WRITE_SECONDS)
         service.close()
 
     app = RewardApp(

@@ -80,6 +80,25 @@ class BodyReader:
                         return
                     left -= len(message.get("body", b""))
 
+    def bounded(self, receive: Receive) -> Receive:
+        """`receive` for others, to whom a client that takes too long looks like one that went away."""
+        end = asyncio.get_running_loop().time() + self._seconds
+        whole = False
+
+        async def within() -> MutableMapping[str, Any]:
+            nonlocal whole
+            if whole:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(end):
+                    message = await receive()
+            except TimeoutError:
+                return {"type": "http.disconnect"}
+            whole = not message.get("more_body", False)
+            return message
+
+        return within
+
     def sweep(self) -> None:
         latest = perf_counter() - self._seconds
         for task, started in self._reading.items():

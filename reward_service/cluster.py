@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ def deployment(settings: Settings | None = None) -> Any:
     """A Ray Serve application of the service."""
     settings = settings or Settings()
     if settings.stats_dir is None:
-        folder = Path(tempfile.gettempdir()) / f"videossr-serve-ray-{os.getpid()}"
+        folder = Path(tempfile.gettempdir()) / f"videossr-serve-ray-{uuid.uuid4().hex}"
         settings = settings.model_copy(update={"stats_dir": folder})
     environment = settings.environment()
 

@@ -17,7 +17,10 @@ class Draining:
         self._seconds = seconds
 
     def watch(self) -> None:
-        """Take over SIGTERM from the server that runs the event loop; a second one passes at once."""
+        """Take over SIGTERM from the server that runs the event loop.
+
+        Further ones change nothing: a worker may get its own beside the one that its parent hands on.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
         loop = asyncio.get_running_loop()
@@ -27,10 +30,8 @@ class Draining:
         handler: Callable[[int, FrameType | None], object] = servers
 
         def on_signal(signum: int, frame: FrameType | None) -> None:
-            if self.begun:
-                handler(signum, frame)
-                return
-            self.begun = True
-            loop.call_soon_threadsafe(loop.call_later, self._seconds, handler, signum, frame)
+            if not self.begun:
+                self.begun = True
+                loop.call_soon_threadsafe(loop.call_later, self._seconds, handler, signum, frame)
 
         signal.signal(signal.SIGTERM, on_signal)

@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from .items import Fault, Result
 
 LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+FILE_BYTES = 1 << 20  # more than all routes and tasks take
 TEXT = "text/plain; version=1.0.0; charset=utf-8"
 
 
@@ -25,6 +26,8 @@ class Metrics:
         worker = os.getpid()  # once: prometheus_client would ask the system at each addition
         values.ValueClass = values.MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call]
 
+        for kind in ("counter", "histogram", "gauge_livesum", "gauge_livemax"):
+            _allocate(folder / f"{kind}_{worker}.db")
         own = CollectorRegistry()
         self._items = Counter("videossr_items", "Items by task and outcome", ["task", "outcome"], registry=own)
         self._scores = Counter("videossr_score_sum", "Sum of smooth scores by task", ["task"], registry=own)
@@ -100,6 +103,12 @@ class Metrics:
         if child is None:
             child = self._bound[key] = metric.labels(*labels)
         return child
+
+
+def _allocate(path: Path) -> None:
+    """Take a file's space now: a disk that is full later would end the process, which maps it into memory."""
+    if not path.exists():
+        path.write_bytes(bytes(FILE_BYTES))
 
 
 def _alive(pid: int) -> bool:

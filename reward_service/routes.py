@@ -69,7 +69,7 @@ class ScoringRoutes:
                 else:
                     await _send(send, refusal.status, encode(refusal.body), _HEADERS[401])
                 return
-        await self._app(scope, receive, send)
+        await self._app(scope, self._service.bodies.bounded(receive) if scope["type"] == "http" else receive, send)
 
     def _find(self, path: str) -> tuple[Protocol | None, str | None]:
         if (found := self._paths.get(path)) is not None:
@@ -84,6 +84,7 @@ class ScoringRoutes:
         started = perf_counter()
         metrics = self._service.metrics
         status, headers = 499, _NONE  # unless there is somebody to answer
+        unread = False
         metrics.in_flight += 1
         try:
             request_id = (_header(scope, b"x-request-id") or f"{_prefix}-{next(_numbers):x}")[:128]
@@ -93,6 +94,7 @@ class ScoringRoutes:
             except Refusal as refusal:
                 status, body = refusal.status, encode(refusal.body)
                 headers = _HEADERS.get(status, _NONE)
+                unread = refusal.body.error.type in _UNREAD
                 log.info("refused", extra={"request_id": request_id, "route": protocol.name, "status": status,
                                            "error": refusal.body.error.message[:500]})  # fmt: skip
             except Disconnected:
@@ -106,8 +108,7 @@ class ScoringRoutes:
             if self._service.draining.begun:
                 headers = (*headers, _CLOSE)
             headers = ((b"x-request-id", request_id.encode("latin-1")), *headers)
-            rest = self._service.bodies.discard(receive) if status in _UNREAD else None
-            await _send(send, status, body, headers, rest)
+            await _send(send, status, body, headers, self._service.bodies.discard(receive) if unread else None)
         finally:
             metrics.in_flight -= 1
             seconds = perf_counter() - started
@@ -155,7 +156,7 @@ _HEADERS: dict[int, Headers] = {
     413: (_CLOSE,),
     415: (_CLOSE,),
 }
-_UNREAD = (413, 415)
+_UNREAD = ("body_too_large", "unsupported_encoding")
 
 
 _OURS = {"time_limit": 503, "internal": 500}  # faults that may pass

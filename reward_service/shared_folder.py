@@ -42,12 +42,21 @@ def shared_folder(settings: Settings) -> Path:
 
 
 def _name(pid: int) -> str:
-    return f"{PREFIX}-{os.getuid()}-{pid}-{_started(pid)}"
+    return f"{_prefix()}{pid}-{_started(pid)}"
+
+
+def _prefix() -> str:
+    """Of this user, and of this space of process ids: containers may share a folder, and each has its own process 1."""
+    try:
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        space = 0
+    return f"{PREFIX}-{os.getuid()}-{space}-"
 
 
 def _sweep() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}-{os.getuid()}-*"):
-        pid = folder.name.split("-")[3]
+    for folder in Path(tempfile.gettempdir()).glob(f"{_prefix()}*"):
+        pid = folder.name.removeprefix(_prefix()).partition("-")[0]
         if pid.isdigit() and not f"{folder.name}-".startswith(f"{_name(int(pid))}-"):
             shutil.rmtree(folder, ignore_errors=True)
 

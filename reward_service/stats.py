@@ -17,6 +17,7 @@ from .rollouts import Rollout
 BINS = 20
 MAX_BYTES = 256 << 20
 FOLD_EVERY = 256  # rollouts
+MAX_WAITING = 100_000  # rollouts
 LOCKED_SECONDS = 10  # how long a file that somebody has locked is waited for
 FLAT = 1e-9  # a group whose scores differ by less gives no gradient
 
@@ -91,6 +92,7 @@ class GroupStats:
         self._fold_every = fold_every
         self._thread = ThreadPoolExecutor(1, "group-stats-writer")
         self._reading = ThreadPoolExecutor(1, "group-stats-reader")
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[Rollout] = []
         self._committed: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -98,6 +100,11 @@ class GroupStats:
     async def record(self, rollouts: Sequence[Rollout]) -> None:
         """Commit these, if they can be; those of concurrent callers go along in one transaction."""
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # what an ended loop has left undone is taken along
+            self._loop, self._writer, self._committed = loop, None, None
+        if len(self._waiting) + len(rollouts) > MAX_WAITING:
+            self._on_lost(len(rollouts), TimeoutError(f"{len(self._waiting)} others wait for the disk"))
+            return
         self._waiting.extend(rollouts)
         if self._committed is None:
             self._committed = loop.create_future()
@@ -143,7 +150,8 @@ class GroupStats:
                 self._fold()
             db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
 
     def _fold(self) -> None:
@@ -184,6 +192,11 @@ class GroupStats:
             top = next(((row[2], row[3] / row[4]) for row in answers if row[:2] == (task, level)), ("", None))
             tasks.setdefault(task, {})[level] = _level(rows, histogram, top)
         return tasks
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for what is being written."""
+        if self._writer is not None:
+            await asyncio.wait({self._writer}, timeout=seconds)
 
     def close(self) -> None:
         self._thread.shutdown()

@@ -86,7 +86,7 @@ LOWER_TO_HIGHER = ["tasks", "errors sampling identity", "clip", "effects shapes 
                    "dealing questions", "schema report", "work", "build builder preview", "finished validate footage", "exports hub", "demo cli"]  # fmt: skip
 
 
-SERVICE_LOWER_TO_HIGHER = ["items time_limit logs draining", "settings errors rollouts scoring", "auth json_body body stats metrics shared_folder",
+SERVICE_LOWER_TO_HIGHER = ["items time_limit logs draining completion", "settings errors rollouts scoring", "auth json_body body stats metrics shared_folder",
                            "service", "protocols", "openapi routes", "app", "serve cluster diagnose plot"]  # fmt: skip
 FLOORS = [
     *(("dataset_builder", LOWER_TO_HIGHER, floor) for floor in range(len(LOWER_TO_HIGHER))),

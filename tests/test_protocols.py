@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
+from reward_service.completion import text_of
 from reward_service.protocols import protocols
 from reward_service.protocols.aws import lambda_handler
 from reward_service.protocols.base import Protocol
@@ -208,6 +209,7 @@ UNKNOWN_PARTS = [{"type": "text_x", "output": "3,1,4"}]
         ("/aws/counting", [{"messages": TURNS, "reference_answer": "3,1,4"}], "'user'; send one of assistant"),
         ("/azure/counting", {"sample": {"choices": [{"text": "3,1,4"}]}, "item": {"ground_truth": "3,1,4"}}, "str"),
         ("/nemo-gym/counting/verify", {"responses_create_params": {}, "ground_truth": "3,1,4", "response": {"output": [{"type": "message", "content": UNKNOWN_PARTS}]}}, "no part"),
+        ("/openrlhf/counting", {"query": ["For example <answer>3,1,4</answer>. ?"], "labels": ["3,1,4"]}, "0 prompts"),
         ("/openrlhf/counting", {"query": ["Q?  A: 3,1,4"], "prompts": ["Q? A:"], "labels": ["3,1,4"]}, "not in the query"),
     ],
 )  # fmt: skip
@@ -232,6 +234,25 @@ def test_thoughts_and_other_peoples_messages_are_no_answers(server: Server) -> N
     ):
         row = {"responses_create_params": {}, "ground_truth": "3,1,4", "response": {"output": outputs}}
         assert server.post("/nemo-gym/counting/verify", row).json()["reward"] == reward
+
+
+@pytest.mark.parametrize(
+    ("completion", "text"),
+    [
+        ("3,1,4", "3,1,4"),
+        ("", ""),
+        ({"role": "assistant", "content": None, "tool_calls": [{}]}, ""),
+        ({"role": "assistant", "tool_calls": [{}]}, ""),
+        ({"role": "model", "parts": [{"thought": True, "text": "9"}, {"text": "3,"}, {"text": "1"}]}, "3,1"),
+        ({"role": "model", "parts": [{"functionCall": {"name": "zoom"}}]}, ""),
+        ([{"role": "user", "content": "?"}, {"role": "assistant", "content": [{"text": "3"}, {"toolUse": {}}]}], "3"),
+        ([{"role": "assistant", "content": [{"reasoningContent": {"text": "9"}}]}], ""),
+        ([{"type": "reasoning", "text": "9"}, {"type": "output_text", "text": "3"}], "3"),
+        ([{"type": "text", "text": None}], ""),
+    ],
+)
+def test_the_models_own_words_are_found(completion: Any, text: str) -> None:
+    assert text_of(completion) == text
 
 
 def test_openenv_over_plain_http(server: Server) -> None:

@@ -220,6 +220,31 @@ def test_closing_finishes_what_waits() -> None:
         assert isinstance(waiting.result(timeout=5)[0], dict)
 
 
+def test_closing_as_a_call_ends_strands_nobody() -> None:
+    with client(f"http://127.0.0.1:{free_port()}", attempts=1, linger=0) as rewards:
+        for k in range(300):
+            waiting = rewards._submit([counting(1)])
+            time.sleep(k % 10 / 5000)
+            rewards.close()
+            assert isinstance(waiting.result(timeout=10)[0], RewardUnavailable)
+
+
+def test_a_pause_is_no_outage() -> None:
+    """A call that failed long ago says nothing of now: what comes at once after a pause is all sent."""
+    with flaky(500) as (url, _), client(url, attempts=1, batch=8, trip=0.2, cooldown=0.05) as rewards:
+        assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
+        time.sleep(0.5)
+        assert all(isinstance(result, dict) for result in rewards.score([counting(k) for k in range(64)]))
+
+
+def test_the_deadline_holds_for_faults_of_a_scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_task.py").write_text(SLOW_TASK)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
+    with serving(tmp_path, imports="slow_task") as server, client(server.url, deadline=5, backoff=60) as rewards:
+        [result] = rewards._submit([item("slow", "fault", "3,1,4")]).result(timeout=30)
+    assert "internal" in str(result)
+
+
 def test_clients_that_are_forgotten_leave_no_thread() -> None:
     with flaky() as (url, _):
         before = threading.active_count()
@@ -470,7 +495,11 @@ def test_trls_function(server: Server) -> None:
     with pytest.raises(RewardRefused):
         reward(prompts=[], completions=["3,1,4"], task=["count"], ground_truth=["3,1,4"])
     down = trl.reward_function(url=f"http://127.0.0.1:{free_port()}", attempts=1)
-    assert down(prompts=[], completions=["3,1,4"], task=["counting"], ground_truth=["3,1,4"]) == [None]
+    names = set(metrics)
+    metrics.clear()
+    columns = {"task": ["counting"], "ground_truth": ["3,1,4"], "log_metric": metrics.__setitem__}
+    assert down(prompts=[], completions=["3,1,4"], **columns) == [None]
+    assert set(metrics) == names, "TRL gathers from all processes, by name"
     with pytest.raises(ValueError, match="no column"):
         reward(prompts=[], completions=["1"], other=["x"])
 
@@ -497,8 +526,12 @@ def test_trl_with_other_reward_functions_gets_no_none() -> None:
 def test_chats_end_with_the_model() -> None:
     reward = trl.reward_function(url="http://127.0.0.1:1")
     shown = {"role": "user", "content": "For example <answer>3,1,4</answer>"}
-    for chat in ([], [{"role": "assistant", "content": "?"}, shown]):
-        with pytest.raises(ValueError, match="does not end with a message of the model"):
+    for chat, message in (
+        ([], "ends with the model's message"),
+        ([{"role": "assistant", "content": "?"}, shown], "of role 'user'"),
+        ([{"role": "assistant", "content": [{"type": "output_text", "content": "3,1,4"}]}], "no part"),
+    ):
+        with pytest.raises(ValueError, match=message):
             reward(prompts=[], completions=[chat], task=["counting"], ground_truth=["3,1,4"])
 
 

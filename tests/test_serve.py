@@ -75,6 +75,8 @@ def test_statistics_that_are_locked_delay_no_reward(tmp_path: Path) -> None:
             sent = [pool.submit(server.post, "/v1/score", {"items": [{**GOOD, "group": 1}]}) for _ in range(8)]
             assert all(reply.result(timeout=5).status_code == 200 for reply in sent)
         assert server.get("/readyz").status_code == 200
+        for path in (tmp_path / "stats").glob("*.db"):  # mapped into memory: a full disk would end the process
+            assert path.stat().st_blocks * 512 >= path.stat().st_size
         db.execute("ROLLBACK")
         assert server.post("/v1/score", {"items": [{**GOOD, "group": 1}]}).status_code == 200
         assert server.get("/v1/stats").json()["tasks"]["counting"]["unknown"]["rollouts"] == 9
@@ -224,6 +226,9 @@ HALF = b'POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"ite
 
 def test_half_sent_bodies_end_in_time_and_stall_nobody(tmp_path: Path) -> None:
     with serving(tmp_path, body_seconds=0.5) as server:
+        other = connection(server)
+        other.sendall(HALF.replace(b"/v1/score", b"/reset"))
+        assert b" 400 " in other.recv(4096)
         slow = [connection(server) for _ in range(50)]
         for one in slow:
             one.sendall(HALF)
@@ -338,6 +343,33 @@ def test_a_port_in_use_is_said(server: Server) -> None:
     )
     assert done.returncode != 0
     assert "address already in use" in done.stderr
+
+
+def test_a_folder_of_another_space_of_processes_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two containers may share a folder, and both have a process 1."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    foreign = tmp_path / f"videossr-serve-{os.getuid()}-1-999999-1-abc"
+    foreign.mkdir()
+    with serving(tmp_path):
+        assert foreign.exists()
+
+
+def test_sigterm_to_all_processes_lingers_as_well(tmp_path: Path) -> None:
+    """As systemd sends it: a worker gets its own, and the one that its parent hands on."""
+    with serving(tmp_path, workers=2, linger_seconds=2) as server:
+        for pid in (*server.workers(), server.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        time.sleep(1)
+        assert server.get("/readyz").status_code == 503
+        assert server.post("/v1/score", {"items": [GOOD]}).status_code == 200
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
+
+
+def test_too_many_items_are_refused_without_waiting(tmp_path: Path) -> None:
+    with serving(tmp_path, max_batch=4) as server:
+        assert server.post("/v1/score", {"items": [GOOD] * 5}).status_code == 413
+        time.sleep(0.4)  # gauges are published now and then
+        assert "videossr_in_flight_requests 0.0" in server.get("/metrics").text
 
 
 @pytest.mark.parametrize("workers", [1, 2])

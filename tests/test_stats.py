@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean, pstdev, pvariance
 from typing import Any
@@ -149,6 +150,24 @@ def test_a_writer_that_fails_keeps_nobody_waiting(tmp_path: Path) -> None:
     assert rollouts == 2
     assert "surrogates" in reason
     assert stats.summarize()["t"]["easy"]["rollouts"] == 1
+
+
+def test_an_event_loop_that_ends_leaves_no_trace(tmp_path: Path) -> None:
+    stats = GroupStats(tmp_path / "groups.sqlite")
+    other = sqlite3.connect(tmp_path / "groups.sqlite", isolation_level=None)
+
+    async def record(k: int) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stats.record([Rollout("g", f"{k}", "t", "easy", 0.5, 0.0, "1", None)]), 0.2)
+
+    asyncio.run(record(0))
+    other.execute("BEGIN IMMEDIATE")
+    asyncio.run(record(1))
+    other.execute("ROLLBACK")
+    for k in (2, 3):
+        asyncio.run(record(k))
+    stats.close()
+    assert other.execute("SELECT count(*) FROM rollout").fetchone() == (4,)
 
 
 def test_levels_are_few() -> None:

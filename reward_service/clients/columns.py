@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..completion import text_of
 from .item import item
-
-MODEL = ("assistant", "model")
 
 
 def items(completions: Sequence[Any], columns: Mapping[str, Any], step: Any = None) -> list[dict[str, Any]]:
@@ -30,7 +29,9 @@ def items(completions: Sequence[Any], columns: Mapping[str, Any], step: Any = No
         index = extra.get("index")
         group = None if step is None or index is None else f"{step}/{extra.get('split', '')}/{index}"
         plain = truth["ground_truth"] if isinstance(truth, Mapping) else truth
-        made.append(item(source, _text(completion), plain, extra, group))
+        if completion != "" and not completion:
+            raise ValueError(f"completion={completion!r} is none; send a text, or a chat that ends with the model's message")
+        made.append(item(source, text_of(completion), plain, extra, group))
     return made
 
 
@@ -40,20 +41,3 @@ def _column(columns: Mapping[str, Any], *names: str) -> Sequence[Any]:
             values: Sequence[Any] = columns[name]
             return values
     raise ValueError(f"the dataset has no column {' or '.join(names)}; it has: {', '.join(sorted(columns))}")
-
-
-def _text(completion: Any) -> str:
-    """What the model said.
-
-    Raises:
-        ValueError: if a chat does not end with the model: any other message of it may show an answer that is not its own.
-    """
-    if isinstance(completion, str):
-        return completion
-    last = completion[-1] if completion else {}
-    if last.get("role") not in MODEL:
-        raise ValueError(f"completion={completion!r:.200} does not end with a message of the model ({' or '.join(MODEL)})")
-    content = last["content"]
-    if content is None:  # a message of tool calls alone
-        return ""
-    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)

@@ -27,6 +27,7 @@ MAX_BODY = 4 << 20  # half of what a server takes at first
 RETRIED = (408, 429)  # and all from 500 up
 PASSING = ("time_limit", "internal")  # faults of an item that are not the item's
 ITEM_ATTEMPTS = 3
+CLOSING = 0.01  # seconds between looks at what is still under way
 
 Outcome = dict[str, Any] | RewardError
 
@@ -107,6 +108,7 @@ class _Engine:
         self._slots = asyncio.Semaphore(settings.connections)
         self._waiting: list[_Pending] = []
         self._sending: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[Any] | None] = set()
         self._loop = asyncio.new_event_loop()
         self._http: httpx.AsyncClient | None = None
         self._thread = threading.Thread(target=self._run, name="videossr-rewards", daemon=True)
@@ -130,14 +132,24 @@ class _Engine:
         self._loop.close()
 
     async def _close(self) -> None:
-        self._flush()
-        while self._sending:
-            await asyncio.wait(self._sending)
-        if self._http is not None:
-            await self._http.aclose()
-        self._loop.call_soon(self._loop.stop)
+        try:
+            self._flush()
+            while self._sending or self._calls:
+                await asyncio.sleep(CLOSING)
+            if self._http is not None:
+                await self._http.aclose()
+        finally:
+            self._loop.call_soon(self._loop.stop)
 
     async def _enqueue(self, bodies: Sequence[bytes | RewardError]) -> list[Outcome]:
+        call = asyncio.current_task()
+        self._calls.add(call)
+        try:
+            return await self._outcomes(bodies)
+        finally:
+            self._loop.call_soon(self._calls.discard, call)  # once the caller has been told
+
+    async def _outcomes(self, bodies: Sequence[bytes | RewardError]) -> list[Outcome]:
         pending = [_Pending(body, self._loop.create_future()) for body in bodies if isinstance(body, bytes)]
         if pending and not self._waiting:
             self._loop.call_later(self._settings.linger, self._flush)
@@ -174,9 +186,10 @@ class _Engine:
         except RewardError as error:
             outcomes = [type(error)(*error.args) for _ in batch]
         again = []
+        in_time = self._loop.time() + self._settings.backoff < give_up
         for one, outcome in zip(batch, outcomes, strict=True):
             one.attempts += 1
-            if isinstance(outcome, _Passing) and one.attempts < min(ITEM_ATTEMPTS, self._settings.attempts):
+            if isinstance(outcome, _Passing) and in_time and one.attempts < min(ITEM_ATTEMPTS, self._settings.attempts):
                 again.append(one)
             elif not one.outcome.done():
                 one.outcome.set_result(RewardUnavailable(*outcome.args) if isinstance(outcome, _Passing) else outcome)

@@ -19,6 +19,7 @@ class Server:
     cooldown: float
     failures: int = 0
     failing_since: float = 0.0
+    failed_at: float = 0.0
     retry_at: float = 0.0
 
     def succeeded(self) -> None:
@@ -28,10 +29,16 @@ class Server:
         if not self.failures:
             self.failing_since = now
         self.failures += 1
+        self.failed_at = now
         self.retry_at = now + self.cooldown * min(2 ** (self.failures - 1), LONGEST)
 
     def is_due(self, now: float) -> bool:
         return not self.failures or self.retry_at <= now
+
+    def is_down(self, now: float, trip: float) -> bool:
+        """Whether it has failed for longer than `trip`, and lately: a pause in which nobody asked says nothing."""
+        lately = now - self.failed_at <= (LONGEST + 1) * self.cooldown
+        return self.failures > 0 and lately and self.failed_at - self.failing_since >= trip
 
 
 class Servers:
@@ -55,7 +62,7 @@ class Servers:
                 break
         else:
             server = min(self._servers, key=lambda one: one.retry_at)
-            if all(now - one.failing_since > self._trip for one in self._servers):
+            if all(one.is_down(now, self._trip) for one in self._servers):
                 raise RewardUnavailable(
                     f"all servers have failed for {self._trip:g} s: {', '.join(one.url for one in self._servers)}; "
                     f"next try in {server.retry_at - now:.1f} s"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from math import nan
+from statistics import fmean
 from typing import Any
 
 from .columns import items
@@ -51,8 +53,8 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
         scored = [result for result in results if not isinstance(result, RewardError)]
         if log_metric is not None:
             log_metric("videossr/failed", len(failed) / max(1, len(results)))
-            for key in ("exact", "above_chance") if scored else ():
-                log_metric(f"videossr/{key}", sum(result[key] for result in scored) / len(scored))
+            for key in ("exact", "above_chance"):  # always: TRL gathers by name, from all processes
+                log_metric(f"videossr/{key}", fmean(result[key] for result in scored) if scored else nan)
         if log_extra is not None:
             log_extra("reason", [str(result) if isinstance(result, RewardError) else result["reason"] for result in results])
         return [None if isinstance(result, RewardError) else float(result["score"]) for result in results]

@@ -10,9 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from ..completion import NoResponse
 from ..items import Fault, Item, Scored, fault
 from .base import Call, Protocol
-from .reading import NoResponse, to_item
+from .reading import to_item
 
 TAIL = 48  # characters of a prompt's end: its template's marker of the answer, and some of the question
 END_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>", "<eos>", "<pad>")  # fmt: skip
@@ -55,11 +56,10 @@ def _without_end(text: str) -> str:
 
 
 def _read(request: Request, call: Call) -> list[Item | Fault]:
-    prompts = request.prompts or [""] * len(request.query)
-    if not len(prompts) == len(request.query) == len(request.labels):
-        sizes = f"{len(request.query)} queries, {len(prompts)} prompts, {len(request.labels)} labels"
+    if not len(request.prompts) == len(request.query) == len(request.labels):
+        sizes = f"{len(request.query)} queries, {len(request.prompts)} prompts, {len(request.labels)} labels"
         return [fault("invalid_item", f"{sizes}; send one of each for each rollout")]
-    return [_item(*row, call) for row in zip(request.query, prompts, request.labels, strict=True)]
+    return [_item(*row, call) for row in zip(request.query, request.prompts, request.labels, strict=True)]
 
 
 def _item(query: str, prompt: str, label: Any, call: Call) -> Item | Fault:

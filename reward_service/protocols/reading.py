@@ -1,4 +1,4 @@
-"""What foreign formats have in common: where a response's text stands, and where task and truth stand in a label or a row."""
+"""What foreign formats have in common: where task and truth stand in a label or a row."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 import msgspec
 
+from ..completion import NoResponse, text_of
 from ..items import ExtraInfo, Fault, Item, fault
 from .base import Call
 
-MODEL = ("assistant", "model")
-SILENT = ("refusal", "reasoning", "thinking", "tool_use", "toolUse")  # types of parts that are no answer
 _EXTRA = tuple(field.name for field in msgspec.structs.fields(ExtraInfo))
 
 
@@ -51,41 +50,6 @@ def parse_item(raw: Any) -> Item | Fault:
         return msgspec.convert(raw, Item)
     except msgspec.ValidationError as error:
         return fault("invalid_item", str(error))
-
-
-class NoResponse(ValueError):
-    """A completion of a shape that holds no response; scored, it would be a false 0."""
-
-
-def text_of(completion: Any) -> Any:
-    """The text of a completion: a string, a message, a chat that ends with the model's message, or a list of content parts.
-
-    What is none of these comes back as it is, for the item's type check to name.
-
-    Raises:
-        NoResponse: if a chat ends with somebody else's message, which may show an answer that is not the model's; or if no
-            part of a content is known.
-    """
-    if isinstance(completion, Mapping):
-        if completion.get("role", "model") not in MODEL:
-            raise NoResponse(f"the last message is of role {completion['role']!r}; send one of {' or '.join(MODEL)}")
-        if "content" not in completion:
-            return completion.get("text", completion)
-        return "" if completion["content"] is None else text_of(completion["content"])  # None: tool calls alone
-    if isinstance(completion, Sequence) and not isinstance(completion, str):
-        if completion and all(isinstance(part, Mapping) and "role" in part for part in completion):
-            return text_of(completion[-1])
-        return _joined(completion)
-    return completion
-
-
-def _joined(parts: Sequence[Any]) -> str:
-    """The text of content parts, without the model's thoughts."""
-    known = [part for part in parts if isinstance(part, Mapping) and ("text" in part or part.get("type") in SILENT)]
-    if parts and not known:
-        raise NoResponse(f"no part of the content holds a text: {parts!r:.200}")
-    spoken = (part for part in known if part.get("type") not in SILENT and not part.get("thought"))
-    return "".join(part["text"] for part in spoken if isinstance(part["text"], str))
 
 
 def _object(value: Any) -> Mapping[str, Any] | None:

@@ -377,7 +377,10 @@ def test_temporary_folders_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, w
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with serving(tmp_path, workers=workers) as server:
         server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})
+        pids = {server.process.pid, *server.workers()}
         server.process.kill()  # this one's can only be removed by the next
+        for worker in pids - {server.process.pid}:
+            os.kill(worker, signal.SIGKILL)
         server.process.wait()
     with serving(tmp_path, workers=workers) as server:
         server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})

@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _extra(module: str | None) -> str:
     """The extra that brings a module."""
     served = ("fastapi", "starlette", "uvicorn", "pydantic", "pydantic_settings", "msgspec", "prometheus_client")
-    return "serve" if module in served else "plot" if module == "matplotlib" else "build"
+    others = {**dict.fromkeys(served, "serve"), "matplotlib": "plot", "ray": "cluster", "s3fs": "s3"}
+    return others.get(str(module), "build")
 
 
 def _explained(error: Exception) -> str:
@@ -89,8 +90,12 @@ def _parser() -> argparse.ArgumentParser:
         "videossr build mixed --videos clips/ --out data/ --difficulty 0.6 --set jigsaw.clips=5",
     )  # fmt: skip
     build.add_argument("config", help="a preset or a task")
-    build.add_argument("--out", type=Path, required=True, help="folder for the build")
-    build.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    build.add_argument("--out", required=True, help="folder for the build, or s3://… and whatever else fsspec knows")
+    build.add_argument(
+        "--workers", type=int, default=1, help="processes (default: 1); with Ray, shards at a time (default: all)"
+    )
+    build.add_argument("--engine", default="local", help="local or ray (default: local)")
+    build.add_argument("--address", help="of the Ray cluster; auto for the one that runs here (default: start one)")
     build.add_argument("--force", action="store_true", help="replace another build in that folder")
     build.add_argument("--json", action="store_true", help="print the report as JSON")
     _add_spec(build)
@@ -165,7 +170,7 @@ def _add(
 
 def _add_spec(parser: argparse.ArgumentParser) -> None:
     """The flags that make a BuildSpec, by its field names."""
-    parser.add_argument("--videos", required=True, help="folder of raw videos")
+    parser.add_argument("--videos", required=True, help="folder of raw videos, or s3://… and whatever else fsspec knows")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--difficulty", help="easy, medium, hard, extreme or a number in [0, 1] (default: the preset's)")
     parser.add_argument("--samples", type=int, help="rows in all (default: the preset's)")
@@ -276,18 +281,27 @@ def _preview(args: argparse.Namespace) -> int:
     return FAULTS
 
 
-@contextmanager
-def _progress(what: str, unit: str = "rows") -> Iterator[Callable[[int, int], None]]:
+class _Bar:
     """A progress bar that is told (how many are done, how many there are)."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def __call__(self, done: int, total: int) -> None:
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def note(self, **counts: int) -> None:
+        """Show counts beside it."""
+        self._bar.set_postfix(counts, refresh=False)
+
+
+@contextmanager
+def _progress(what: str, unit: str = "rows") -> Iterator[_Bar]:
     from tqdm import tqdm
 
     with tqdm(unit=f" {unit}", desc=what, smoothing=0.1) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield progress
+        yield _Bar(bar)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -296,8 +310,9 @@ def _build(args: argparse.Namespace) -> int:
 
     with _progress(spec.config) as progress:
         report = build(
-            spec, args.videos, args.out, workers=args.workers, force=args.force, clip_cache=args.clip_cache,
-            clip_cache_gb=args.clip_cache_gb, progress=progress,
+            spec, args.videos, args.out, workers=args.workers, engine=args.engine, address=args.address, force=args.force,
+            clip_cache=args.clip_cache, clip_cache_gb=args.clip_cache_gb, progress=progress,
+            so_far=lambda report: progress.note(refused=report.refused.total(), unusable=len(report.unusable)),
         )  # fmt: skip
     print(json.dumps(report.to_dict(), indent=2) if args.json else report.table())
     if spec.total is not None and report.missing:

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .build import ROWS_PER_GROUP, SUMMARY
+from .build import SUMMARY
+from .shards import ROWS_PER_GROUP
 
 
 @dataclass(frozen=True)

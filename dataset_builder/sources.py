@@ -6,11 +6,11 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 
@@ -57,6 +57,8 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Source]:
     Raises:
         ValueError: if the folder does not exist or holds no video.
     """
+    if "://" in str(folder):
+        return _find_remote(str(folder))
     root = Path(folder).expanduser().resolve()
     if not root.is_dir():
         raise ValueError(f"videos={str(folder)!r} is no folder; give a folder of video files")
@@ -73,6 +75,21 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Source]:
     if not found:
         raise ValueError(f"videos={str(folder)!r} holds no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
     return sorted((Source(_readable(os.path.relpath(path, root)), path) for path in found), key=lambda s: s.name)
+
+
+def _find_remote(folder: str) -> list[Source]:
+    try:
+        fs, root = fsspec.core.url_to_fs(folder)
+        paths = fs.find(root)
+    except Exception as error:  # each store's library has its own
+        raise ValueError(f"videos={folder!r} cannot be listed: {str(error) or type(error).__name__}") from error
+    root = root.rstrip("/")
+    named = {path.removeprefix(root).lstrip("/"): path for path in paths}
+    shown = {name: path for name, path in named.items() if not any(part.startswith(".") for part in name.split("/"))}
+    found = [Source(_readable(name), fs.unstrip_protocol(path)) for name, path in shown.items() if _is_video(name)]
+    if not found:
+        raise ValueError(f"videos={folder!r} holds no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
+    return sorted(found, key=lambda source: source.name)
 
 
 def listed_videos(urls: Iterable[str]) -> list[Source]:
@@ -100,10 +117,14 @@ def fingerprint(data: bytes) -> str:
 
 
 def _file_fingerprint(path: str) -> str:
-    digest = hashlib.blake2b(digest_size=16)
     with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+        return _content_hash(file)
+
+
+def _content_hash(file: BinaryIO) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    while block := file.read(_BLOCK):
+        digest.update(block)
     return digest.hexdigest()
 
 
@@ -113,18 +134,33 @@ def _file_stamp(path: str) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
 
 
+def read_local_fingerprints(sources: Sequence[Source]) -> list[str]:
+    """Those of local files. "" for remote ones, which are read when they are used, and for what cannot be read."""
+    return ["" if source.is_remote else read_fingerprint(source) for source in sources]
+
+
+def read_fingerprints(sources: Sequence[Source]) -> list[str]:
+    """Those of local and of remote files; "" for what cannot be read."""
+    return [read_fingerprint(source) for source in sources]
+
+
 def identify(
-    sources: Iterable[Source], memory: FingerprintMemory, storage_options: Mapping[str, Any] | None = None
+    sources: Iterable[Source],
+    memory: FingerprintMemory,
+    storage_options: Mapping[str, Any] | None = None,
+    read: Callable[[Sequence[Source]], Iterable[str]] = read_local_fingerprints,
 ) -> list[Source]:
-    """Give local files their fingerprints, and remote ones that were read before; unreadable files keep "".
+    """Give files their fingerprints, those that were read before from memory, others by `read`.
 
     Files of the same content as one before them are left in: `distinct` drops them.
     """
     stamped = [_stamped(source, storage_options) for source in sources]
     known = memory.recall(source for source in stamped if source.stamp)
-    found = [replace(source, fingerprint=known.get(source.url) or _read_fingerprint(source)) for source in stamped]
-    memory.remember(source for source in found if source.fingerprint and source.url not in known)
-    return found
+    unknown = [source for source in stamped if source.url not in known]
+    found = known | dict(zip((source.url for source in unknown), read(unknown), strict=True))
+    identified = [replace(source, fingerprint=found[source.url]) for source in stamped]
+    memory.remember(source for source in identified if source.fingerprint and source.url not in known)
+    return identified
 
 
 def _stamped(source: Source, storage_options: Mapping[str, Any] | None) -> Source:
@@ -136,12 +172,11 @@ def _stamped(source: Source, storage_options: Mapping[str, Any] | None) -> Sourc
         return source
 
 
-def _read_fingerprint(source: Source) -> str:
-    """That of a local file; "" for one that cannot be read, and for remote ones, which are read when they are used."""
-    if source.is_remote:
-        return ""
+def read_fingerprint(source: Source) -> str:
+    """The hash of a file's content; "" if it cannot be read, which is said again when the video is opened."""
     try:
-        return _file_fingerprint(source.url)
+        with fsspec.open(source.url, "rb") if source.is_remote else open(source.url, "rb") as file:
+            return _content_hash(file)
     except OSError:
         return ""
 
@@ -195,13 +230,16 @@ def open_source(source: Source, storage_options: Mapping[str, Any] | None = None
             return source.url, source.fingerprint or _file_fingerprint(source.url)
         fs, path = fsspec.core.url_to_fs(source.url, **(storage_options or {}))
         data: bytes = fs.cat_file(path)
-        return data, fingerprint(data)
+    found = fingerprint(data)
+    if source.fingerprint and found != source.fingerprint:
+        raise SourceChanged(f"{source.name} changed while the build was running; run it again")
+    return data, found
 
 
 def _remote_stamp(url: str, storage_options: Mapping[str, Any] | None) -> str:
     fs, path = fsspec.core.url_to_fs(url, **(storage_options or {}))
     info = fs.info(path)
-    return ":".join(str(info[mark]) for mark in _REMOTE_MARKS if mark in info)
+    return ":".join(str(info[mark]) for mark in _REMOTE_MARKS if mark in info)  # the size first, as of local files
 
 
 class FingerprintMemory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from .dealing import Unit, deal
 from .questions import Question, Refusal, make_questions
 from .report import Report
 from .schema import to_row
-from .sources import FingerprintMemory, Source, distinct, find_videos, identify
+from .sources import FingerprintMemory, Source, distinct, find_videos, identify, read_fingerprints
 from .spec import BuildSpec
 
 
@@ -54,14 +54,18 @@ def folder_work(
     split: str,
     clip_cache: str | None = None,
     clip_cache_gb: float | None = None,
+    read: Callable[[Sequence[Source]], Iterable[str]] = read_fingerprints,
 ) -> tuple[Work, dict[str, str]]:
     """The work on a folder of videos; and the files left out, with the name of the one that has the same content.
+
+    Args:
+        read: reads fingerprints that are not remembered.
 
     Raises:
         ValueError: if there is no video.
     """
     memory = FingerprintMemory(clip_cache_folder(clip_cache))
-    sources, repeated = distinct(identify(find_videos(videos), memory))
+    sources, repeated = distinct(identify(find_videos(videos), memory, read=read))
     return Work(spec, split, tuple(sources), clip_cache, clip_cache_gb), repeated
 
 

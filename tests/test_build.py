@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
-from dataset_builder import build as building
+from dataset_builder import shards as sharding
 from dataset_builder.build import MANIFEST, SUMMARY, build
 from dataset_builder.errors import BuildError, SourceChanged
 from dataset_builder.report import Report
@@ -30,7 +30,7 @@ SPEC = BuildSpec("videossr-30k", seed=5, samples=60)
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "ROWS_PER_SHARD", 13)
+    monkeypatch.setattr(sharding, "ROWS_PER_SHARD", 13)
 
 
 def shards(folder: Path) -> dict[str, bytes]:
@@ -91,8 +91,8 @@ def test_a_rerun_makes_only_what_is_missing(
     damaged.write_bytes(damaged.read_bytes()[:1000])
     (out / "data" / f"{lost.name}.999999999.tmp").write_bytes(b"left by a killed process")
     made = []
-    make_rows = building.make_rows
-    monkeypatch.setattr(building, "make_rows", lambda units, *more: made.append(units) or make_rows(units, *more))
+    make_rows = sharding.make_rows
+    monkeypatch.setattr(sharding, "make_rows", lambda units, *more: made.append(units) or make_rows(units, *more))
     second = build(SPEC, footage, out, clip_cache=clip_cache)
     assert len(made) == 2
     assert shards(out) == before
@@ -101,9 +101,9 @@ def test_a_rerun_makes_only_what_is_missing(
 
 KILLED = """
 import os, signal, sys
-from dataset_builder import build as building
+from dataset_builder import build as building, shards
 from dataset_builder.spec import BuildSpec
-building.ROWS_PER_SHARD = 13
+shards.ROWS_PER_SHARD = 13
 building.build(BuildSpec("videossr-30k", seed=5, samples=60), sys.argv[1], sys.argv[2], clip_cache=sys.argv[3], workers=int(sys.argv[4]),
     progress=lambda done, total: print(done, flush=True))
 """
@@ -128,7 +128,7 @@ def test_a_killed_build_goes_on(footage: Path, tmp_path: Path, clip_cache: str, 
 
 
 def test_a_killed_worker_is_told(footage: Path, tmp_path: Path, clip_cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "ROWS_PER_SHARD", 5)
+    monkeypatch.setattr(sharding, "ROWS_PER_SHARD", 5)
     killed = []
 
     def kill_one(done: int, total: int) -> None:

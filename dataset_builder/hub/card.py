@@ -11,7 +11,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from ..build import MANIFEST
 from ..finished import Build
-from .files import DATA
+from ..shards import DATA
 
 BEGIN, END = "<!-- videossr: begin -->", "<!-- videossr: end -->"  # between them the text is ours
 BLOCK = "videossr"

@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..build import ROWS_PER_GROUP
 from ..finished import Build
 from ..schema import features
+from ..shards import DATA, ROWS_PER_GROUP
 
 ROWS_PER_FILE = 500  # some 300 MB
-DATA = "data"
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,13 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.utils import logging
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from ..build import MANIFEST, ROWS_PER_GROUP, SUMMARY
+from ..build import MANIFEST, SUMMARY
 from ..errors import BuildError
 from ..finished import Build
 from ..preview import row_sheet, write_picture
+from ..shards import DATA, ROWS_PER_GROUP
 from .card import make_card
-from .files import DATA, cut, digest_row, file_names
+from .files import cut, digest_row, file_names
 
 DIGESTS = "rows.jsonl"
 SHEETS = "sheets"

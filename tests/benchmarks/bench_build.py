@@ -230,6 +230,23 @@ def parallel(workers: int) -> dict[str, float]:
         return {"wall": time.perf_counter() - start}
 
 
+def on_ray(workers: int) -> dict[str, float]:
+    """Wall time of a build of 15,000 rows from nothing by so many workers of a Ray that runs; 0: in this process, without it."""
+    from dataset_builder.build import build
+    from dataset_builder.spec import BuildSpec
+
+    spec = BuildSpec("mixed", per_video=200, difficulty="easy")
+    if workers:
+        import ray
+
+        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        engine = "ray" if workers else "local"
+        build(spec, videos_folder(), f"{folder}/out", engine=engine, clip_cache=f"{folder}/clips")
+        return {"wall": time.perf_counter() - start}
+
+
 def import_cost(code: str) -> dict[str, float]:
     """Wall milliseconds of a fresh interpreter over those of an empty one."""
 
@@ -327,6 +344,8 @@ def measure_the_rest(table: Table, rounds: int, rows: int) -> None:
     table.add("videossr --help, ms", import_cost(call)["ms"], "≤", 300)
     one, two = in_process("parallel(1)", rounds)["wall"], in_process("parallel(2)", rounds)["wall"]
     table.add("two processes against one, wall time", one / two, "≥", 1.8, f"{one:.1f} s / {two:.1f} s")
+    one, two = in_process("on_ray(0)")["wall"], in_process("on_ray(2)")["wall"]
+    table.add("Ray with two workers against one process, wall time", one / two, "≥", 1.7, f"{one:.1f} s / {two:.1f} s")
     for trainer, video_format in (("verl", "mp4"), ("verl", "jpeg"), ("trl", "jpeg")):
         rate = in_process(f"export_rate({trainer!r}, {video_format!r})", rounds)
         detail = f"memory at most {rate['memory']:.2f} x that after a tenth"

@@ -1,0 +1,190 @@
+"""Builds on a local Ray of two workers, and from and to an S3-compatible store on loopback: the same rows as the local build."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import psutil
+import pytest
+
+from dataset_builder import shards as sharding
+from dataset_builder.build import MANIFEST, build
+from dataset_builder.spec import BuildSpec
+
+from .servers import ROOT, free_port
+
+SPEC = BuildSpec("videossr-30k", seed=5, samples=200)
+AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+
+# the driver of a build, in a process of its own, as Ray keeps its state for good
+DRIVER = """
+import os, sys
+import ray
+from dataset_builder import shards
+from dataset_builder.build import build
+from dataset_builder.spec import BuildSpec
+shards.ROWS_PER_SHARD = 5
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+report = build(BuildSpec("videossr-30k", seed=5, samples=200), sys.argv[1], sys.argv[2], clip_cache="", engine="ray",
+    progress=lambda done, total: print("done", done, total, flush=True),
+    so_far=lambda report: print("made", report.made.total(), flush=True))
+print("report", report.made.total(), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def local(footage: Path, clip_cache: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("local")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sharding, "ROWS_PER_SHARD", 5)
+        build(SPEC, footage, folder, clip_cache=clip_cache)
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def drive(videos: str | Path, out: str | Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(videos), str(out)],
+        cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def finish(running: subprocess.Popen[str]) -> list[str]:
+    out, errors = running.communicate(timeout=240)
+    assert running.returncode == 0, errors[-3000:]
+    return out.splitlines()
+
+
+def wait_for_shards(out: Path, running: subprocess.Popen[str], number: int) -> None:
+    end = time.monotonic() + 120
+    while len(list(out.glob("data/*.parquet"))) < number:
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def is_making(process: psutil.Process) -> bool:
+    try:
+        return "ray::Map" in "".join(process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def test_a_killed_worker_and_a_deleted_shard_change_nothing(footage: Path, local: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    running = drive(footage, out)
+    wait_for_shards(out, running, 2)
+    while not (making := [child for child in psutil.Process(running.pid).children(recursive=True) if is_making(child)]):
+        assert running.poll() is None, "no worker was seen at work"
+    making[0].kill()
+    told = finish(running)
+    assert told[-1] == "report 200"
+    assert files(out) == files(local)
+    live = [int(line.split()[1]) for line in told if line.startswith("made")]
+    assert live == sorted(live)
+    assert len(live) == 40
+    lost, damaged, *_ = sorted(out.glob("data/*.parquet"))
+    lost.unlink()
+    damaged.write_bytes(b"not whole")
+    finish(drive(footage, out))
+    assert files(out) == files(local)
+
+
+def test_a_killed_driver_is_gone_on_with(footage: Path, local: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    running = drive(footage, out)
+    wait_for_shards(out, running, 3)
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    kept = files(out)
+    finish(drive(footage, out))
+    assert files(out) == files(local)
+    assert set(kept) - set(files(out)) <= {name for name in kept if name.endswith((".tmp", ".lock"))}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[str]:
+    """The address of a moto server."""
+    port = free_port()
+    with (tmp_path / "moto.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log
+        )
+    address = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + 60
+    while True:
+        try:
+            bucket(address).mkdir("clips")
+            break
+        except OSError:
+            assert process.poll() is None, (tmp_path / "moto.log").read_text()
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    yield address
+    process.kill()
+    process.wait()
+
+
+def bucket(address: str) -> Any:
+    return fsspec.filesystem("s3", key="test", secret="test", client_kwargs={"endpoint_url": address}, skip_instance_cache=True)
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_from_and_to_an_object_store(footage: Path, local: Path, tmp_path: Path, store: str, engine: str) -> None:
+    s3 = bucket(store)
+    for path in sorted(footage.iterdir()):
+        s3.put_file(str(path), f"clips/raw/{path.name}")
+    environment = {**AWS, "AWS_ENDPOINT_URL": store}
+    program = DRIVER if engine == "ray" else DRIVER.replace('engine="ray"', 'engine="local"').replace("ray.init(", "dict(")
+    for again in (False, True):
+        if again:
+            s3.rm_file(s3.find("clips/out/data")[0])
+        done = subprocess.run(
+            [sys.executable, "-c", program, "s3://clips/raw", "s3://clips/out"],
+            cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        s3.invalidate_cache()
+        s3.get("clips/out/", str(tmp_path / "got"), recursive=True)
+        assert files(tmp_path / "got") == files(local)
+
+
+def cli(*arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "dataset_builder.cli", "build", *arguments],
+        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode in (1, 2), done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+def test_faults_are_told_in_a_line(footage: Path, tmp_path: Path, store: str) -> None:
+    environment = {**AWS, "AWS_ENDPOINT_URL": store}
+    mixed = ("mixed", "--videos", str(footage), "--samples", "2")
+    assert "s3://nothing/out cannot be used" in cli(*mixed, "--out", "s3://nothing/out", **environment)
+    assert "videos='s3://nothing' cannot be listed" in cli(
+        "mixed", "--videos", "s3://nothing", "--out", str(tmp_path), **environment
+    )
+    assert "videos='s3://clips' holds no video" in cli("mixed", "--videos", "s3://clips", "--out", str(tmp_path), **environment)
+    assert "engine='spark' is unknown; allowed: local, ray" in cli(*mixed, "--out", str(tmp_path / "x"), "--engine", "spark")
+    assert "no Ray cluster at address='127.0.0.1:1'" in cli(
+        *mixed, "--out", str(tmp_path / "x"), "--engine", "ray", "--address", "127.0.0.1:1"
+    )
+    (tmp_path / "sealed").write_text("a file")
+    assert "sealed" in cli(*mixed, "--out", str(tmp_path / "sealed" / "out"))
+
+
+def test_the_manifest_of_a_store_names_content(local: Path) -> None:
+    assert '"fingerprint": ""' not in (local / MANIFEST).read_text()

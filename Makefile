@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo serve test lint bench-build bench-serve clean
+.PHONY: help demo serve test lint bench-build bench-formats bench-serve clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ lint: .venv/.dev ## style and types
 bench-build: .venv/.dev ## speed of sampling and building, as ratios measured side by side
 	$(PIP) decord==0.6.0
 	$(BIN)/python -m tests.benchmarks.bench_build
+
+bench-formats: .venv/.dev .venv-verl/.ready ## what each format of rows costs in training
+	VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python $(BIN)/python -m tests.benchmarks.bench_formats
 
 bench-serve: .venv/.dev ## speed of the reward service, against plain FastAPI and the bare scorer
 	$(BIN)/python -m tests.benchmarks.bench_serve

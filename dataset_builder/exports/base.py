@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from ..finished import Build
@@ -75,3 +76,8 @@ def _write(build: Build, path: Path, how: Export, folder: Path, progress: Progre
             writer.write_table(how.convert(rows, folder, schema))
             done += rows.num_rows
             progress(done, build.rows)
+
+
+def from_zero(offsets: pa.Array) -> pa.Array:
+    """A list array's offsets, which need not begin at 0 in a slice."""
+    return pa.compute.subtract(offsets, offsets[0])

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ..clip import encode_jpeg
 from ..finished import Build
 from ..mp4 import read_mp4
-from .base import Export, Row
+from .base import Export, Row, from_zero
 
 PLACEHOLDER = "<video>"
 
@@ -37,15 +37,30 @@ def _schema(build: Build) -> pa.Schema:
 
 
 def _convert(rows: pa.RecordBatch, folder: Path, schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pylist([_row(row) for row in rows.to_pylist()], schema)
+    texts = rows.select(["prompt", "extra_info"]).to_pylist()
+    columns = {
+        "prompt": pa.array([_prompt(row) for row in texts], schema.field("prompt").type),
+        "images": _images(rows["videos"], schema.field("images").type),
+        "ground_truth": rows["reward_model"].field("ground_truth"),
+        **{name: rows[name] for name in ("data_source", "ability", "extra_info")},
+    }
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def _row(row: Row) -> Row:
+def _prompt(row: Row) -> list[Row]:
     times = iter(row["extra_info"]["frame_times"])
-    prompt = [{"role": message["role"], "content": _blocks(message["content"], times)} for message in row["prompt"]]
-    images = [{"bytes": jpeg, "path": None} for video in row["videos"] for jpeg in _jpegs(video)]
-    kept = {name: row[name] for name in ("data_source", "ability", "extra_info")}
-    return {"prompt": prompt, "images": images, "ground_truth": row["reward_model"]["ground_truth"], **kept}
+    return [{"role": message["role"], "content": _blocks(message["content"], times)} for message in row["prompt"]]
+
+
+def _images(videos: pa.ListArray, kind: pa.DataType) -> pa.ListArray:
+    """The frames of all of a row's videos in one list; JPEG rows' as they lie in memory."""
+    inner = videos.flatten()
+    if pa.types.is_list(inner.type):
+        frames = inner.flatten()
+        offsets = from_zero(inner.offsets).take(from_zero(videos.offsets))
+        return pa.ListArray.from_arrays(offsets, frames).cast(kind)
+    rows = [[{"bytes": jpeg, "path": None} for video in row for jpeg in _jpegs(video)] for row in videos.to_pylist()]
+    return pa.array(rows, kind)
 
 
 def _blocks(text: str, times: Any) -> list[dict[str, str]]:
@@ -58,9 +73,7 @@ def _blocks(text: str, times: Any) -> list[dict[str, str]]:
     return blocks
 
 
-def _jpegs(video: Any) -> list[bytes]:
-    if isinstance(video, list):
-        return [frame["bytes"] for frame in video]
+def _jpegs(video: Row) -> list[bytes]:
     frames, _ = read_mp4(video["bytes"])
     return [encode_jpeg(frame) for frame in frames]
 

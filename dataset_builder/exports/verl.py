@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute
 
 from ..finished import Build
-from .base import Export
+from .base import Export, from_zero
 
 URI = b"data:image/jpeg;base64,"
 VIDEOS = "videos"
@@ -46,13 +45,13 @@ def _convert(rows: pa.RecordBatch, folder: Path, schema: pa.Schema) -> pa.Table:
     lengths = [len(times) for times in _each(rows, "frame_times")]
     inner = videos.flatten()
     if pa.types.is_list(inner.type):
-        shown = {"video": pa.ListArray.from_arrays(_from_zero(inner.offsets), _uris(inner.flatten().field("bytes")))}
+        shown = {"video": pa.ListArray.from_arrays(from_zero(inner.offsets), _uris(inner.flatten().field("bytes")))}
         shown["sample_fps"] = pa.array([length / end for length, end in zip(lengths, _each(rows, "end_times"), strict=True)])
     else:
         shown = {"video": pa.array(_write(inner.to_pylist(), folder / VIDEOS)), "nframes": pa.array(lengths, pa.int64())}
     shown["max_pixels"] = shown["min_pixels"] = pa.array([info["width"] * info["height"] for info in infos], pa.int64())
     struct = pa.StructArray.from_arrays(list(shown.values()), names=list(shown))
-    column = pa.ListArray.from_arrays(_from_zero(videos.offsets), struct)
+    column = pa.ListArray.from_arrays(from_zero(videos.offsets), struct)
     columns = [column if name == VIDEOS else rows[name] for name in rows.schema.names]
     return pa.Table.from_arrays(columns, schema=schema)
 
@@ -67,11 +66,6 @@ def _uris(jpegs: pa.Array) -> pa.StringArray:
     texts = [URI + base64.b64encode(jpeg.as_buffer()) for jpeg in jpegs]
     offsets = [0, *accumulate(map(len, texts))]
     return pa.StringArray.from_buffers(len(texts), pa.array(offsets, pa.int32()).buffers()[1], pa.py_buffer(b"".join(texts)))
-
-
-def _from_zero(offsets: pa.Array) -> pa.Array:
-    """A list array's offsets, which need not begin at 0 in a slice."""
-    return pa.compute.subtract(offsets, offsets[0])
 
 
 def _write(videos: list[dict[str, Any]], folder: Path) -> list[str]:

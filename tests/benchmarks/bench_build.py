@@ -247,6 +247,41 @@ def on_ray(workers: int) -> dict[str, float]:
         return {"wall": time.perf_counter() - start}
 
 
+def plan_cost() -> dict[str, float]:
+    """Wall seconds and memory of planning a million rows from 100,000 videos."""
+    from dataset_builder.shards import plan_shards
+    from dataset_builder.sources import Source
+    from dataset_builder.spec import BuildSpec
+    from dataset_builder.work import Work
+
+    names = [f"{number // 1000:05d}/{number:09d}.mp4" for number in range(100_000)]
+    sources = tuple(Source(name, f"s3://bucket/{name}", f"{5_000_000}:{at}", f"{at:032x}") for at, name in enumerate(names))
+    start = time.perf_counter()
+    shards = plan_shards(Work(BuildSpec("videossr-30k", samples=1_000_000), "train", sources))
+    assert len(shards) == 10_000
+    return {"wall": time.perf_counter() - start, "mb": _resident() * os.sysconf("SC_PAGE_SIZE") / 1e6}
+
+
+def cut_memory(rows: int) -> dict[str, float]:
+    """Memory while the files for the Hub are cut: the mean over the last third of the rows against that over the second."""
+    from dataset_builder import build as building
+    from dataset_builder.finished import Build
+    from dataset_builder.hub import files
+    from dataset_builder.spec import BuildSpec
+
+    files.ROWS_PER_FILE = 100
+    with tempfile.TemporaryDirectory() as out:
+        building.build(BuildSpec("mixed", seed=3, difficulty="easy", samples=rows), videos_folder(), f"{out}/rows", workers=2)
+        resident = []
+        start = time.perf_counter()
+        for _, path in files.cut(Build.read(f"{out}/rows"), Path(out, "cut")):
+            resident.append(_resident())
+            path.unlink()
+        wall = time.perf_counter() - start
+    third = len(resident) // 3
+    return {"rows": rows / wall, "memory": sum(resident[-third:]) / sum(resident[third : 2 * third])}
+
+
 def import_cost(code: str) -> dict[str, float]:
     """Wall milliseconds of a fresh interpreter over those of an empty one."""
 
@@ -350,6 +385,12 @@ def measure_the_rest(table: Table, rounds: int, rows: int) -> None:
         rate = in_process(f"export_rate({trainer!r}, {video_format!r})", rounds)
         detail = f"memory at most {rate['memory']:.2f} x that after a tenth"
         table.add(f"export of {video_format} rows for {trainer}, rows a second", rate["rows"], "≥", 500, detail)
+    plan = in_process("plan_cost()")
+    table.add("plan of 1 M rows from 100,000 videos, s", plan["wall"], "≤", 60, f"{plan['mb']:.0f} MB")
+    cut = in_process("cut_memory(3000)")
+    table.add(
+        "files for the Hub: memory of the last third against the second", cut["memory"], "≤", 1.1, f"{cut['rows']:.0f} rows/s"
+    )
     memory = in_process(f"stream_memory({rows})")
     detail = f"{memory['most_mb']:.0f} MB, {memory['rows']} rows, {memory['rows_per_second']:.0f} rows/s"
     table.add("streamed rows: most memory against that at row 500", memory["most_mb"] / memory["mb_at_500"], "≤", 1.1, detail)

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import cpu_torchvision  # noqa: F401 - before anything imports torchvision
@@ -34,9 +35,11 @@ found = []
 for k in range(len(dataset)):
     row = dataset[k]
     messages = row["raw_prompt"]
+    start = time.process_time()
     images, videos, _ = asyncio.run(RLHFDataset.process_multi_modal_info(messages, 16, config))
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     inputs = build_multimodal_processor_inputs(processor, text=[text], images=images, videos=videos)
+    seconds = time.process_time() - start
     shown = tokenizer.decode(inputs["input_ids"][0])
     found.append(
         {
@@ -48,6 +51,7 @@ for k in range(len(dataset)):
             "times": [float(time) for time in re.findall(r"<([\d.]+) seconds>", shown)],
             "pads": shown.count("<|video_pad|>"),
             "grids": inputs["video_grid_thw"].tolist(),
+            "seconds": seconds,
             "tokens": len(inputs["input_ids"][0]),
         }
     )

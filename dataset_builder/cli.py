@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     regenerate.add_argument("repo", help="owner/name")
     regenerate.add_argument("--videos", required=True, help="folder of the source videos, under whatever names")
-    regenerate.add_argument("--out", type=Path, required=True, help="folder for the build")
+    regenerate.add_argument("--out", type=Path, help="folder for the build (default: a temporary one)")
     regenerate.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     regenerate.add_argument("--json", action="store_true", help="as JSON")
     _add_cache(regenerate)
@@ -365,11 +365,13 @@ def _push(args: argparse.Namespace) -> int:
 
 
 def _regenerate(args: argparse.Namespace) -> int:
+    from tempfile import TemporaryDirectory
+
     from .hub.regenerate import regenerate
 
-    with _progress(f"regenerate {args.repo}") as progress:
+    with _progress(f"regenerate {args.repo}") as progress, TemporaryDirectory(prefix="videossr-") as temporary:
         comparison = regenerate(
-            args.repo, args.videos, args.out, workers=args.workers, clip_cache=args.clip_cache,
+            args.repo, args.videos, args.out or temporary, workers=args.workers, clip_cache=args.clip_cache,
             clip_cache_gb=args.clip_cache_gb, progress=progress,
         )  # fmt: skip
     print(json.dumps(comparison.to_dict(), indent=2) if args.json else comparison.table())

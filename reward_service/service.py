@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 from time import perf_counter
 
@@ -46,7 +45,8 @@ class Service:
     def open(self) -> None:
         """Take hold of statistics and timer, unless this is done: an application may be started more than once."""
         if not self._open:
-            self.stats = GroupStats(self._folder / "groups.sqlite", self.settings.stats_groups, self._lost)
+            path = self._folder / "groups.sqlite"
+            self.stats = GroupStats(path, self.settings.stats_groups, self._lost, STATS_SECONDS)
             self._limit = TimeLimit(self.settings.item_seconds)
             self._open = True
 
@@ -104,8 +104,7 @@ class Service:
             if not isinstance(item, Fault) and item.group is not None and not isinstance(result, Fault)
         ]
         if rollouts:
-            with suppress(TimeoutError):  # monitoring may neither cost a reward nor delay it
-                await asyncio.wait_for(self.stats.record(rollouts), STATS_SECONDS)
+            await self.stats.record(rollouts)
 
     def _lost(self, rollouts: int, error: Exception) -> None:
         self.metrics.lost(rollouts)

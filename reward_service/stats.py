@@ -66,8 +66,9 @@ _LAST = 1 << 62
 class GroupStats:
     """Rollouts by group, in a file that several processes may share (or in memory, for one).
 
-    `record` returns when its rollouts are committed: what was answered is counted, though the process be killed. Those that
-    cannot be are passed to `on_lost`, as their number and the reason.
+    `record` returns when its rollouts are committed: what was answered is counted, though the process be killed. It does not
+    wait longer than `patience` seconds, should the disk hang. Those that cannot be committed are passed to `on_lost`, as their
+    number and the reason.
     A rollout with the id of one before it in its group is counted once. The last `max_groups` groups take late members;
     older ones live on in sums.
     """
@@ -77,10 +78,12 @@ class GroupStats:
         path: Path | None = None,
         max_groups: int | None = None,
         on_lost: Callable[[int, Exception], None] = lambda rollouts, error: None,
+        patience: float = 60,
         fold_every: int = FOLD_EVERY,
     ) -> None:
         self._max_groups = max_groups
         self._on_lost = on_lost
+        self._patience = patience
         self._db = self._reader = _connect(path)
         with _alone(path):
             if path is not None:
@@ -107,7 +110,8 @@ class GroupStats:
             return
         self._waiting.extend(rollouts)
         if self._committed is None:
-            self._committed = loop.create_future()
+            self._committed = loop.create_future()  # one timer for all who wait together costs next to nothing
+            self._hurry = loop.call_later(self._patience, _settle, self._committed)
         committed = self._committed
         if self._writer is None:
             self._writer = loop.create_task(self._write_waiting())
@@ -116,13 +120,14 @@ class GroupStats:
     async def _write_waiting(self) -> None:
         loop = asyncio.get_running_loop()
         while self._committed is not None:
-            rollouts, committed = self._waiting, self._committed
+            rollouts, committed, hurry = self._waiting, self._committed, self._hurry
             self._waiting, self._committed = [], None
             try:
                 await loop.run_in_executor(self._thread, self.write, rollouts)
             except Exception as error:  # whatever it is, scoring goes on, and the log will say so
                 self._on_lost(len(rollouts), error)
-            committed.set_result(None)
+            hurry.cancel()
+            _settle(committed)
         self._writer = None
 
     def write(self, rollouts: Iterable[Rollout]) -> None:
@@ -203,6 +208,11 @@ class GroupStats:
         self._reading.shutdown()
         self._reader.close()
         self._db.close()
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:

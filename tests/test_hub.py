@@ -238,6 +238,8 @@ def test_regenerating_says_row_by_row(hub: Hub, run: Run, made: Path, footage: P
     assert (len(found["added"]), len(found["same"])) == (1, 6)
     assert [version[0] for version in found["versions"]] == ["opencv"]
 
+    gone = run("regenerate", REPO, "--videos", footage, "--clip-cache", clip_cache)
+    assert "6 rows: made again" in gone.stdout
     next(iter(moved.rglob("*.mp4"))).unlink()
     assert "does not hold 1 of the 8 source videos" in told(run("regenerate", REPO, "--videos", moved, "--out", tmp_path / "x"))
     hub.repos[REPO].commit({"README.md": b"---\nlicense: mit\n---\nhello"})

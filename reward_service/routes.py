@@ -101,7 +101,7 @@ class ScoringRoutes:
                 return
             except RecursionError:
                 status, body = 400, encode(too_deep().body)
-            except Exception:
+            except Exception:  # whatever it is, the trainer learns that it was not scored, and the log why
                 status = 500
                 log.exception("failed", extra={"request_id": request_id, "route": protocol.name})
                 body = encode(ErrorBody(Error("internal", f"a fault of the server, logged under request {request_id}")))

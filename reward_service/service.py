@@ -87,7 +87,7 @@ class Service:
                 limit.stop()
             except TimeLimitExceeded:
                 result = fault("time_limit", f"scoring took longer than {limit.seconds:g} s", item)
-            except Exception:
+            except Exception:  # somebody's own task may raise anything; it costs this item alone
                 limit.stop()
                 log.exception("task failed", extra={"task": item.task or item.data_source})
                 result = fault("internal", "the task's scorer failed; the server's log says how", item)

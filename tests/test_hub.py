@@ -173,6 +173,27 @@ def test_what_others_write_stays(hub: Hub, run: Run, made: Path) -> None:
     assert run(LOAD, REPO).returncode == 0
 
 
+PLAIN_DEFAULT = """
+import sys
+from datasets import load_dataset
+rows = load_dataset(sys.argv[1], "jigsaw", split="train").remove_columns("videos")
+rows.push_to_hub(sys.argv[1])
+print(load_dataset(sys.argv[1], split="train").num_rows, load_dataset(sys.argv[1], "counting", split="train").num_rows)
+"""
+
+
+def test_a_plain_push_keeps_the_card(hub: Hub, run: Run, made: Path) -> None:
+    run("push", made, REPO, *LICENSE)
+    plain = run(PLAIN_DEFAULT, REPO)
+    assert plain.returncode == 0, plain.stderr[-3000:]
+    assert plain.stdout.split()[-2:] == ["3", "3"]
+    card = DatasetCard(hub.files(REPO)["README.md"].decode())
+    assert card.data.to_dict()[BLOCK]["rows"] == 9
+    assert "## Make it again" in card.text
+    assert run("push", made, REPO).returncode == 0
+    assert run(LOAD, REPO).returncode == 0
+
+
 def test_an_upload_that_breaks_is_gone_on_with(hub: Hub, run: Run, made: Path) -> None:
     hub.cut_uploads = 1000
     assert "run the same command again" in told(run("push", made, REPO, *LICENSE))

@@ -56,6 +56,11 @@ def make_card(
         "configs": [*configs, *kept],
         BLOCK: block(build),
     }
+    # what a plain push_to_hub said of configs by these names holds no more
+    infos = data.pop("dataset_info", None) or []
+    infos = [info for info in ([infos] if isinstance(infos, dict) else infos) if info.get("config_name", "default") not in ours]
+    if infos:
+        data["dataset_info"] = infos
     if source_datasets:
         data["source_datasets"] = _union(data.get("source_datasets"), source_datasets)
     data.setdefault("pretty_name", repo.partition("/")[2])

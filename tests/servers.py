@@ -85,3 +85,7 @@ def wait_until_ready(server: Server, seconds: float = 30) -> None:
         except httpx.TransportError:
             time.sleep(0.02)
     raise RuntimeError(f"the service does not answer: {server.log.read_text()[-2000:]}")
+
+
+def count_rollouts(server: Server) -> int:
+    return sum(level["rollouts"] for levels in server.get("/v1/stats").json()["tasks"].values() for level in levels.values())

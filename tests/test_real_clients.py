@@ -22,7 +22,8 @@ def run(environment: str, script: str, *arguments: str) -> Any:
     python = os.environ.get(environment)
     if not python:
         pytest.skip(f"{environment} does not name a Python with these clients; `make test` sets one up")
-    environment_of = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # litellm, which eval-protocol imports, would fetch a list of prices, and stumble over itself where it cannot
+    environment_of = {**os.environ, "PYTHONPATH": str(ROOT), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [python, SCRIPTS / script, *arguments],

@@ -26,7 +26,7 @@ from dataset_builder import tasks
 from reward_service.clients import ClientSettings, RewardClient, RewardError, RewardRefused, RewardUnavailable, item, trl, verl
 from reward_service.clients.swift import VideoSSRReward
 
-from .servers import Server, free_port, serving
+from .servers import Server, count_rollouts, free_port, serving
 from .test_serve import SLOW_TASK
 
 COUNTING = tasks.get("counting")
@@ -259,7 +259,7 @@ def test_a_fork_while_others_submit(server: Server) -> None:
 
         def submit() -> None:
             while not done.is_set():
-                rewards._submit([])
+                rewards._submit([]).result(timeout=20)
 
         threading.Thread(target=submit, daemon=True).start()
         context = multiprocessing.get_context("fork")
@@ -403,10 +403,6 @@ def eventually(holds: Callable[[], bool]) -> bool:
     while not holds() and time.monotonic() < end:
         time.sleep(0.05)
     return holds()
-
-
-def count_rollouts(server: Server) -> int:
-    return sum(level["rollouts"] for levels in server.get("/v1/stats").json()["tasks"].values() for level in levels.values())
 
 
 def test_a_worker_killed_in_mid_run_costs_no_score(tmp_path: Path) -> None:

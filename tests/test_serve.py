@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from dataset_builder.cli import main
 from reward_service.serve import read_settings
 from reward_service.settings import Settings
 
-from .servers import ROOT, Server, free_port, serving, wait_until_ready
+from .servers import ROOT, Server, count_rollouts, free_port, serving, wait_until_ready
 
 GOOD = {"task": "counting", "ground_truth": "3,1,4", "response": "3,1,5"}
 SLOW_TASK = '''
@@ -79,7 +80,10 @@ def test_statistics_that_are_locked_delay_no_reward(tmp_path: Path) -> None:
             assert path.stat().st_blocks * 512 >= path.stat().st_size
         db.execute("ROLLBACK")
         assert server.post("/v1/score", {"items": [{**GOOD, "group": 1}]}).status_code == 200
-        assert server.get("/v1/stats").json()["tasks"]["counting"]["unknown"]["rollouts"] == 9
+        end = time.monotonic() + 20
+        while (counted := count_rollouts(server)) < 9 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert counted == 9
 
 
 def test_many_workers_open_one_new_file(tmp_path: Path) -> None:
@@ -377,10 +381,10 @@ def test_temporary_folders_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, w
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with serving(tmp_path, workers=workers) as server:
         server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})
-        pids = {server.process.pid, *server.workers()}
+        children = psutil.Process(server.process.pid).children()
         server.process.kill()  # this one's can only be removed by the next
-        for worker in pids - {server.process.pid}:
-            os.kill(worker, signal.SIGKILL)
+        for child in children:
+            child.kill()
         server.process.wait()
     with serving(tmp_path, workers=workers) as server:
         server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})

@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   videossr preview jigsaw --videos clips/ --seed 7 --difficulty hard
   videossr build videossr-30k --videos clips/ --out data/30k --seed 7 --workers 8
   videossr validate data/30k
+  videossr push data/30k me/videossr-30k --license cc-by-4.0
   videossr serve --port 8000 --workers 4
   videossr diagnose rollouts.jsonl --plot groups.png
 

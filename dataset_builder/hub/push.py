@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -125,8 +126,15 @@ def _check_free(api: HfApi, repo: str, there: Sequence[str], build: Build, force
 
 
 def _draw(build: Build, folder: Path) -> list[tuple[str, Path]]:
-    """Contact sheets of the first rows of each portion in turn."""
-    portions = list(build.summary["report"]["made"])
+    """Contact sheets of the first rows of each portion in turn, the first portion of every task before its others."""
+    made = build.summary["report"]["made"]
+    turns: dict[str, int] = {}
+    seen: Counter[str] = Counter()
+    for portion in made:
+        task = build.summary["portions"][portion]["task"]
+        turns[portion] = seen[task]
+        seen[task] += 1
+    portions = sorted(made, key=lambda portion: turns[portion])
     wanted = {portion: (SAMPLES + len(portions) - 1 - k) // len(portions) for k, portion in enumerate(portions)}
     drawn: list[tuple[str, Path]] = []
     (folder / SHEETS).mkdir()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,15 @@ def test_verl_with_function_and_manager(tmp_path: Path) -> None:
     assert "3 wanted" in refused
     assert refused_again == refused
     assert (stats["hard"]["rollouts"], stats["hard"]["groups"]) == (8, 2)  # the function knows of no groups, the manager does
+
+
+def test_trls_reward_step(tmp_path: Path) -> None:
+    with serving(tmp_path) as service:
+        whole, with_a_fault, raised = run("VIDEOSSR_VERL_PYTHON", "trl_rewards.py", service.url)
+        stats = service.get("/v1/stats").json()["tasks"]["counting"]["hard"]
+    rewards, metrics = whole
+    assert [row[0] for row in rewards] == [pytest.approx(1 - abs(4 - k) / 12, abs=1e-5) for k in range(4)]
+    assert metrics == {"videossr/failed": 1, "videossr/exact": 1, "videossr/above_chance": 1}
+    assert isnan(with_a_fault[0][1][0]), "an item without a score is left out, which TRL does with NaN"
+    assert "3 wanted" in raised, "beside another reward it would count as 0"
+    assert stats["groups"] == 1

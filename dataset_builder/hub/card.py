@@ -12,6 +12,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from ..build import MANIFEST
 from ..finished import Build
 from ..shards import DATA
+from ..spec import BuildSpec
 
 BEGIN, END = "<!-- videossr: begin -->", "<!-- videossr: end -->"  # between them the text is ours
 BLOCK = "videossr"
@@ -89,9 +90,8 @@ def block(build: Build) -> dict[str, Any]:
 
 def call(build: Build, videos: str) -> str:
     """The Python call that makes the build's rows again."""
-    from ..spec import BuildSpec
-
-    spec, usual = build.summary["spec"], BuildSpec(build.summary["spec"]["config"]).to_dict()
+    spec = build.summary["spec"]
+    usual = BuildSpec(spec["config"]).to_dict()
     changed = {name: value for name, value in spec.items() if name not in ("config", "overrides") and value != usual[name]}
     changed |= spec["overrides"]
     said = "".join(f", {name}={value!r}" for name, value in changed.items() if name.isidentifier())
@@ -101,14 +101,13 @@ def call(build: Build, videos: str) -> str:
 
 def _body(build: Build, repo: str, portions: Sequence[str], sheets: Iterable[str]) -> str:
     summary, spec = build.summary, build.summary["spec"]
-    first, *others = portions
     parts = [
         BEGIN,
         f"# {repo.partition('/')[2]}",
         f"{build.rows:,} questions about videos whose answers are certain: each video was changed on purpose, and the question "
         "asks what was changed. Made by VideoSSR from raw videos, without labels.",
-        f"```python\nfrom datasets import load_dataset\n\n# {', '.join([first, *others])}; or default, which is all of them\n"
-        f'load_dataset("{repo}", "{first}", split="train", streaming=True)\n```',
+        f"```python\nfrom datasets import load_dataset\n\n# {', '.join(portions)}; or default, which is all of them\n"
+        f'load_dataset("{repo}", "{portions[0]}", split="train", streaming=True)\n```',
         "## What is in it",
         _table(
             ("config", "task", "level", "rows", "of", "blind floor", "strict floor", "metric"),

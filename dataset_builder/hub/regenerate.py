@@ -28,7 +28,7 @@ class Comparison:
     Attributes:
         same: the question, the answer and every byte of the videos.
         videos_differ: the question and the answer, yet not the videos' bytes.
-        differ: neither.
+        differ: another question or answer.
         missing: rows of the dataset that were not made again.
         added: rows that the dataset has not.
         versions: what else made them than is at work here, as (name, there, here).

@@ -77,7 +77,7 @@ def build(
         from . import cluster
 
         cluster.connect(address)
-        work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb, read=cluster.read_fingerprints)
+        work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb, read=cluster.read_contents)
     else:
         work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb)
     return build_work(work, out, repeated, workers=workers, engine=engine, force=force, progress=progress, so_far=so_far)

@@ -21,7 +21,7 @@ from .identity import VERSION, dataset_id
 from .presets import preset, preset_names
 from .report import Report
 from .schema import features
-from .sources import FingerprintMemory, Source, distinct, find_videos, identify, listed_videos
+from .sources import ContentMemory, Source, distinct, find_videos, identify, listed_videos
 from .spec import BuildSpec
 from .work import Work, make_rows
 
@@ -69,7 +69,7 @@ class VideoSSRConfig(datasets.BuilderConfig):  # type: ignore[misc]
         Raises:
             ValueError: if there are none.
         """
-        memory = FingerprintMemory(clip_cache_folder(self.clip_cache))
+        memory = ContentMemory(clip_cache_folder(self.clip_cache))
         if self.data_dir is not None:
             found = {str(datasets.Split.TRAIN): find_videos(self.data_dir)}
         elif not self.data_files or _is_guessed(self.data_files):

@@ -20,9 +20,10 @@ import pyarrow as pa
 from .clip import Clip, encode_jpeg
 from .errors import UnusableVideo
 from .identity import clip_code_digest, codec_versions, digest
+from .length import pixels_to_decode
 from .mp4 import encode_pictures
 from .sampling import Sampling
-from .sources import FingerprintMemory, Source, check_unchanged, open_source, reading
+from .sources import ContentMemory, Source, check_unchanged, open_source, reading
 from .stats import measure
 from .tasks.clip_stats import ClipStats
 from .video import sample
@@ -67,7 +68,7 @@ class ClipStore:
         self._folder, self._limit = folder, limit
         self._sampling, self._with_h264 = sampling, with_h264
         self._storage_options = storage_options
-        self._memory = FingerprintMemory(folder)
+        self._memory = ContentMemory(folder)
         self._recent: OrderedDict[str, Clip | UnusableVideo] = OrderedDict()
         self._unchecked = limit  # bytes written since the folder's size was last looked at: look at the first write
 
@@ -97,7 +98,7 @@ class ClipStore:
             if found is None:
                 video, content = open_source(source, self._storage_options)
                 if not source.fingerprint:
-                    self._memory.remember([replace(source, fingerprint=content)])
+                    self._memory.remember([replace(source, fingerprint=content, pixels=pixels_to_decode(video))])
                     found = self._stored(content)
                 if found is None:
                     with reading(source):

@@ -6,6 +6,7 @@ import argparse
 import errno
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,8 +61,9 @@ def _extra(module: str | None) -> str:
 
 
 def _explained(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"no space left on the disk of {error.filename or 'the output or the clip cache'}; free some and run the same command again"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        place = error.filename or f"the output, the clip cache or the temporary folder ({tempfile.gettempdir()}, or TMPDIR)"
+        return f"no space left on the disk of {place}; free some and run the same command again"
     return str(error)
 
 

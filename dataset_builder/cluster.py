@@ -9,7 +9,7 @@ import platform
 import re
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, cast
 
 import pyarrow as pa
@@ -22,8 +22,8 @@ from .errors import BuildError
 from .identity import code_digest, codec_versions
 from .schema import features
 from .shards import Shard, in_good_order, make_shard
-from .sources import Source, read_fingerprint
-from .sources import read_fingerprints as read_here
+from .sources import Content, Source, read_content
+from .sources import read_contents as read_here
 from .target import Target
 from .work import Work
 
@@ -47,14 +47,14 @@ def connect(address: str | None) -> None:
     context.print_on_execution_start = False
 
 
-def read_fingerprints(sources: Sequence[Source]) -> list[str]:
-    """`sources.read_fingerprints`, by the cluster's workers if there are many."""
+def read_contents(sources: Sequence[Source]) -> list[Content]:
+    """`sources.read_contents`, by the cluster's workers if there are many."""
     if len(sources) <= READ_TOGETHER:
         return read_here(sources)
     pieces = [list(sources[at : at + READ_TOGETHER]) for at in range(0, len(sources), READ_TOGETHER)]
-    found: dict[int, list[str]] = {}
-    for at, fingerprints in _map(pieces, _Reader, None, None):
-        found[at] = fingerprints
+    found: dict[int, list[Content]] = {}
+    for at, contents in _map(pieces, _Reader, None, None):
+        found[at] = [Content(*values) for values in contents]
     return [one for at in range(len(pieces)) for one in found[at]]
 
 
@@ -93,7 +93,7 @@ class _Shared:
         """Other code or codecs would make other rows, unnoticed."""
         if (self.code, self.codecs) != (code_digest(), codec_versions()):
             raise BuildError(
-                f"a worker on {platform.node()} has other versions: code {code_digest()}, {codec_versions()}; "
+                f"a worker has other versions: code {code_digest()}, {codec_versions()}; "
                 f"here: {self.code}, {self.codecs}; install the same everywhere"
             )
 
@@ -105,24 +105,25 @@ class _Worker:
         self._shared: Any = ray.get(shared)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {"at": row["at"], "value": json.dumps(self.result(pickle.loads(row["value"])))}
+        try:
+            value, fault = self.result(pickle.loads(row["value"])), ""
+        except (BuildError, OSError) as error:  # told as a value: Ray would wrap it in pages of its own
+            value, fault = None, f"{error} (on {platform.node()})"
+        return {"at": row["at"], "value": json.dumps(value), "fault": fault}
 
     def result(self, value: Any) -> Any:
         raise NotImplementedError
 
 
 class _Reader(_Worker):
-    def result(self, value: list[Source]) -> list[str]:
-        return [read_fingerprint(source) for source in value]
+    def result(self, value: list[Source]) -> list[Any]:
+        return [astuple(read_content(source)) for source in value]
 
 
 class _Maker(_Worker):
-    def __init__(self, shared: Any) -> None:
-        super().__init__(shared)
-        self._shared.check()
-
     def result(self, value: Shard) -> dict[str, Any]:
-        shared = self._shared
+        shared: _Shared = self._shared
+        shared.check()
         return make_shard(value, shared.work, shared.target, shared.schema)
 
 
@@ -139,7 +140,9 @@ def _map(values: Sequence[Any], worker: type[_Worker], shared: Any, at_a_time: i
     made = asked.map(cast(Any, worker), fn_constructor_args=(ray.put(shared),), concurrency=workers)
     try:
         for row in made.iter_rows():
+            if row["fault"]:
+                raise BuildError(row["fault"])
             yield row["at"], json.loads(row["value"])
     except RayError as error:
-        cause = getattr(error, "cause", None)
-        raise BuildError(str(cause or error).strip().splitlines()[-1]) from None
+        cause = getattr(error, "cause", None) or error
+        raise BuildError(f"the cluster failed: {str(cause).strip().splitlines()[-1]}") from error

@@ -36,8 +36,8 @@ class Shard:
         return sum(len(unit.items) for unit in self.units)
 
     def cost(self, work: Work) -> int:
-        """About how long it takes, in no unit: bytes of video, of each as often as it is used."""
-        return sum(work.sources[unit.source].size for unit in self.units)
+        """About how long it takes, in no unit: the length of its videos, of each as often as it is used."""
+        return sum(work.sources[unit.source].pixels for unit in self.units)
 
 
 def plan_shards(work: Work) -> list[Shard]:

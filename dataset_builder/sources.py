@@ -7,7 +7,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import fsspec
 
 from .errors import BuildError, SourceChanged, UnusableVideo
+from .length import pixels_to_decode
 
 VIDEO_EXTENSIONS = (
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg",
@@ -33,22 +34,26 @@ class Source:
         url: absolute path, or fsspec URL.
         stamp: what the file system says of its state; equal stamps mean equal content.
         fingerprint: hash of its content; "" for remote files until read, and for what cannot be read.
+        pixels: its length, as `pixels_to_decode`; 0 where that is not known.
     """
 
     name: str
     url: str
     stamp: str = ""
     fingerprint: str = ""
-
-    @property
-    def size(self) -> int:
-        """Bytes; 0 where that is not known."""
-        first = self.stamp.partition(":")[0]
-        return int(first) if first.isdecimal() else 0
+    pixels: int = 0
 
     @property
     def is_remote(self) -> bool:
         return "://" in self.url
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file's content says of it: `Source.fingerprint` and `Source.pixels`."""
+
+    fingerprint: str = ""
+    pixels: int = 0
 
 
 def find_videos(folder: str | os.PathLike[str]) -> list[Source]:
@@ -134,23 +139,23 @@ def _file_stamp(path: str) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
 
 
-def read_local_fingerprints(sources: Sequence[Source]) -> list[str]:
-    """Those of local files. "" for remote ones, which are read when they are used, and for what cannot be read."""
-    return ["" if source.is_remote else read_fingerprint(source) for source in sources]
+def read_local_contents(sources: Sequence[Source]) -> list[Content]:
+    """Those of local files; empty for remote ones, which are read when they are used, and for what cannot be read."""
+    return [Content() if source.is_remote else read_content(source) for source in sources]
 
 
-def read_fingerprints(sources: Sequence[Source]) -> list[str]:
-    """Those of local and of remote files; "" for what cannot be read."""
-    return [read_fingerprint(source) for source in sources]
+def read_contents(sources: Sequence[Source]) -> list[Content]:
+    """Those of local and of remote files; empty for what cannot be read."""
+    return [read_content(source) for source in sources]
 
 
 def identify(
     sources: Iterable[Source],
-    memory: FingerprintMemory,
+    memory: ContentMemory,
     storage_options: Mapping[str, Any] | None = None,
-    read: Callable[[Sequence[Source]], Iterable[str]] = read_local_fingerprints,
+    read: Callable[[Sequence[Source]], Iterable[Content]] = read_local_contents,
 ) -> list[Source]:
-    """Give files their fingerprints, those that were read before from memory, others by `read`.
+    """Give files their fingerprints and lengths, those that were read before from memory, others by `read`.
 
     Files of the same content as one before them are left in: `distinct` drops them.
     """
@@ -158,7 +163,7 @@ def identify(
     known = memory.recall(source for source in stamped if source.stamp)
     unknown = [source for source in stamped if source.url not in known]
     found = known | dict(zip((source.url for source in unknown), read(unknown), strict=True))
-    identified = [replace(source, fingerprint=found[source.url]) for source in stamped]
+    identified = [replace(source, **asdict(found[source.url])) for source in stamped]
     memory.remember(source for source in identified if source.fingerprint and source.url not in known)
     return identified
 
@@ -172,13 +177,15 @@ def _stamped(source: Source, storage_options: Mapping[str, Any] | None) -> Sourc
         return source
 
 
-def read_fingerprint(source: Source) -> str:
-    """The hash of a file's content; "" if it cannot be read, which is said again when the video is opened."""
+def read_content(source: Source) -> Content:
+    """A file's hash and length; empty if it cannot be read, which is said again when the video is opened."""
     try:
         with fsspec.open(source.url, "rb") if source.is_remote else open(source.url, "rb") as file:
-            return _content_hash(file)
+            found = _content_hash(file)
+            file.seek(0)
+            return Content(found, pixels_to_decode(file))
     except OSError:
-        return ""
+        return Content()
 
 
 def distinct(sources: Iterable[Source]) -> tuple[list[Source], dict[str, str]]:
@@ -239,11 +246,11 @@ def open_source(source: Source, storage_options: Mapping[str, Any] | None = None
 def _remote_stamp(url: str, storage_options: Mapping[str, Any] | None) -> str:
     fs, path = fsspec.core.url_to_fs(url, **(storage_options or {}))
     info = fs.info(path)
-    return ":".join(str(info[mark]) for mark in _REMOTE_MARKS if mark in info)  # the size first, as of local files
+    return ":".join(str(info[mark]) for mark in _REMOTE_MARKS if mark in info)
 
 
-class FingerprintMemory:
-    """Remembers the fingerprints of files whose stamp has not changed, so that a large folder is read once.
+class ContentMemory:
+    """Remembers the contents of files whose stamp has not changed, so that a large folder is read once.
 
     Kept in one SQLite file, which several processes may share; without a folder, remembers nothing.
     """
@@ -253,7 +260,9 @@ class FingerprintMemory:
         if self._path:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._connected() as database:
-                database.execute("CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stamp TEXT, fingerprint TEXT)")
+                database.execute(
+                    "CREATE TABLE IF NOT EXISTS contents (path BLOB PRIMARY KEY, stamp TEXT, fingerprint TEXT, pixels INTEGER)"
+                )
 
     @contextlib.contextmanager
     def _connected(self) -> Any:
@@ -264,21 +273,21 @@ class FingerprintMemory:
         finally:
             database.close()
 
-    def recall(self, sources: Iterable[Source]) -> dict[str, str]:
-        """The fingerprints of those that are remembered with their present stamp, by URL."""
+    def recall(self, sources: Iterable[Source]) -> dict[str, Content]:
+        """The contents of those that are remembered with their present stamp, by URL."""
         if not self._path:
             return {}
         found = {}
         with self._connected() as database:
             for source in sources:
                 key = (os.fsencode(source.url), source.stamp)
-                row = database.execute("SELECT fingerprint FROM files WHERE path = ? AND stamp = ?", key).fetchone()
-                if row:
-                    found[source.url] = row[0]
+                query = "SELECT fingerprint, pixels FROM contents WHERE path = ? AND stamp = ?"
+                if row := database.execute(query, key).fetchone():
+                    found[source.url] = Content(*row)
         return found
 
     def remember(self, sources: Iterable[Source]) -> None:
-        rows = [(os.fsencode(source.url), source.stamp, source.fingerprint) for source in sources]
+        rows = [(os.fsencode(source.url), source.stamp, source.fingerprint, source.pixels) for source in sources]
         if self._path and rows:
             with self._connected() as database:
-                database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", rows)
+                database.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?)", rows)

@@ -12,7 +12,7 @@ from .dealing import Unit, deal
 from .questions import Question, Refusal, make_questions
 from .report import Report
 from .schema import to_row
-from .sources import FingerprintMemory, Source, distinct, find_videos, identify, read_fingerprints
+from .sources import Content, ContentMemory, Source, distinct, find_videos, identify, read_contents
 from .spec import BuildSpec
 
 
@@ -54,17 +54,17 @@ def folder_work(
     split: str,
     clip_cache: str | None = None,
     clip_cache_gb: float | None = None,
-    read: Callable[[Sequence[Source]], Iterable[str]] = read_fingerprints,
+    read: Callable[[Sequence[Source]], Iterable[Content]] = read_contents,
 ) -> tuple[Work, dict[str, str]]:
     """The work on a folder of videos; and the files left out, with the name of the one that has the same content.
 
     Args:
-        read: reads fingerprints that are not remembered.
+        read: reads the contents that are not remembered.
 
     Raises:
         ValueError: if there is no video.
     """
-    memory = FingerprintMemory(clip_cache_folder(clip_cache))
+    memory = ContentMemory(clip_cache_folder(clip_cache))
     sources, repeated = distinct(identify(find_videos(videos), memory, read=read))
     return Work(spec, split, tuple(sources), clip_cache, clip_cache_gb), repeated
 

@@ -14,7 +14,7 @@ from dataset_builder import cache as caching
 from dataset_builder.cache import ClipStore, clip_cache_limit
 from dataset_builder.errors import BuildError, SourceChanged, UnusableVideo
 from dataset_builder.sampling import Sampling
-from dataset_builder.sources import FingerprintMemory, Source, distinct, find_videos, identify, listed_videos
+from dataset_builder.sources import ContentMemory, Source, distinct, find_videos, identify, listed_videos
 
 SMALL = Sampling(8, 64 * 64)
 
@@ -24,7 +24,7 @@ def store(folder: Path | None, limit: int = 10**9, *, with_h264: bool = False, s
 
 
 def identified(folder: Path, memory: Path | None = None) -> list[Source]:
-    return identify(find_videos(folder), FingerprintMemory(memory))
+    return identify(find_videos(folder), ContentMemory(memory))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_clip_is_decoded_once(videos_copy: Path, tmp_path: Path, monkeypatch: 
     assert kept == fresh
     moved = tmp_path / "moved.mp4"
     shutil.move(source.url, moved)
-    (renamed,) = identify([Source("moved.mp4", str(moved))], FingerprintMemory(None))
+    (renamed,) = identify([Source("moved.mp4", str(moved))], ContentMemory(None))
     assert store(tmp_path / "clips").clip(renamed) == fresh
     with_pictures = store(tmp_path / "clips", with_h264=True).clip(renamed)
     assert with_pictures.h264
@@ -152,7 +152,7 @@ def test_files_are_read_once(videos_copy: Path, tmp_path: Path, monkeypatch: pyt
     from dataset_builder import sources
 
     first = identified(videos_copy, tmp_path / "memory")
-    monkeypatch.setattr(sources, "_file_fingerprint", lambda path: pytest.fail(f"read {path} again"))
+    monkeypatch.setattr(sources, "read_content", lambda source: pytest.fail(f"read {source.name} again"))
     assert identified(videos_copy, tmp_path / "memory") == first
 
 

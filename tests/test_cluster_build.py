@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import pytest
 from dataset_builder import shards as sharding
 from dataset_builder.build import build
 from dataset_builder.spec import BuildSpec
+from dataset_builder.work import folder_work
 
 from .servers import ROOT, free_port
 
@@ -31,6 +35,7 @@ import ray
 from dataset_builder import shards
 from dataset_builder.build import build
 from dataset_builder.spec import BuildSpec
+from dataset_builder.work import folder_work
 shards.ROWS_PER_SHARD = 5
 ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
 report = build(BuildSpec("videossr-30k", seed=5, samples=200), sys.argv[1], sys.argv[2], clip_cache="", engine="ray",
@@ -38,6 +43,20 @@ report = build(BuildSpec("videossr-30k", seed=5, samples=200), sys.argv[1], sys.
     so_far=lambda report: print("made", report.made.total(), flush=True))
 print("report", report.made.total(), flush=True)
 """
+
+
+def test_long_videos_go_first(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "ROWS_PER_SHARD", 5)
+    work, _ = folder_work(SPEC, footage, "train", "")
+    assert all(source.pixels for source in work.sources)
+    work = replace(work, sources=tuple(replace(source, pixels=at % 7) for at, source in enumerate(work.sources)))
+    shards = sharding.plan_shards(work)
+    ordered = sharding.in_good_order(shards, work)
+    assert sorted(shard.name for shard in ordered) == [shard.name for shard in shards]
+    firsts = list(dict.fromkeys(shard.units[0].source for shard in ordered))
+    costs = [next(shard for shard in ordered if shard.units[0].source == at).cost(work) for at in firsts]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[0] > costs[-1]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +130,34 @@ def test_a_killed_driver_is_gone_on_with(footage: Path, local: Path, tmp_path: P
     finish(drive(footage, out))
     assert files(out) == files(local)
     assert {path: path.stat().st_mtime_ns for path in written} == written, "what stood was made again"
+
+
+def refuse(videos: Path, out: Path, change: str) -> str:
+    """The error of a build that something is done to after its start."""
+    began = 'print("done", done, total, flush=True)'
+    assert began in DRIVER
+    program = DRIVER.replace(began, f"[{began}, done or {change}]")
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(videos), str(out)],
+        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    return done.stderr.splitlines()[-1]
+
+
+def test_other_versions_and_changed_videos_end_it(footage: Path, tmp_path: Path) -> None:
+    other = "exec(\"from dataset_builder import cluster; cluster.code_digest = lambda: 'other'\", {})"
+    program = DRIVER.replace("import ray\n", f"import ray\n{other}\n")
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(footage), str(tmp_path / "other")],
+        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert re.search(r"BuildError: a worker has other versions: .* here: other", done.stderr.splitlines()[-1])
+    videos = tmp_path / "videos"
+    shutil.copytree(footage, videos)
+    last = sorted(videos.glob("*.mp4"))[-1]
+    assert f"{last.name} vanished" in refuse(videos, tmp_path / "out", f"os.remove({str(last)!r})")
 
 
 @pytest.fixture

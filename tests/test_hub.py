@@ -204,6 +204,15 @@ def test_an_upload_that_breaks_is_gone_on_with(hub: Hub, run: Run, made: Path) -
     assert run(LOAD, REPO).returncode == 0
 
 
+def test_a_full_disk_is_told_and_gone_on_from(hub: Hub, run: Run, made: Path) -> None:
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))"  # as if the disk ended there
+    program = f"import sys; from dataset_builder.cli import main; {limited}; sys.exit(main(sys.argv[1:]))"
+    assert "no space left on the disk of" in told(run(program, "push", made, REPO, *LICENSE))
+    assert "README.md" not in hub.files(REPO)
+    assert run("push", made, REPO, *LICENSE).returncode == 0
+    assert run(LOAD, REPO).returncode == 0
+
+
 def test_who_may_not_push_is_told(hub: Hub, run: Run, made: Path) -> None:
     assert "knows no such token" in told(run("push", made, REPO, *LICENSE, token=""))
     assert "knows no such token" in told(run("push", made, REPO, *LICENSE, token="hf_wrong"))

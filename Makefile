@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo serve test lint bench-build bench-formats bench-serve clean
+.PHONY: help demo serve test lint train-proof train-proof-long bench-build bench-formats bench-serve clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -14,15 +14,22 @@ demo: .venv/.build ## build and score tasks from rendered footage, leave demo/in
 serve: .venv/.serve ## the reward service on localhost:8000, with a live page
 	$(BIN)/videossr serve
 
-test: .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready lint ## everything that can be tested here
+test: .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-trl/.ready lint ## everything that can be tested here
 	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python VIDEOSSR_CLIENTS_PYTHON=$(CURDIR)/.venv-clients/bin/python \
 	VIDEOSSR_VERIFIERS_PYTHON=$(CURDIR)/.venv-verifiers/bin/python VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python \
-	$(BIN)/python -m pytest -n auto
+	VIDEOSSR_TRL_PYTHON=$(CURDIR)/.venv-trl/bin/python $(BIN)/python -m pytest -n auto
+	.venv-verl/bin/python -m pytest tests/trainer
 
 lint: .venv/.dev ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
+
+train-proof: .venv-verl/.ready ## without a GPU: verl makes a tiny Qwen3-VL better at real questions; leaves proof/curve.png
+	.venv-verl/bin/python -m trainer.proof --out proof
+
+train-proof-long: .venv-verl/.ready ## the same with a larger model, for up to two hours
+	.venv-verl/bin/python -m trainer.proof --out proof-long --long --seeds 0
 
 bench-build: .venv/.dev ## speed of sampling and building, as ratios measured side by side
 	$(PIP) decord==0.6.0
@@ -35,7 +42,7 @@ bench-serve: .venv/.dev ## speed of the reward service, against plain FastAPI an
 	$(BIN)/python -m tests.benchmarks.bench_serve
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl demo preview bench
+	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl .venv-trl demo preview bench proof proof-long
 
 .venv/.build: pyproject.toml constraints.txt
 	@echo "setting up .venv with what building needs"
@@ -81,9 +88,16 @@ clean: ## remove what the other targets made
 	.venv-verifiers/bin/pip install --quiet --disable-pip-version-check -c $< verifiers==0.4.0
 	@touch $@
 
-.venv-verl/.ready: tests/real_clients/constraints-verl.txt
-	@echo "setting up .venv-verl: verl, whose reward loop calls the service"
+.venv-verl/.ready: pyproject.toml tests/real_clients/constraints-verl.txt
+	@echo "setting up .venv-verl: the trainer, and verl, whose reward loop calls the service"
 	test -x .venv-verl/bin/python || $(PYTHON) -m venv .venv-verl
-	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c $< torch==2.13.0 verl==0.9.1 'TransferQueue>=0.1.10' qwen_vl_utils torchcodec==0.13.0 httpx
-	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c $< --no-deps torchvision trl==1.16.0
+	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c tests/real_clients/constraints-verl.txt -e '.[train]' torch==2.13.0 torchcodec==0.13.0 hypothesis psutil pytest pytest-xdist
+	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c tests/real_clients/constraints-verl.txt --no-deps torchvision
+	@touch $@
+
+.venv-trl/.ready: tests/real_clients/constraints-verl.txt
+	@echo "setting up .venv-trl: TRL, beside which verl does not work"
+	test -x .venv-trl/bin/python || $(PYTHON) -m venv .venv-trl
+	.venv-trl/bin/pip install --quiet --disable-pip-version-check -c $< torch==2.13.0 trl==1.16.0 av datasets httpx pillow transformers
+	.venv-trl/bin/pip install --quiet --disable-pip-version-check -c $< --no-deps torchvision
 	@touch $@

@@ -13,7 +13,7 @@ from .preview import contact_sheet, write_picture
 from .questions import Question
 from .spec import BuildSpec
 from .tasks import Score
-from .tasks.answers import Answer, Counts, Interval, Order
+from .tasks.guessing import guess
 from .validate import table, validate
 from .work import each_question, folder_work
 
@@ -59,23 +59,12 @@ def _scores(questions: list[Question], seed: int) -> dict[str, dict[str, list[Sc
         responses = {
             "right answer": f"<answer>{truth}</answer>",
             "best blind answer": str(question.blind),
-            "random guess": str(_guess(truth, question, rng)),
+            "random guess": str(guess(truth, portion.params, question.clip.stats.times, rng)),
             "no answer": "I cannot tell.",
         }
         for name, response in responses.items():
             scores[portion.name][name].append(portion.task.score(response, truth.format(), floor))
     return scores
-
-
-def _guess(truth: Answer, question: Question, rng: random.Random) -> Answer:
-    if isinstance(truth, Interval):
-        start, end = sorted(rng.sample(question.clip.stats.times, 2))
-        return Interval(start, end)
-    if isinstance(truth, Counts):
-        top = question.portion.params["max_frames"] * question.portion.params["max_per_frame"]
-        return type(truth)(tuple(rng.randint(1, top) for _ in truth.values))
-    assert isinstance(truth, Order)
-    return Order(tuple(rng.sample(truth.items, len(truth.items))))
 
 
 def _means(scores: dict[str, dict[str, list[Score]]]) -> tuple[list[str], list[list[str]]]:

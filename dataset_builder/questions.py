@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from .cache import ClipStore
 from .clip import Clip
@@ -21,15 +22,24 @@ DONORS_TRIED = 3
 
 @dataclass(frozen=True)
 class Question:
-    """A finished question with everything that a row tells of it."""
+    """A planned question with everything that a row tells of it.
+
+    Attributes:
+        donor: the other video that frames are taken from, if any.
+    """
 
     item: Item
     portion: PreparedPortion
     source: Source
     clip: Clip
     plan: Plan
-    videos: tuple[RenderedClip, ...]
-    donor: str  # fingerprint of the other video, "" without one
+    donor: Source | None
+    donor_clip: Clip | None
+
+    @cached_property
+    def videos(self) -> tuple[RenderedClip, ...]:
+        """Rendered when they are first asked for."""
+        return render(self.clip, self.plan.edits, self.donor_clip)
 
     @property
     def blind(self) -> Answer:
@@ -74,22 +84,24 @@ def _make(
 ) -> Question:
     clip = store.clip(sources[at])
     content = clip.stats.fingerprint
-    donor = _donor(draw, at, content, spec, sources, store) if portion.task.wants_donor(portion.params) else None
+    found = _donor(draw, at, content, spec, sources, store) if portion.task.wants_donor(portion.params) else None
     rng = item_rng(portion.task, content, spec.seed, draw)
-    plan = portion.task.plan(clip.stats, rng, portion.params, donor.stats if donor else None)
-    used = donor if plan.edits.needs_donor else None
-    videos = render(clip, plan.edits, used)
-    return Question(item, portion, sources[at], clip, plan, videos, used.stats.fingerprint if used else "")
+    plan = portion.task.plan(clip.stats, rng, portion.params, found[1].stats if found else None)
+    donor, donor_clip = found if found and plan.edits.needs_donor else (None, None)
+    return Question(item, portion, sources[at], clip, plan, donor, donor_clip)
 
 
-def _donor(draw: int, at: int, content: str, spec: BuildSpec, sources: Sequence[Source], store: ClipStore) -> Clip | None:
+def _donor(
+    draw: int, at: int, content: str, spec: BuildSpec, sources: Sequence[Source], store: ClipStore
+) -> tuple[Source, Clip] | None:
     """Another video, by chance but always the same; None if the first few cannot be used."""
     others = len(sources) - 1
     for attempt in range(DONORS_TRIED if others else 0):
         key = f"donor\0{content}\0{spec.seed}\0{draw}\0{attempt}".encode()
         step = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") % others
+        other = sources[(at + 1 + step) % len(sources)]
         try:
-            return store.clip(sources[(at + 1 + step) % len(sources)])
+            return other, store.clip(other)
         except UnusableVideo:
             continue
     return None

@@ -11,6 +11,7 @@ from .clip import Clip, Frame, encode_jpeg
 from .effects import apply_effect
 from .mp4 import encode_pictures, write_mp4
 from .shapes import draw_shape
+from .tasks.clip_stats import ClipStats
 from .tasks.edits import CLIP, DONOR, EditList, OutputClip
 
 
@@ -86,14 +87,15 @@ def _render(clip: Clip, output: OutputClip, donor: Clip | None) -> RenderedClip:
             drawn[shape.position] = clip.frame(output.frames[shape.position][1])
         draw_shape(drawn[shape.position], shape)
     sources = tuple(index if source == CLIP else 0 for source, index in output.frames)
-    times = output.times(clip.stats.times)
-    return RenderedClip(clip, sources, drawn, times, _end(clip, output, times))
+    return RenderedClip(clip, sources, drawn, *timing(clip.stats, output))
 
 
-def _end(clip: Clip, output: OutputClip, times: tuple[float, ...]) -> float:
+def timing(stats: ClipStats, output: OutputClip) -> tuple[tuple[float, ...], float]:
+    """`RenderedClip.times` and `RenderedClip.end`, without rendering."""
+    times = output.times(stats.times)
     after = output.clock + len(times)
-    until = clip.stats.times[after] if after < len(clip.stats.times) else clip.stats.end
-    return round(until - clip.stats.times[output.clock], 3)
+    until = stats.times[after] if after < len(stats.times) else stats.end
+    return times, round(until - stats.times[output.clock], 3)
 
 
 def _cover(frame: Frame, width: int, height: int) -> Frame:

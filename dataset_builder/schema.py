@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .identity import VERSION
 from .questions import Question
+from .render import timing
 from .spec import BuildSpec
 from .tasks import PREFIX
 
@@ -55,7 +56,12 @@ def features(video_format: str) -> Features:
 
 
 def to_row(question: Question, spec: BuildSpec, split: str) -> dict[str, Any]:
-    """One row, as `features` wants it.
+    """One row, as `features` wants it."""
+    return {**describe(question, spec, split), "videos": _videos(question, spec.video_format)}
+
+
+def describe(question: Question, spec: BuildSpec, split: str) -> dict[str, Any]:
+    """A row without its videos, which are not rendered for it.
 
     `extra_info` holds: the item (`index`, `portion`, `seed`, `level`, `params` as JSON), where it came from (`source`,
     `fingerprint`, `donor`, `source_times` in seconds since that video's start), what the model sees (`frame_times` and
@@ -65,10 +71,10 @@ def to_row(question: Question, spec: BuildSpec, split: str) -> dict[str, Any]:
     portion, stats = question.portion, question.clip.stats
     task = portion.task
     chance = task.chance(portion.params, stats.frames)
+    timings = [timing(stats, output) for output in question.plan.edits.clips]
     return {
         "data_source": PREFIX + task.name,
         "prompt": _prompt(question.plan.question, spec.system_prompt),
-        "videos": _videos(question, spec.video_format),
         "ability": task.ability,
         "reward_model": {"style": "rule", "ground_truth": question.plan.answer.format()},
         "extra_info": {
@@ -84,11 +90,11 @@ def to_row(question: Question, spec: BuildSpec, split: str) -> dict[str, Any]:
             "seed": spec.seed,
             "source": question.source.name,
             "fingerprint": stats.fingerprint,
-            "donor": question.donor,
+            "donor": question.donor_clip.stats.fingerprint if question.donor_clip else "",
             "width": stats.width,
             "height": stats.height,
-            "frame_times": [list(video.times) for video in question.videos],
-            "end_times": [video.end for video in question.videos],
+            "frame_times": [list(times) for times, _ in timings],
+            "end_times": [end for _, end in timings],
             "source_times": list(question.clip.source_times),
             "chance": chance.smooth,
             "chance_exact": chance.exact,

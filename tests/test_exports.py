@@ -73,7 +73,7 @@ def test_verl_shows_the_same_pictures_from_both_formats(built: Made, tmp_path: P
 def test_trl_shows_every_frame_behind_its_time(built: Made, tmp_path: Path, video_format: str) -> None:
     build_made, rows = built[video_format]
     path = export(build_made, tmp_path / "out", exports.get("trl"))
-    shown = run("VIDEOSSR_VERL_PYTHON", "trl_dataset.py", str(path), str(tmp_path / "cache"))
+    shown = run("VIDEOSSR_TRL_PYTHON", "trl_dataset.py", str(path), str(tmp_path / "cache"))
     for row, seen in zip(rows, shown, strict=True):
         info = row["extra_info"]
         assert seen["ground_truth"] == row["reward_model"]["ground_truth"]

@@ -83,7 +83,7 @@ def test_verl_with_function_and_manager(tmp_path: Path) -> None:
 
 def test_trls_reward_step(tmp_path: Path) -> None:
     with serving(tmp_path) as service:
-        whole, with_a_fault, raised = run("VIDEOSSR_VERL_PYTHON", "trl_rewards.py", service.url)
+        whole, with_a_fault, raised = run("VIDEOSSR_TRL_PYTHON", "trl_rewards.py", service.url)
         stats = service.get("/v1/stats").json()["tasks"]["counting"]["hard"]
     rewards, metrics = whole
     assert [row[0] for row in rewards] == [pytest.approx(1 - abs(4 - k) / 12, abs=1e-5) for k in range(4)]

@@ -1,0 +1,186 @@
+"""Questions into verl: stored and live, their frames, times and lengths."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dataset_builder.finished import Build
+from dataset_builder.sampling import Sampling
+from dataset_builder.tasks.edits import EditList
+from trainer.data import frames
+from trainer.data.dataset import VideoSSRDataset
+from trainer.data.live import LiveQuestions
+from trainer.data.prompt_length import prompt_tokens
+
+from .conftest import data_config
+
+LIVE = ("preset=mixed", "data.videossr.samples=12", "data.videossr.overrides={jigsaw.clips: 3}", "seed=3")
+
+
+def shown(question: dict[str, Any], config: Any, processor: Any) -> Any:
+    """A prompt through the agent loop's steps: (its tokens, its videos)."""
+    from verl.utils.tokenizer import build_multimodal_processor_inputs
+
+    prompt = question["raw_prompt"]
+    _, videos, _ = asyncio.run(VideoSSRDataset.process_multi_modal_info(prompt, 16, config))
+    text = processor.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+    return build_multimodal_processor_inputs(processor, text=[text], videos=videos), videos
+
+
+def check_shown(question: dict[str, Any], config: Any, processor: Any) -> None:
+    info = question["extra_info"]
+    inputs, videos = shown(question, config, processor)
+    ids = inputs["input_ids"][0]
+    marks = [float(time) for time in re.findall(r"<([\d.]+) seconds>", processor.tokenizer.decode(ids))]
+    pairs = [(times[at] + times[at + 1]) / 2 for times in info["frame_times"] for at in range(0, len(times) - 1, 2)]
+    odd = any(len(times) % 2 for times in info["frame_times"])
+    assert odd or marks == pytest.approx(pairs, abs=0.06)
+    assert [list(video.shape) for video, _ in videos] == [
+        [len(t), 3, info["height"], info["width"]] for t in info["frame_times"]
+    ]
+    sizes = [[rows * 16, columns * 16] for _, rows, columns in inputs["video_grid_thw"].tolist()]
+    assert sizes == [[info["height"], info["width"]]] * len(videos), "the processor resized what was resized already"
+    assert len(ids) == prompt_tokens(processor, question["raw_prompt"], info["height"], info["width"])
+
+
+def test_stored_rows_reach_the_model_with_their_times(built: Path, processor: Any) -> None:
+    config = data_config(str(built))
+    dataset = VideoSSRDataset(str(built), processor.tokenizer, config, processor)
+    rows = [row for batch in Build.read(built).batches() for row in batch.to_pylist()]
+    assert len(dataset) == len(rows) == 9
+    for at, row in enumerate(rows):
+        question = dataset[at]
+        assert question["data_source"] == row["data_source"]
+        assert question["reward_model"] == row["reward_model"]
+        assert len(json.dumps(question["raw_prompt"])) < 4000, "prompts are stored with every rollout"
+        check_shown(question, config, processor)
+
+
+def test_long_prompts_are_left_out(built: Path, processor: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = VideoSSRDataset(str(built), processor.tokenizer, data_config(str(built)), processor)
+    lengths = sorted(
+        prompt_tokens(processor, whole[at]["raw_prompt"], whole[at]["extra_info"]["height"], whole[at]["extra_info"]["width"])
+        for at in range(len(whole))
+    )
+    config = data_config(str(built), f"data.max_prompt_length={lengths[3]}")
+    kept = len(VideoSSRDataset(str(built), processor.tokenizer, config, processor))
+    assert kept == sum(length <= lengths[3] for length in lengths) < 9
+    assert f"{9 - kept} of 9 prompts are longer than" in capsys.readouterr().out
+
+
+def live(footage: Path, clip_cache: str, processor: Any, *more: str) -> tuple[VideoSSRDataset, Any]:
+    config = data_config(f"live:{footage}", *LIVE, f"data.videossr.clip_cache={clip_cache}", *more)
+    return VideoSSRDataset(f"live:{footage}", processor.tokenizer, config, processor), config
+
+
+def test_live_questions_reach_the_model_with_their_times(footage: Path, clip_cache: str, processor: Any) -> None:
+    dataset, config = live(footage, clip_cache, processor)
+    assert {dataset[at]["data_source"] for at in range(12)} == {"videossr/counting", "videossr/grounding", "videossr/jigsaw"}
+    for at in range(6):
+        check_shown(dataset[at], config, processor)
+
+
+def told(question: dict[str, Any]) -> str:
+    return json.dumps([question["raw_prompt"], question["reward_model"], question["extra_info"]], sort_keys=True)
+
+
+def test_live_questions_are_the_same_again_and_never_repeat(footage: Path, clip_cache: str, processor: Any) -> None:
+    one, _ = live(footage, clip_cache, processor)
+    asked = [told(one[at % 12]) for at in range(36)]  # three times through the list
+    assert len(set(asked)) == 36
+    assert len({json.loads(text)[2]["index"] for text in asked}) == 36
+    other, _ = live(footage, clip_cache, processor)
+    assert [told(other[at % 12]) for at in range(20)] == asked[:20]
+    resumed, _ = live(footage, clip_cache, processor)
+    resumed.load_state_dict(other.state_dict())
+    assert [told(resumed[at % 12]) for at in range(20, 36)] == asked[20:]
+
+
+def test_levels_change_the_questions_and_are_resumed(footage: Path, clip_cache: str, processor: Any) -> None:
+    dataset, _ = live(footage, clip_cache, processor, "data.videossr.levels={groups: 1, most: 0.5}")
+    questions = dataset.questions
+    assert isinstance(questions, LiveQuestions)
+    assert questions.curriculum is not None
+    first = dataset[0]["extra_info"]
+    assert first["level"] == 0
+    for _ in range(4):
+        questions.curriculum.step({name: [1.0] for name in questions.portions})
+    state = dataset.state_dict()
+    assert dataset[1]["extra_info"]["level"] == questions.curriculum.level(dataset[1]["extra_info"]["portion"]) == 0.8
+    again, _ = live(footage, clip_cache, processor, "data.videossr.levels={groups: 1, most: 0.5}")
+    again.load_state_dict(json.loads(json.dumps(state)))
+    assert told(again[1]) == told(dataset[1]) or again[1]["extra_info"]["level"] == 0.8
+
+
+def test_what_is_rendered_live_is_what_a_build_holds(footage: Path, clip_cache: str, processor: Any, tmp_path: Path) -> None:
+    from dataset_builder.cache import ClipStore
+    from dataset_builder.render import render
+
+    dataset, config = live(footage, clip_cache, processor)
+    question = dataset[0]
+    _, videos = shown(question, config, processor)
+    held = question["raw_prompt"][-1]["content"]
+    [reference] = [part["video"] for part in held if part["type"] == "video" and part["video"]["number"] == 0]
+    store = ClipStore(Path(clip_cache), 10**9, Sampling(8, 8192), with_h264=False)
+    source = frames.Source(**reference["source"])
+    donor = store.clip(frames.Source(**reference["donor"])) if reference["donor"] else None
+    made = render(store.clip(source), EditList.from_json(reference["edits"]), donor)
+    assert np.array_equal(videos[0][0].permute(0, 2, 3, 1).numpy(), np.stack(made[0].frames()))
+
+
+def test_rollouts_of_a_prompt_share_one_decode(built: Path, processor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = data_config(str(built))
+    question = VideoSSRDataset(str(built), processor.tokenizer, config, processor)[4]
+    calls: list[int] = []
+    read = frames.StoredVideos.frames
+    monkeypatch.setattr(frames.StoredVideos, "frames", lambda self, store: [calls.append(1), read(self, store)][1])
+
+    async def rollouts() -> Any:
+        prompt = question["raw_prompt"]
+        return await asyncio.gather(*(VideoSSRDataset.process_multi_modal_info(prompt, 16, config) for _ in range(8)))
+
+    frames._recent.cache_clear()
+    made = asyncio.run(rollouts())
+    assert len(calls) == 1
+    assert all((one[1][0][0] == made[0][1][0][0]).all() for one in made)
+
+
+def test_uneven_times_are_told_in_thousandths() -> None:
+    told = frames.metadata([0.0, 0.41, 2.037], 3.0)
+    assert [number / told["fps"] for number in told["frames_indices"]] == [0.0, 0.41, 2.037]
+    even = frames.metadata([0.0, 0.333, 0.667], 1.0)
+    assert (even["fps"], even["frames_indices"]) == (3.0, [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "said"),
+    [
+        ("nowhere", (), "neither a folder nor"),
+        ("live:nowhere", ("preset=counting",), "no folder"),
+        ("live:{footage}", ("preset=nothing",), "config='nothing' is unknown"),
+        ("live:{footage}", ("preset=viubench", "data.videossr.frames=48"), "fixes its levels"),
+        ("live:{footage}", ("preset=counting", "data.shuffle=True"), "random order"),
+        ("live:{footage}", ("preset=counting", "data.dataloader_num_workers=2"), "follow the rewards"),
+        ("live:{footage}", ("data.videossr.frame=3",), "data.videossr.frame is unknown; allowed: config, seed"),
+        (
+            "live:{footage}",
+            ("preset=counting", "data.videossr.levels={lowest: 1}"),
+            "levels.lowest is unknown; allowed: start, low",
+        ),
+        ("live:{footage}", ("preset=counting", "data.videossr.levels={low: 2}"), "curriculum.low=2 is not allowed"),
+        ("live:{footage}", ("difficulty=brutal",), "brutal"),
+    ],
+)
+def test_bad_data_is_refused_in_a_line(footage: Path, processor: Any, data: str, more: tuple[str, ...], said: str) -> None:
+    name = data.format(footage=footage)
+    config = data_config(name, *more)
+    with pytest.raises(ValueError, match=re.escape(said)) as refused:
+        VideoSSRDataset(name, processor.tokenizer, config, processor)[0]
+    assert "\n" not in str(refused.value)

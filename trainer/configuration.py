@@ -1,0 +1,119 @@
+"""The configuration: grpo.yaml over verl's own, the CPU's over that, and what the command line says over all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from .data.settings import LIVE
+
+FOLDER = Path(__file__).parent / "config"
+SHORT = {
+    "data": "data.train_files",
+    "val_data": "data.val_files",
+    "model": "actor_rollout_ref.model.path",
+    "reward_url": "reward.custom_reward_function.reward_kwargs.url",
+    "reward_token": "reward.custom_reward_function.reward_kwargs.token",
+    "preset": "data.videossr.config",
+    "difficulty": "data.videossr.difficulty",
+    "seed": "data.seed",
+    "steps": "trainer.total_training_steps",
+    "out": "trainer.default_local_dir",
+}
+ENVIRONMENT = {"reward_url": "VIDEOSSR_REWARD_URL", "reward_token": "VIDEOSSR_REWARD_TOKEN"}
+# whose keys are not verl's to know
+OURS = ("data.videossr", "reward.custom_reward_function.reward_kwargs", "trainer.v1.sampler.sampler_kwargs")
+_OPEN = ("actor_rollout_ref.model.override_config", "actor_rollout_ref.rollout.engine_kwargs", "ray_kwargs.ray_init", "hydra")
+
+
+def make_config(given: Sequence[str], *, cpu: bool = False) -> DictConfig:
+    """Compose the configuration of a run.
+
+    Args:
+        given: `key=value`, where the key is one of `SHORT` or any of verl's.
+        cpu: whether it is for `trainer.cpu`.
+
+    Raises:
+        ValueError: for what cannot be composed.
+    """
+    named = {name: os.environ[variable] for name, variable in ENVIRONMENT.items() if os.environ.get(variable)}
+    others = []
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not equals:
+            raise ValueError(f"{one!r} is not allowed; allowed: key=value, as data=DIR or actor_rollout_ref.rollout.n=4")
+        if key in SHORT:
+            named[key] = value
+        else:  # keys of ours are checked where they are read
+            others.append(f"++{one}" if key.startswith(OURS) else one)
+    for name in ("data", "model", "reward_url"):
+        if not named.get(name):
+            raise ValueError(f"{name}=… is missing; `python -m trainer --help` has examples")
+    overrides = [f"++{key}={value}" for key, value in _overlay("cpu.yaml")] if cpu else []
+    if named["data"].startswith(LIVE):
+        overrides.append("data.shuffle=False")
+    overrides += [f"{SHORT[name]}={_quoted(value)}" for name, value in named.items()]
+    try:
+        with initialize_config_dir(str(FOLDER), version_base=None):
+            config = compose("grpo", [*overrides, *others])
+            OmegaConf.resolve(config)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ValueError(f"the configuration cannot be composed: {_first_line(error)}") from None
+    return config
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _quoted(value: str) -> str:
+    """A value as Hydra's grammar wants it: numbers and the like as they are."""
+    try:
+        json.loads(value)
+    except ValueError:
+        return value if value in ("null", "True", "False") else json.dumps(value)
+    return value
+
+
+def _overlay(name: str) -> Iterator[tuple[str, str]]:
+    for key, value in flat(OmegaConf.load(FOLDER / name)):
+        yield key, "null" if value is None else _quoted(str(value))
+
+
+def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of all that is no mapping."""
+    if not isinstance(config, DictConfig | dict) or not config:
+        yield prefix.removesuffix("."), config
+        return
+    values: Mapping[Any, Any] = OmegaConf.to_container(config, resolve=False) if isinstance(config, DictConfig) else config
+    for key, value in values.items():
+        yield from flat(value, f"{prefix}{key}.")
+
+
+def unknown_keys() -> list[str]:
+    """Keys of our files that the installed verl does not know: it would ignore some of them silently."""
+    with initialize_config_dir(str(FOLDER), version_base=None):
+        verl = compose("verl_alone")
+    missing = []
+    for name in ("grpo.yaml", "cpu.yaml"):
+        for key, _ in flat(OmegaConf.load(FOLDER / name)):
+            if not key.startswith((*OURS, *_OPEN, "defaults")) and not _has(verl, key):
+                missing.append(key)
+    return missing
+
+
+def _has(config: DictConfig, key: str) -> bool:
+    node: Any = config
+    for part in key.split("."):
+        if isinstance(node, ListConfig) or not isinstance(node, DictConfig) or part not in list(node):
+            return False
+        node = node._get_node(part)
+    return True

@@ -1,0 +1,93 @@
+"""A Qwen3-VL of some hundred thousand random weights, with tokenizer and processor, in the folder form of a checkpoint.
+
+python -m trainer.cpu.tiny_model FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from .torchvision import make_importable
+
+make_importable()
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: E402
+from transformers import (  # noqa: E402
+    PreTrainedTokenizerFast,
+    Qwen2VLImageProcessor,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+    Qwen3VLProcessor,
+)
+from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor  # noqa: E402
+
+END, PAD = "<|im_end|>", "<|endoftext|>"
+VISION = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
+WORDS = 512
+CHAT = """{%- for message in messages %}<|im_start|>{{ message.role }}
+{% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content -%}
+{%- if part.type == 'video' %}<|vision_start|><|video_pad|><|vision_end|>
+{%- elif part.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>
+{%- else %}{{ part.text }}{% endif -%}
+{%- endfor %}{% endif %}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+
+
+def make_tiny_model(folder: Path, texts: Iterable[str] = (), *, hidden: int = 128, layers: int = 2, seed: int = 0) -> None:
+    """Write a checkpoint.
+
+    Args:
+        texts: what its words are learned from; none gives a tokenizer of bytes.
+        hidden: width of the language and of the vision part.
+    """
+    tokenizer = _tokenizer(texts)
+    ids = dict(zip((END, PAD, *VISION), tokenizer.convert_tokens_to_ids([END, PAD, *VISION]), strict=True))
+    sizes = {"patch_size": 16, "temporal_patch_size": 2, "merge_size": 2}
+    images = Qwen2VLImageProcessor(**sizes, size={"shortest_edge": 4096, "longest_edge": 16777216})
+    videos = Qwen3VLVideoProcessor(size={"shortest_edge": 4096, "longest_edge": 25165824})
+    Qwen3VLProcessor(image_processor=images, tokenizer=tokenizer, video_processor=videos, chat_template=CHAT).save_pretrained(
+        folder
+    )
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+    config = Qwen3VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers,
+            "num_attention_heads": hidden // 16, "num_key_value_heads": hidden // 16, "head_dim": 16, "max_position_embeddings": 32768,
+            "rope_parameters": rope, "pad_token_id": ids[PAD], "eos_token_id": ids[END],
+        },
+        vision_config={
+            "depth": 2, "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_heads": hidden // 16, "patch_size": 16,
+            "out_hidden_size": hidden, "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1],
+        },
+        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"], vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"], tie_word_embeddings=False,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    model = Qwen3VLForConditionalGeneration(config)
+    model.generation_config.eos_token_id = ids[END]
+    model.generation_config.pad_token_id = ids[PAD]
+    model.save_pretrained(folder)
+
+
+def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    core = Tokenizer(models.BPE())
+    digits = pre_tokenizers.Split(Regex(r"\d"), "isolated")  # one token each, as Qwen's
+    core.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    core.decoder = decoders.ByteLevel()
+    special = [PAD, "<|im_start|>", END, *VISION]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core.train_from_iterator(
+        texts, trainers.BpeTrainer(vocab_size=WORDS, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, eos_token=END, pad_token=PAD, extra_special_tokens=list(VISION), chat_template=CHAT
+    )
+
+
+if __name__ == "__main__":
+    make_tiny_model(Path(sys.argv[1]))

@@ -1,0 +1,163 @@
+"""Questions that are planned when training asks for them: none is stored, and none asked twice.
+
+A question is a function of (seed, pass, index, level): the pass counts how often the list was gone through. Its videos are
+rendered from its edit list by the process that runs its rollouts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, replace
+from random import Random
+from typing import Any
+
+from dataset_builder.cache import ClipStore
+from dataset_builder.dealing import Unit
+from dataset_builder.errors import BuildError, UnusableVideo
+from dataset_builder.questions import Question, make_questions
+from dataset_builder.schema import describe
+from dataset_builder.spec import BuildSpec
+from dataset_builder.work import Work, folder_work
+
+from ..curriculum import Curriculum
+from .frames import LiveVideos
+from .question import to_verl
+
+TRIED = 20  # draws for one place in the list
+_PASS, _TRY = 10**12, 10**15  # no draw of one pass or try is one of another's
+_WARMERS = 2  # threads that decode ahead
+
+
+class LiveQuestions:
+    """Plans questions from raw videos.
+
+    Args:
+        spec: what to ask; its difficulty is where the curriculum begins, or the level of all questions without one.
+        videos: the folder of raw videos.
+        curriculum: moves the levels; None leaves them.
+        ahead: so many places before they are asked for, videos are decoded in the background.
+        wanted: refuses questions, as too long ones; another takes the place.
+    """
+
+    def __init__(
+        self,
+        spec: BuildSpec,
+        videos: str,
+        *,
+        curriculum: Curriculum | None = None,
+        clip_cache: str | None = None,
+        clip_cache_gb: float | None = None,
+        ahead: int = 64,
+        wanted: Callable[[dict[str, Any]], bool] = lambda question: True,
+    ) -> None:
+        self._work, _ = folder_work(spec, videos, "train", clip_cache, clip_cache_gb)
+        self.curriculum = curriculum
+        self._wanted = wanted
+        self._store = self._work.store()
+        self._list = _shuffled(self._work)
+        self._passes, self._last = 0, -1
+        self._warm = _Warm(self._work, ahead)
+        self._specs: dict[float, BuildSpec] = {}
+        self.refused: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    @property
+    def portions(self) -> list[str]:
+        return [portion.name for portion in self._work.spec.portions]
+
+    @property
+    def waited(self) -> float:
+        """Seconds that callers waited for videos to be decoded."""
+        return self._warm.waited
+
+    def __getitem__(self, at: int) -> dict[str, Any]:
+        if at <= self._last:
+            self._passes += 1
+        self._last = at
+        self._warm.begin([self._list[(at + step) % len(self)].source for step in range(self._warm.ahead + 1)])
+        unit = self._list[at]
+        self._warm.wait(unit.source)
+        for attempt in range(TRIED):
+            found = self._plan(unit, self._passes * _PASS + attempt * _TRY)
+            if found is not None:
+                return found
+        name = self.portions[unit.items[0].portion]
+        raise BuildError(f"no video gives a question of {name} at this level; refused: {dict(self.refused.most_common(3))}")
+
+    def _plan(self, unit: Unit, further: int) -> dict[str, Any] | None:
+        [item] = unit.items
+        moved = replace(unit, items=(replace(item, draw=item.draw + further, index=item.index + self._passes * len(self)),))
+        spec = self._spec(self.portions[item.portion])
+        for made in make_questions(moved, spec, self._work.sources, self._store):
+            if not isinstance(made, Question):
+                self.refused[made.reason] += 1
+                continue
+            videos = LiveVideos(asdict(made.source), asdict(made.donor) if made.donor else None, made.plan.edits.to_json())
+            row = describe(made, spec, "train")
+            del row["extra_info"]["recipe"]  # it stands in the videos
+            question = to_verl(row, videos)
+            if self._wanted(question):
+                return question
+            self.refused["the prompt is too long"] += 1
+        return None
+
+    def _spec(self, portion: str) -> BuildSpec:
+        if self.curriculum is None:
+            return self._work.spec
+        level = self.curriculum.level(portion)
+        if level not in self._specs:
+            self._specs[level] = replace(self._work.spec, difficulty=level)
+        return self._specs[level]
+
+    def state_dict(self) -> dict[str, Any]:
+        levels = self.curriculum.state_dict() if self.curriculum else None
+        return {"passes": self._passes, "last": self._last, "curriculum": levels}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._passes, self._last = state["passes"], state["last"]
+        if self.curriculum and state["curriculum"] is not None:
+            self.curriculum.load_state_dict(state["curriculum"])
+
+
+def _shuffled(work: Work) -> list[Unit]:
+    """Every item as a unit of its own, in an order that depends on the seed alone."""
+    units = [Unit(unit.source, (item,)) for unit in work.units() for item in unit.items]
+    Random(f"order\0{work.spec.seed}").shuffle(units)
+    return [Unit(unit.source, (replace(unit.items[0], index=at),)) for at, unit in enumerate(units)]
+
+
+class _Warm:
+    """Decodes videos before they are asked for, into the folder of kept clips."""
+
+    def __init__(self, work: Work, ahead: int) -> None:
+        self.ahead = ahead
+        self.waited = 0.0
+        self._work = work
+        self._pool = ThreadPoolExecutor(_WARMERS, thread_name_prefix="videossr-warm")
+        self._stores = threading.local()
+        self._begun: dict[int, Future[None]] = {}
+
+    def begin(self, sources: list[int]) -> None:
+        for at in sources:
+            if at not in self._begun:
+                self._begun[at] = self._pool.submit(self._decode, at)
+
+    def wait(self, source: int) -> None:
+        start = time.perf_counter()
+        self._begun[source].result()
+        self.waited += time.perf_counter() - start
+
+    def _decode(self, at: int) -> None:
+        store: ClipStore | None = getattr(self._stores, "store", None)
+        if store is None:
+            store = self._stores.store = self._work.store()
+        try:
+            store.clip(self._work.sources[at])
+        except UnusableVideo:  # counted where a question is refused for it
+            return

@@ -1,0 +1,45 @@
+"""A question as verl's agent loop wants it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from .frames import LiveVideos, StoredVideos, reference
+
+PLACE = "<video>"
+
+
+def to_verl(row: Mapping[str, Any], videos: StoredVideos | LiveVideos) -> dict[str, Any]:
+    """One item of a verl dataset.
+
+    Args:
+        row: a row of a build, without its videos.
+        videos: where they are had.
+    """
+    info = dict(row["extra_info"])
+    numbers = iter(range(len(info["frame_times"])))
+
+    def part(text: str) -> dict[str, Any]:
+        if text != PLACE:
+            return {"type": "text", "text": text}
+        number = next(numbers)
+        return reference(videos, number, info["frame_times"][number], info["end_times"][number])
+
+    def content(text: str) -> Any:
+        return [part(piece) for piece in re.split(f"({PLACE})", text) if piece] if PLACE in text else text
+
+    return {
+        "data_source": row["data_source"],
+        "raw_prompt": [{"role": message["role"], "content": content(message["content"])} for message in row["prompt"]],
+        "ability": row["ability"],
+        "reward_model": row["reward_model"],
+        "extra_info": info,
+        "index": info["index"],
+        "tools_kwargs": {},
+        "interaction_kwargs": {},
+        "dummy_tensor": torch.tensor([0], dtype=torch.uint8),  # verl's batches want one
+    }

@@ -1,0 +1,89 @@
+"""The questions of a build: on disk as `videossr build` leaves it, or on the Hub as `videossr push` does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from dataset_builder.build import SUMMARY
+
+from .frames import StoredVideos
+from .question import to_verl
+
+_INFO = ("index", "split", "portion", "task", "level", "level_name", "params", "metric", "seed", "source", "width", "height", "frame_times", "end_times", "chance", "chance_exact")  # fmt: skip
+_COLUMNS = ["data_source", "prompt", "ability", "reward_model", *(f"extra_info.{name}" for name in _INFO)]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a row's videos are."""
+
+    file: str
+    row_group: int
+    row: int
+
+
+class StoredQuestions:
+    """Rows without their videos in memory, some 2 kB each; videos are read when a rollout needs them."""
+
+    def __init__(self, name: str) -> None:
+        """
+        Args:
+            name: a build's folder, or a dataset of the Hub as `owner/name`.
+
+        Raises:
+            ValueError: if there is no finished build.
+        """
+        self._rows: list[dict[str, Any]] = []
+        self._places: list[_Place] = []
+        for path in _files(name):
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    rows = file.read_row_group(group, _COLUMNS).to_pylist()
+                    self._rows += rows
+                    self._places += [_Place(str(path), group, row) for row in range(len(rows))]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, at: int) -> dict[str, Any]:
+        return to_verl(self._rows[at], StoredVideos(**vars(self._places[at])))
+
+    def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> int:
+        """Drop questions that are not wanted; gives their number."""
+        kept = [at for at in range(len(self)) if wanted(self[at])]
+        dropped = len(self) - len(kept)
+        self._rows, self._places = [self._rows[at] for at in kept], [self._places[at] for at in kept]
+        return dropped
+
+
+def _files(name: str) -> list[Path]:
+    folder = Path(name).expanduser()
+    if not folder.exists() and name.count("/") == 1:
+        folder = _downloaded(name)
+    if not folder.is_dir():
+        raise ValueError(f"data={name!r} is neither a folder nor a dataset of the Hub (owner/name), nor live:VIDEOS")
+    summary = folder / SUMMARY
+    if summary.exists() and not json.loads(summary.read_text()).get("finished"):
+        raise ValueError(f"the build in {name!r} is not finished; run its command again")
+    files = sorted(folder.glob("data/**/*.parquet"))
+    if not files:
+        raise ValueError(f"data={name!r} holds no build (data/*.parquet); `videossr build … --out {name}` makes one")
+    return files
+
+
+def _downloaded(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, repo_type="dataset", allow_patterns=["data/**", SUMMARY]))
+    except RepositoryNotFoundError:
+        raise ValueError(f"data={name!r} is no folder here and no dataset of the Hub that this token may read") from None
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ValueError(f"data={name!r} is no folder here, and the Hub cannot be asked: {error}") from None

@@ -1,0 +1,109 @@
+"""verl's replay buffer, which also tells the curriculum what groups were rewarded with.
+
+trainer.v1.sampler.custom_sampler.path=pkg://trainer.sampler
+trainer.v1.sampler.custom_sampler.name=RewardedSampler
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, pstdev
+from typing import Any
+
+import transfer_queue as tq
+from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
+
+from .data.live import LiveQuestions
+
+TRAIN = "train"
+_SCORES = ("score", "exact", "above_chance")
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What is remembered of one."""
+
+    portion: str
+    level: float
+    scores: dict[str, float]
+
+
+class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
+    """verl's synchronous sampling and filtering, with metrics by portion.
+
+    verl gives a custom sampler none of its own filter's settings, so they stand in `trainer.v1.sampler.sampler_kwargs`:
+    `filter_groups_metric` (`acc` leaves out groups whose strict values are all equal; null for none), `train_batch_size`,
+    `max_inflight_gen_batches`, `poll_interval` (seconds).
+    """
+
+    def __init__(self, **given: Any) -> None:
+        own = dict(given["sampler_kwargs"])
+        super().__init__(
+            **given,
+            poll_interval=own.get("poll_interval", 0.2),
+            filter_groups_metric=own.get("filter_groups_metric"),
+            train_batch_size=own["train_batch_size"],
+            gen_batch_size=1,
+            max_inflight_gen_batches=own.get("max_inflight_gen_batches", 1),
+            sync_refill_failed_groups=True,
+        )
+        self._left_out: dict[str, list[Rollout]] = {}
+
+    def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, Any]]:
+        batch, metrics = super().sample(global_steps, partition_id, batch_size)
+        if partition_id == TRAIN:
+            groups = _read(batch.keys) | self._left_out
+            self._left_out = {}
+            metrics |= portion_metrics(groups.values())
+            metrics |= self._tell(groups.values())
+        return batch, metrics
+
+    def _evict_terminal_groups(self, global_steps: int, partition_id: str, reasons: Any) -> Any:
+        # groups that the filter leaves out are the ones that the curriculum has most to learn from
+        filtered = reasons[1]
+        if partition_id == TRAIN and filtered:
+            self._left_out |= _read([key for key in self.partitions[partition_id] if _uid(key) in filtered])
+        return super()._evict_terminal_groups(global_steps, partition_id, reasons)
+
+    def _tell(self, groups: Iterable[Sequence[Rollout]]) -> dict[str, float]:
+        questions = self.refill_fn.__self__.train_dataset.questions  # the trainer's, in this process
+        if not isinstance(questions, LiveQuestions):
+            return {}
+        told = {"data/seconds_waited": questions.waited}
+        if questions.curriculum is None:
+            return told
+        rewards: dict[str, list[float]] = defaultdict(list)
+        for group in groups:
+            rewards[group[0].portion].append(fmean(one.scores["above_chance"] for one in group))
+        return told | questions.curriculum.step(rewards)
+
+
+def portion_metrics(groups: Iterable[Sequence[Rollout]]) -> dict[str, float]:
+    """Means of the scores, the level, and the share of groups that have any variance, by portion."""
+    by_portion: dict[str, list[Sequence[Rollout]]] = defaultdict(list)
+    for group in groups:
+        by_portion[group[0].portion].append(group)
+    told = {}
+    for portion, own in sorted(by_portion.items()):
+        for name in own[0][0].scores:
+            told[f"portion/{portion}/{name}"] = fmean(one.scores[name] for group in own for one in group)
+        told[f"portion/{portion}/level"] = fmean(group[0].level for group in own)
+        told[f"portion/{portion}/with_variance"] = fmean(pstdev([one.scores["score"] for one in group]) > 0 for group in own)
+    return told
+
+
+def _uid(key: str) -> str:
+    return key.split("_", maxsplit=1)[0]
+
+
+def _read(keys: Sequence[str]) -> dict[str, list[Rollout]]:
+    """What these trajectories were rewarded with, by their prompt's uid."""
+    groups: dict[str, list[Rollout]] = defaultdict(list)
+    data = tq.kv_batch_get(keys=list(keys), partition_id=TRAIN, select_fields=["extra_info", "extra_fields"])
+    for key, info, extra in zip(keys, data["extra_info"], data["extra_fields"], strict=True):
+        asked, told = getattr(info, "data", info), getattr(extra, "data", extra)["reward_extra_info"]
+        scores = {name: float(told[name]) for name in _SCORES} | {"answered": float(told["parsed"] != "")}
+        groups[_uid(key)].append(Rollout(asked["portion"], float(asked["level"]), scores))
+    return groups

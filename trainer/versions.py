@@ -1,0 +1,40 @@
+"""Which versions work together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from packaging.specifiers import SpecifierSet
+
+NEEDED: Mapping[str, str] = {
+    "verl": "==0.9.1",
+    "transformers": ">=5.5.3,!=5.6.0,<5.11",
+    "tensordict": ">=0.8,!=0.9.0,<=0.10.0",
+    "TransferQueue": ">=0.1.10",
+    "ray": ">=2.41",
+    "qwen_vl_utils": ">=0.0.14",
+    "cachetools": "",  # verl imports it and does not say so
+}
+WITH_GPU: Mapping[str, str] = {"vllm": "<=0.31.0", "torch": "<=2.13.0"}  # later vLLM wants transformers from 5.16.1
+KNOWN_GOOD = (
+    "vllm 0.31.0, torch 2.13.0, transformers 5.10.4, tensordict 0.10.0, ray 2.60.0, verl 0.9.1",
+    "vllm 0.24.0, torch 2.11.0, transformers 5.9.0, verl 0.9.1 (verl's own extra)",
+)
+
+
+def version_faults(cpu: bool) -> list[str]:
+    """What of this environment does not fit, a line each."""
+    faults = []
+    for name, wanted in {**NEEDED, **({} if cpu else WITH_GPU)}.items():
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            faults.append(f"{name} is not installed; `pip install '{name}{wanted}'`")
+            continue
+        if found.partition("+")[0] not in SpecifierSet(wanted, prereleases=True):
+            faults.append(f"{name} {found} is installed, {wanted} is needed; known to work together: {KNOWN_GOOD[0]}")
+    if find_spec("trl") and not find_spec("trl.experimental.ppo"):
+        faults.append(f"trl {version('trl')} is installed, on which verl 0.9.1 breaks; keep it in another environment")
+    return faults

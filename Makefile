@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo serve test lint train-proof train-proof-long bench-build bench-formats bench-serve clean
+.PHONY: help demo serve test lint train-proof train-proof-long bench-build bench-formats bench-train bench-serve clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ bench-build: .venv/.dev ## speed of sampling and building, as ratios measured si
 
 bench-formats: .venv/.dev .venv-verl/.ready ## what each format of rows costs in training
 	VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python $(BIN)/python -m tests.benchmarks.bench_formats
+
+bench-train: .venv-verl/.ready ## what rewards over HTTP and live questions cost a training step
+	.venv-verl/bin/python -m tests.benchmarks.bench_train
 
 bench-serve: .venv/.dev ## speed of the reward service, against plain FastAPI and the bare scorer
 	$(BIN)/python -m tests.benchmarks.bench_serve

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from math import isnan
@@ -11,6 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dataset_builder import exports
+from dataset_builder.build import build
+from dataset_builder.exports.base import export
+from dataset_builder.finished import Build
+from dataset_builder.spec import BuildSpec
 
 from .servers import ROOT, Server, serving
 
@@ -91,3 +98,37 @@ def test_trls_reward_step(tmp_path: Path) -> None:
     assert isnan(with_a_fault[0][1][0]), "an item without a score is left out, which TRL does with NaN"
     assert "3 wanted" in raised, "beside another reward it would count as 0"
     assert stats["groups"] == 1
+
+
+def test_trl_trains(footage: Path, clip_cache: str, tmp_path: Path) -> None:
+    """The example as it stands: three steps of a tiny model."""
+    spec = BuildSpec("mixed", samples=6, frames=8, max_pixels=4096, video_format="jpeg", overrides={"jigsaw.clips": 2})
+    build(spec, footage, tmp_path / "build", clip_cache=clip_cache)
+    data = export(Build.read(tmp_path / "build"), tmp_path / "rows", exports.get("trl"))
+    python = os.environ.get("VIDEOSSR_TRL_PYTHON")
+    if not python:
+        pytest.skip("VIDEOSSR_TRL_PYTHON is not set; `make test` sets it")
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    subprocess.run([python, "-m", "trainer.cpu.tiny_model", str(tmp_path / "model")], cwd=ROOT, env=environment, check=True)
+    with serving(tmp_path) as service:
+        done = subprocess.run(
+            [python, "trainer/examples/trl_grpo.py", "--cpu", "--data", str(data), "--model", str(tmp_path / "model"), "--reward-url", service.url,
+             "--steps", "3", "--prompts", "2", "--rollouts", "2", "--completion-length", "8", "--out", str(tmp_path / "out")],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        counted = sum(
+            level["rollouts"] for task in service.get("/v1/stats").json()["tasks"].values() for level in task.values()
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert counted == 3 * 2 * 2, "every completion of three steps was scored"
+
+
+def test_the_examples_know_their_trainers_flags() -> None:
+    python = os.environ.get("VIDEOSSR_CLIENTS_PYTHON")
+    if not python:
+        pytest.skip("VIDEOSSR_CLIENTS_PYTHON is not set; `make test` sets it")
+    [source] = Path(python).parents[1].glob("lib/python*/site-packages/openrlhf/cli/train_ppo_ray.py")
+    command = (ROOT / "trainer" / "examples" / "openrlhf.sh").read_text().partition("python -m openrlhf")[2]
+    flags = set(re.findall(r"--[a-z_.]+", command))
+    assert flags
+    assert flags <= set(re.findall(r'"(--[a-z_.]+)"', source.read_text()))

@@ -29,6 +29,11 @@ from ..servers import ROOT, Server, serving
 # levels move at once, so that a wrong one would show
 RECIPE = replace(DEFAULT, warm_up=30, batch=4, n=4, updates=1, curriculum=True)
 LEVELS = "data.videossr.levels={groups: 4, low: -3.0, high: -2.0, most: 0.03}"
+MANAGER = (
+    "reward.reward_manager.source=importlib",
+    "reward.reward_manager.name=RemoteRewardManager",
+    "reward.reward_manager.module.path=pkg://reward_service.clients.verl_manager",
+)
 
 
 class Faulty(BaseHTTPRequestHandler):
@@ -131,6 +136,10 @@ def check_scores(folder: Path, step: int) -> None:
         assert abs(one["score"] - score.score) < 1e-6
 
 
+def groups(server: Server) -> int:
+    return sum(level["groups"] for level in server.get("/v1/stats").json()["tasks"].get("counting", {}).values())
+
+
 def run_with_faults(folder: Path, footage: Path, cache: str, server: Server, other: Server) -> list[str]:
     with faulty(server.url) as (unreliable, seen):
         given = settings(folder, footage, cache, f"{unreliable},{other.url}")
@@ -156,8 +165,10 @@ def test_training_survives_faults_and_goes_on_after_a_kill(tmp_path: Path, foota
         assert asked[0] != asked[1] != asked[2] != asked[0]
         before = steps(tmp_path, "first")
         saved = torch.load(tmp_path / "checkpoints" / "global_step_2" / "data.pt", weights_only=False)
-        running = start([*settings(tmp_path, footage, clip_cache, server.url), "steps=4"], tmp_path, "second")
+        known = groups(server)
+        running = start([*settings(tmp_path, footage, clip_cache, server.url), *MANAGER, "steps=4"], tmp_path, "second")
         assert running.wait(300) == 0, (tmp_path / "second.log").read_text()[-3000:]
+        assert groups(server) - known == 2 * RECIPE.batch, "the manager tells which rollouts belong together"
     after = steps(tmp_path, "second")
     assert len(after) == 2, "it goes on with step 3"
     assert questions(tmp_path, 3) == asked[2], "step 3 asks what it asked before the kill"

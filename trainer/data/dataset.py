@@ -60,6 +60,8 @@ class VideoSSRDataset(Dataset[dict[str, Any]]):
             raise ValueError("data.dataloader_num_workers must be 0 for live questions, which follow the rewards")
         spec = settings.spec()
         portions = [portion.name for portion in spec.portions]
+        if settings.curriculum and all(portion.difficulty for portion in spec.preset.portions):
+            raise ValueError(f"data.videossr.curriculum=True is not allowed; {spec.config} fixes its levels; set it to False")
         curriculum = Curriculum(settings.curriculum_settings(), portions) if settings.curriculum else None
         return LiveQuestions(
             spec, name.removeprefix(LIVE), curriculum=curriculum, clip_cache=settings.clip_cache,

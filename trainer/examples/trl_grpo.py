@@ -19,8 +19,9 @@ from trainer.cpu.torchvision import make_importable
 make_importable()  # does nothing but beside a CPU build of torch
 
 from datasets import load_dataset
-from reward_service.clients.trl import reward_function
 from trl import GRPOConfig, GRPOTrainer
+
+from reward_service.clients.trl import reward_function
 
 
 def main() -> None:

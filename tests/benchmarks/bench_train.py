@@ -1,0 +1,99 @@
+"""What rewards over HTTP and live questions cost a training step: `make bench-train`. Runs where verl is installed.
+
+A step is the paper's: 64 questions of 48 frames, 512 rollouts; its length is that of 16 hours for 30,000 questions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from dataset_builder import tasks
+from reward_service.clients.verl import compute_score
+from tests.footage import videos_folder
+from tests.servers import serving
+from trainer.cpu.torchvision import make_importable
+
+QUESTIONS, ROLLOUTS = 64, 8
+STEP = 16 * 3600 / (30_000 / QUESTIONS)  # seconds
+ROUNDS = 5
+
+
+def rewards() -> dict[str, float]:
+    """Seconds from 512 rollouts that end at once to the last of their rewards, over HTTP and in this process."""
+    answers = [("counting", "3,1,4"), ("grounding", "14.5-26.2"), ("jigsaw", "341562")]
+    calls = [(*answers[k % 3], f"I see it.\n<answer>{answers[k % 3][1]}</answer>") for k in range(QUESTIONS * ROLLOUTS)]
+    here = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        assert all(tasks.get(name).score(response, truth).score == 1 for name, truth, response in calls)
+        here.append(time.perf_counter() - start)
+
+    async def remotely(url: str) -> list[float]:
+        spent = []
+        for _ in range(ROUNDS + 1):  # the first opens the connections
+            start = time.perf_counter()
+            made = await asyncio.gather(
+                *(compute_score(tasks.PREFIX + name, response, truth, url=url) for name, truth, response in calls)
+            )
+            spent.append(time.perf_counter() - start)
+            assert all(one["score"] == 1 for one in made)
+        return spent[1:]
+
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as service:
+        remote = asyncio.run(remotely(service.url))
+    return {"http": median(remote), "in_process": median(here)}
+
+
+def live() -> dict[str, float]:
+    """CPU seconds of a live question, when its video's clip is kept and when it is not, and what a step waits for."""
+    from trainer.configuration import make_config
+    from trainer.cpu.tiny_model import make_tiny_model
+    from trainer.data.dataset import VideoSSRDataset
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_tiny_model(folder / "model")
+        from verl.utils import hf_processor
+
+        processor = hf_processor(str(folder / "model"))
+        given = [f"data=live:{videos_folder()}", f"model={folder / 'model'}", "reward_url=http://localhost:9"]
+        data = make_config([*given, f"data.videossr.clip_cache={folder / 'clips'}", "data.videossr.samples=512"], cpu=True).data
+        dataset = VideoSSRDataset(data.train_files, processor.tokenizer, data, processor)
+        start = time.perf_counter()
+        questions = [dataset[at] for at in range(QUESTIONS)]
+        first = time.perf_counter() - start
+        start, cpu = time.perf_counter(), time.process_time()
+        questions = [dataset[at] for at in range(QUESTIONS, 2 * QUESTIONS)]
+        planned = time.process_time() - cpu
+        waited = time.perf_counter() - start
+
+        async def shown() -> Any:
+            return [await VideoSSRDataset.process_multi_modal_info(one["raw_prompt"], 16, data) for one in questions]
+
+        cpu = time.process_time()
+        asyncio.run(shown())
+        rendered = time.process_time() - cpu
+    return {"first_step": first, "step": waited, "plan": planned / QUESTIONS, "render": rendered / QUESTIONS}
+
+
+def main() -> None:
+    make_importable()
+    reward = rewards()
+    print(
+        f"rewards of 512 rollouts that end at once: {reward['http']:.3f} s over HTTP, {reward['in_process']:.3f} s in process"
+    )
+    print(f"  {100 * reward['http'] / STEP:.2f} % and {100 * reward['in_process'] / STEP:.2f} % of a step of {STEP:.0f} s")
+    made = live()
+    print(f"live questions of 48 frames: {1000 * made['plan']:.0f} ms CPU to plan, {1000 * made['render']:.0f} ms to render")
+    print(f"  {1 / (made['plan'] + made['render']):.1f} a second and core; a step of {STEP:.0f} s needs {QUESTIONS / STEP:.2f}")
+    print(f"  the trainer waits {made['step']:.2f} s for 64 questions, {100 * made['step'] / STEP:.1f} % of a step")
+    print(f"  (the very first 64, whose videos are not decoded yet: {made['first_step']:.1f} s)")
+
+
+if __name__ == "__main__":
+    main()

@@ -89,7 +89,7 @@ LOWER_TO_HIGHER = ["tasks", "errors sampling identity", "clip", "effects length 
 SERVICE_LOWER_TO_HIGHER = ["items time_limit logs draining completion", "settings errors rollouts scoring", "auth json_body body stats metrics shared_folder",
                            "service", "protocols", "openapi routes", "app", "serve cluster diagnose plot"]  # fmt: skip
 TRAINER_LOWER_TO_HIGHER = [
-    "versions curriculum",
+    "versions curriculum sampler_settings",
     "data",
     "configuration sampler warm_up cpu launch",
     "preflight",

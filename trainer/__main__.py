@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from .launch import prepare_environment, train
 
@@ -14,8 +16,8 @@ EXAMPLES = """\
 keys:
   data=…        a build's folder, owner/name on the Hub, or live:VIDEOS (made while training goes on, level follows the model)
   model=…       a checkpoint's folder, or a name on the Hub
-  reward_url=…  the reward service, or several, comma-separated; also VIDEOSSR_REWARD_URL
-  reward_token=… preset=… difficulty=… seed=… steps=… out=… val_data=…, and every key of verl, as actor_rollout_ref.rollout.n=16
+  reward_url=…  the reward service, or several, comma-separated; also VIDEOSSR_REWARD_URL (and VIDEOSSR_REWARD_TOKEN)
+  preset=… difficulty=… seed=… steps=… out=… val_data=…, and every key of verl, as actor_rollout_ref.rollout.n=16
 
 examples:
   python -m trainer data=30k model=Qwen/Qwen3-VL-8B-Instruct reward_url=http://localhost:8000
@@ -43,19 +45,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         make_importable()
     try:
-        return _run(given)
+        config = _prepare(given)
     except ModuleNotFoundError as error:
         print(f"trainer: {error.name} is not installed; `pip install -e '.[train]'` brings it", file=sys.stderr)
         return USAGE
     except ValueError as error:
         print(f"trainer: {error}", file=sys.stderr)
         return USAGE
+    if config is None or given.dry_run:
+        return FAULTS if config is None else DONE
+    try:
+        train(config)
     except KeyboardInterrupt:
         print("trainer: interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:  # of whatever process: the run's own log has all of it
+        traceback.print_exc()
+        last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        print(f"trainer: training stopped: {last[0]}; the same command goes on from the last checkpoint", file=sys.stderr)
+        return FAULTS
+    return DONE
 
 
-def _run(given: argparse.Namespace) -> int:
+def _prepare(given: argparse.Namespace) -> Any:
+    """The configuration, looked through; None if something is wrong with it, which has been told."""
     from omegaconf import OmegaConf
 
     from .configuration import make_config
@@ -72,21 +85,16 @@ def _run(given: argparse.Namespace) -> int:
         if not given.json:
             print(f"✓ {line}", file=sys.stderr)
 
-    faults = path_faults(config) or preflight(config, cpu=given.cpu, told=tell)
+    faults = path_faults(config) or preflight(config, told=tell)
     if given.json:
         shown = OmegaConf.to_container(config, resolve=True) if given.dry_run else None
         print(json.dumps({"faults": faults, "in_order": told, "config": shown}))
     else:
         for fault in faults:
             print(f"✗ {fault}", file=sys.stderr)
-    if faults:
-        return FAULTS
-    if given.dry_run:
-        if not given.json:
-            print(OmegaConf.to_yaml(config, resolve=True))
-        return DONE
-    train(config)
-    return DONE
+    if given.dry_run and not given.json and not faults:
+        print(OmegaConf.to_yaml(config, resolve=True))
+    return None if faults else config
 
 
 if __name__ == "__main__":

@@ -21,14 +21,14 @@ SHORT = {
     "val_data": "data.val_files",
     "model": "actor_rollout_ref.model.path",
     "reward_url": "reward.custom_reward_function.reward_kwargs.url",
-    "reward_token": "reward.custom_reward_function.reward_kwargs.token",
     "preset": "data.videossr.config",
     "difficulty": "data.videossr.difficulty",
     "seed": "data.seed",
     "steps": "trainer.total_training_steps",
     "out": "trainer.default_local_dir",
 }
-ENVIRONMENT = {"reward_url": "VIDEOSSR_REWARD_URL", "reward_token": "VIDEOSSR_REWARD_TOKEN"}
+NUMBERS = ("difficulty", "seed", "steps")
+ENVIRONMENT = {"reward_url": "VIDEOSSR_REWARD_URL"}
 # whose keys are not verl's to know
 OURS = ("data.videossr", "reward.custom_reward_function.reward_kwargs", "trainer.v1.sampler.sampler_kwargs")
 _OPEN = ("actor_rollout_ref.model.override_config", "actor_rollout_ref.rollout.engine_kwargs", "ray_kwargs.ray_init", "hydra")
@@ -60,11 +60,13 @@ def make_config(given: Sequence[str], *, cpu: bool = False) -> DictConfig:
     overrides = [f"++{key}={value}" for key, value in _overlay("cpu.yaml")] if cpu else []
     if named["data"].startswith(LIVE):
         overrides.append("data.shuffle=False")
-    overrides += [f"{SHORT[name]}={_quoted(value)}" for name, value in named.items()]
     try:
         with initialize_config_dir(str(FOLDER), version_base=None):
             config = compose("grpo", [*overrides, *others])
-            OmegaConf.resolve(config)
+        for name, value in named.items():
+            OmegaConf.update(config, SHORT[name], _read(name, value))
+        _set_paths(config)
+        OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException) as error:
         raise ValueError(f"the configuration cannot be composed: {_first_line(error)}") from None
     return config
@@ -74,18 +76,41 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
 
 
-def _quoted(value: str) -> str:
-    """A value as Hydra's grammar wants it: numbers and the like as they are."""
-    try:
-        json.loads(value)
-    except ValueError:
-        return value if value in ("null", "True", "False") else json.dumps(value)
+def _read(name: str, value: str) -> Any:
+    """A value of a short name: a number where it is one, else the text as it is."""
+    if name in NUMBERS:
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
     return value
+
+
+def _set_paths(config: DictConfig) -> None:
+    """verl's processes run in other folders, and on other machines: paths are made absolute, and lead to this checkout."""
+    data, out = config.data, config.trainer
+    data.train_files, data.val_files = _absolute(data.train_files), _absolute(data.val_files)
+    if data.videossr.clip_cache:
+        data.videossr.clip_cache = str(Path(data.videossr.clip_cache).expanduser().absolute())
+    out.default_local_dir = str(Path(out.default_local_dir).expanduser().absolute())
+    if out.get("rollout_data_dir"):
+        out.rollout_data_dir = str(Path(out.rollout_data_dir).expanduser().absolute())
+    model = Path(config.actor_rollout_ref.model.path).expanduser()
+    if model.exists():
+        config.actor_rollout_ref.model.path = str(model.absolute())
+    OmegaConf.update(config, "ray_kwargs.ray_init.runtime_env.env_vars.PYTHONPATH", str(FOLDER.parents[1]), force_add=True)
+
+
+def _absolute(name: str) -> str:
+    if name.startswith(LIVE):
+        return LIVE + str(Path(name.removeprefix(LIVE)).expanduser().absolute())
+    folder = Path(name).expanduser()
+    return str(folder.absolute()) if folder.exists() else name
 
 
 def _overlay(name: str) -> Iterator[tuple[str, str]]:
     for key, value in flat(OmegaConf.load(FOLDER / name)):
-        yield key, "null" if value is None else _quoted(str(value))
+        yield key, "null" if value is None else str(value)
 
 
 def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +16,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from dataset_builder import tasks
 from dataset_builder.errors import BuildError
-from reward_service.clients import ClientSettings, RewardClient, RewardError, item
+from reward_service.clients import RewardClient, RewardError, item
 
 from .configuration import unknown_keys
 from .data.dataset import VideoSSRDataset
-from .data.frames import metadata
+from .data.live import LiveQuestions
 from .data.prompt_length import prompt_tokens
 from .data.settings import LIVE
+from .sampler_settings import SAMPLER_SETTINGS
 from .versions import version_faults
 
 # keys of earlier verls, which 0.9.1 refuses or silently leaves alone
@@ -50,13 +54,14 @@ def legacy_faults(given: Sequence[str]) -> list[str]:
     return faults
 
 
-def preflight(config: DictConfig, *, cpu: bool = False, told: Callable[[str], None] = lambda line: None) -> list[str]:
+def preflight(config: DictConfig, *, told: Callable[[str], None] = lambda line: None) -> list[str]:
     """Look at everything that a run stands on; gives the faults, none if it may start.
 
     Args:
         told: called with a line for each part that is in order.
     """
-    faults = version_faults(cpu)
+    overridden = config.actor_rollout_ref.model.get("override_config") or {}
+    faults = version_faults(config.actor_rollout_ref.rollout.name, overridden.get("attn_implementation", "flash_attention_2"))
     if not faults:
         told("versions fit together")
         faults += [f"verl does not know {key}, which grpo.yaml sets; is it {_VERL}?" for key in unknown_keys()]
@@ -86,21 +91,44 @@ def _batch_faults(config: DictConfig) -> Iterator[str]:
         yield f"data.train_batch_size x rollout.n = {rollouts} rollouts cannot be shared by {gpus} GPUs; change one of them"
     if config.trainer.v1.trainer_mode != "sync":
         yield "trainer.v1.trainer_mode must be sync: our sampler and its curriculum follow the rewards step by step"
+    if not config.trainer.v1.sampler.sync_refill_failed_groups:
+        yield "trainer.v1.sampler.sync_refill_failed_groups must be True: groups whose rewards are all lost are asked anew"
+    if (config.algorithm.get("filter_groups") or {}).get("enable"):
+        yield "algorithm.filter_groups is not read beside our sampler; use trainer.v1.sampler.sampler_kwargs.filter_groups_metric=acc"
+    for name in config.trainer.v1.sampler.sampler_kwargs:
+        if name not in SAMPLER_SETTINGS:
+            yield f"trainer.v1.sampler.sampler_kwargs.{name} is unknown; allowed: {', '.join(SAMPLER_SETTINGS)}"
+    validates = config.trainer.test_freq > 0 or config.trainer.val_before_train
+    if validates and str(config.data.val_files).startswith(LIVE):
+        yield "live questions cannot be validated on, as they are not the same twice; give val_data= a build, or trainer.test_freq=-1"
+    try:
+        _validate(config)
+    except (AssertionError, ValueError) as error:
+        yield f"verl refuses the configuration: {error}"
+
+
+def _validate(config: DictConfig) -> None:
+    """verl's own checks, which it makes when Ray has started."""
+    from verl.trainer.ppo.utils import need_critic, need_reference_policy
+    from verl.utils.config import validate_config
+
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        validate_config(config=config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
 
 
 def _service_faults(config: DictConfig) -> Iterator[str]:
     given = OmegaConf.to_container(config.reward.custom_reward_function.get("reward_kwargs") or {}, resolve=True)
     if not isinstance(given, dict):
         return
-    try:
-        settings = ClientSettings(**{**given, "attempts": 2, "deadline": 10.0, "timeout": 5.0})
-    except (TypeError, ValueError) as error:
-        yield f"reward_kwargs: {error}"
-        return
-    for url in settings.urls:
-        client = RewardClient(url=url, token=settings.token, mode=settings.mode, attempts=2, deadline=10.0, timeout=5.0)
+    for url in str(given.get("url")).split(","):
         try:
-            yield from _probe(client, url, settings.mode)
+            client = RewardClient(**{**given, "url": url.strip(), "attempts": 2, "deadline": 10.0, "timeout": 5.0})
+        except (TypeError, ValueError) as error:
+            yield f"reward_kwargs: {error}"
+            return
+        try:
+            yield from _probe(client, url, str(given.get("mode", "")))
         finally:
             client.close()
 
@@ -157,7 +185,11 @@ def _data_faults(config: DictConfig, processor: Any) -> Iterator[str]:
             if len(dataset) < config.data.train_batch_size and name == config.data.train_files:
                 yield f"data={name!r} has {len(dataset)} questions, fewer than data.train_batch_size={config.data.train_batch_size}"
                 return
-            looked_at = [dataset[at] for at in range(min(QUESTIONS_LOOKED_AT, len(dataset)))]
+            try:
+                looked_at = [dataset[at] for at in range(min(QUESTIONS_LOOKED_AT, len(dataset)))]
+            finally:
+                if isinstance(dataset.questions, LiveQuestions):
+                    dataset.questions.close()
             for question in looked_at:
                 yield from _question_faults(question, config, processor)
         except (ValueError, BuildError, OSError) as error:
@@ -184,7 +216,7 @@ def _question_faults(question: dict[str, Any], config: DictConfig, processor: An
         if (rows * side, columns * side) != tuple(frames.shape[-2:]):
             yield f"{what} is resized from {tuple(frames.shape[-2:])} to {(rows * side, columns * side)}; set data.videossr.max_pixels to what the processor takes"
     marks = [float(time) for time in re.findall(r"<([\d.]+) seconds>", processor.tokenizer.decode(ids))]
-    wanted = [mark for times, end in zip(info["frame_times"], info["end_times"], strict=True) for mark in _marks(times, end)]
+    wanted = [mark for times in info["frame_times"] for mark in _marks(times)]
     if len(marks) != len(wanted) or any(abs(mark - time) > 0.06 for mark, time in zip(marks, wanted, strict=True)):
         yield f"{what} reaches the model with the times {marks[:4]}…, not {[round(t, 1) for t in wanted[:4]]}…; is this a Qwen3-VL processor?"
     expected = prompt_tokens(processor, prompt, info["height"], info["width"])
@@ -194,10 +226,8 @@ def _question_faults(question: dict[str, Any], config: DictConfig, processor: An
         yield f"{what} has {len(ids)} tokens; raise data.max_prompt_length={config.data.max_prompt_length}"
 
 
-def _marks(times: Sequence[float], end: float) -> list[float]:
-    shown = metadata(times, end)
-    exact = [number / shown["fps"] for number in shown["frames_indices"]]
-    exact += exact[-1:] * (len(exact) % 2)
+def _marks(times: Sequence[float]) -> list[float]:
+    exact = [*times, *times[-1:]] if len(times) % 2 else times
     return [(exact[at] + exact[at + 1]) / 2 for at in range(0, len(exact), 2)]
 
 

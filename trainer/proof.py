@@ -55,12 +55,12 @@ class Recipe:
     difficulty: float = 0.0
     frames: int = 4
     max_pixels: int = 64 * 64
-    warm_up: int = 200
-    steps: int = 30
+    warm_up: int = 400
+    steps: int = 40
     batch: int = 8
     n: int = 8
     updates: int = 2
-    lr: float = 6e-4
+    lr: float = 4e-4
     kl: float = 0.01
     grad_clip: float = 0.3
     hidden: int = 128

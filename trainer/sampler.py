@@ -6,7 +6,7 @@ trainer.v1.sampler.custom_sampler.name=RewardedSampler
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
@@ -35,7 +35,11 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
 
     verl gives a custom sampler none of its own filter's settings, so they stand in `trainer.v1.sampler.sampler_kwargs`:
     `filter_groups_metric` (`acc` leaves out groups whose strict values are all equal; null for none), `train_batch_size`,
-    `max_inflight_gen_batches`, `poll_interval` (seconds).
+    `max_inflight_gen_batches`, `poll_interval` (seconds); and, in batches a step, `most_lost`: groups without any reward,
+    after which training stops, and `most_left_out`: groups without differences, after which such groups are taken.
+
+    Raises:
+        RuntimeError: if so many groups are lost.
     """
 
     def __init__(self, **given: Any) -> None:
@@ -50,8 +54,12 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
             sync_refill_failed_groups=True,
         )
         self._left_out: dict[str, list[Rollout]] = {}
+        self._lost = 0
+        self._most_lost = own.get("most_lost", 4) * own["train_batch_size"]
+        self._most_left_out = own.get("most_left_out", 4) * own["train_batch_size"]
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, Any]]:
+        self._lost = 0
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if partition_id == TRAIN:
             groups = _read(batch.keys) | self._left_out
@@ -65,7 +73,19 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
         filtered = reasons[1]
         if partition_id == TRAIN and filtered:
             self._left_out |= _read([key for key in self.partitions[partition_id] if _uid(key) in filtered])
+        self._lost += len(reasons[2])
+        if self._lost > self._most_lost:
+            raise RuntimeError(
+                f"{self._lost} groups of this step have lost all their rollouts: the reward service does not answer, or videos "
+                "cannot be read; the workers' log says which"
+            )
         return super()._evict_terminal_groups(global_steps, partition_id, reasons)
+
+    def _dapo_filtered_keys(self, partition_id: str) -> Any:
+        # where all groups are alike, a step would never end, and the curriculum never learn of it
+        if len(self._left_out) >= self._most_left_out:
+            return set(), Counter()
+        return super()._dapo_filtered_keys(partition_id)
 
     def _tell(self, groups: Iterable[Sequence[Rollout]]) -> dict[str, float]:
         questions = self.refill_fn.__self__.train_dataset.questions  # the trainer's, in this process

@@ -17,17 +17,22 @@ NEEDED: Mapping[str, str] = {
     "qwen_vl_utils": ">=0.0.14",
     "cachetools": "",  # verl imports it and does not say so
 }
-WITH_GPU: Mapping[str, str] = {"vllm": "<=0.31.0", "torch": "<=2.13.0"}  # later vLLM wants transformers from 5.16.1
+WITH_VLLM: Mapping[str, str] = {"vllm": ">=0.24,<=0.31.0"}  # later ones want transformers from 5.16.1
 KNOWN_GOOD = (
     "vllm 0.31.0, torch 2.13.0, transformers 5.10.4, tensordict 0.10.0, ray 2.60.0, verl 0.9.1",
     "vllm 0.24.0, torch 2.11.0, transformers 5.9.0, verl 0.9.1 (verl's own extra)",
 )
 
 
-def version_faults(cpu: bool) -> list[str]:
-    """What of this environment does not fit, a line each."""
+def version_faults(rollout: str, attention: str) -> list[str]:
+    """What of this environment does not fit, a line each.
+
+    Args:
+        rollout: `actor_rollout_ref.rollout.name`.
+        attention: `attn_implementation` of the trained model.
+    """
     faults = []
-    for name, wanted in {**NEEDED, **({} if cpu else WITH_GPU)}.items():
+    for name, wanted in {**NEEDED, **(WITH_VLLM if rollout == "vllm" else {})}.items():
         try:
             found = version(name)
         except PackageNotFoundError:
@@ -35,6 +40,11 @@ def version_faults(cpu: bool) -> list[str]:
             continue
         if found.partition("+")[0] not in SpecifierSet(wanted, prereleases=True):
             faults.append(f"{name} {found} is installed, {wanted} is needed; known to work together: {KNOWN_GOOD[0]}")
+    if attention == "flash_attention_2" and not find_spec("flash_attn") and not find_spec("kernels"):
+        faults.append(
+            "flash_attn is not installed, which verl asks for; `pip install flash-attn --no-build-isolation`, or set "
+            "+actor_rollout_ref.model.override_config.attn_implementation=sdpa actor_rollout_ref.model.use_remove_padding=False"
+        )
     if find_spec("trl") and not find_spec("trl.experimental.ppo"):
         faults.append(f"trl {version('trl')} is installed, on which verl 0.9.1 breaks; keep it in another environment")
     return faults

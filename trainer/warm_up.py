@@ -22,7 +22,7 @@ async def warm_up(
     answer: Callable[[Question, Random], str],
     *,
     steps: int,
-    batch: int = 32,
+    batch: int = 16,
     lr: float = 1e-3,
     seed: int = 0,
     progress: Callable[[int, int, float], None] = lambda done, steps, loss: None,

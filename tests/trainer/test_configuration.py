@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from trainer import configuration
 from trainer.configuration import SHORT, make_config, unknown_keys
-from trainer.preflight import LEGACY, legacy_faults
+from trainer.preflight import LEGACY, _batch_faults, legacy_faults
 
 from ..servers import ROOT
 
@@ -50,13 +50,36 @@ def test_short_names_any_key_and_the_environment(monkeypatch: pytest.MonkeyPatch
     for name, key in SHORT.items():
         value = {"seed": "3", "steps": "7", "difficulty": "0.5"}.get(name, "x")
         given = [one for one in RUN if not one.startswith(f"{name}=")]
-        assert str(OmegaConf.select(make_config([*given, f"{name}={value}"]), key)) == value
+        made = str(OmegaConf.select(make_config([*given, f"{name}={value}"]), key))
+        assert made == (str(Path(value).absolute()) if name == "out" else value)
     monkeypatch.setenv("VIDEOSSR_REWARD_URL", "http://c:8000")
     config = make_config([*RUN[:2], "actor_rollout_ref.rollout.n=4", "data.videossr.levels={low: 0.2}"])
     assert config.reward.custom_reward_function.reward_kwargs.url == "http://c:8000"
     assert (config.actor_rollout_ref.rollout.n, config.data.videossr.levels.low) == (4, 0.2)
     assert make_config(["data=live:videos", *RUN[1:]]).data.shuffle is False
     assert make_config([*RUN, "actor_rollout_ref.rollout.name=sglang"], cpu=True).actor_rollout_ref.rollout.name == "sglang"
+
+
+@pytest.mark.parametrize("name", ["live:/data/视频", "back\\slash", "with spaces, commas=", 'quo"te'])
+def test_any_text_is_taken_as_it_is(name: str) -> None:
+    assert make_config([f"data={name}", *RUN[1:]]).data.train_files == name
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("trainer.test_freq=1", "live questions cannot be validated on"),
+        ("algorithm.filter_groups={enable: True, metric: acc}", "sampler_kwargs.filter_groups_metric=acc"),
+        ("trainer.v1.sampler.sampler_kwargs.filter_group_metric=acc", "filter_group_metric is unknown; allowed: train_batch"),
+        ("trainer.v1.sampler.sync_refill_failed_groups=False", "sync_refill_failed_groups must be True"),
+        ("actor_rollout_ref.actor.ppo_mini_batch_size=128", "verl refuses the configuration: train_batch_size (64)"),
+        ("trainer.n_gpus_per_node=7", "cannot be shared by 7 GPUs"),
+    ],
+)
+def test_settings_that_would_be_ignored_or_fail_later_are_told(more: str, said: str) -> None:
+    faults = list(_batch_faults(make_config(["data=live:videos", *RUN[1:], more])))
+    assert any(said in fault for fault in faults), faults
+    assert not list(_batch_faults(make_config(RUN)))
 
 
 @pytest.mark.parametrize(

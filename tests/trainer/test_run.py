@@ -15,10 +15,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import httpx
 import psutil
+import pytest
 import torch
 
 from dataset_builder import tasks
@@ -26,9 +28,9 @@ from trainer.proof import DEFAULT, make_model
 
 from ..servers import ROOT, Server, serving
 
-# levels move at once, so that a wrong one would show
+# levels move at each step, by how much tells what mean they were told
 RECIPE = replace(DEFAULT, warm_up=30, batch=4, n=4, updates=1, curriculum=True)
-LEVELS = "data.videossr.levels={groups: 4, low: -3.0, high: -2.0, most: 0.03}"
+LEVELS = "data.videossr.levels={groups: 4, low: -3.0, high: -2.0, gain: 0.02, most: 1.0}"
 MANAGER = (
     "reward.reward_manager.source=importlib",
     "reward.reward_manager.name=RemoteRewardManager",
@@ -127,6 +129,12 @@ def settings(folder: Path, footage: Path, cache: str, urls: str) -> list[str]:
     ]  # fmt: skip
 
 
+def above_chance(score: float, level: float) -> float:
+    task = tasks.get(RECIPE.task)
+    floor = task.chance(task.params(level), RECIPE.frames).smooth
+    return (score - floor) / (1 - floor)
+
+
 def check_scores(folder: Path, step: int) -> None:
     """What training learned from is what the task itself says of each rollout: no fault became a 0."""
     made = rollouts(folder, step)
@@ -175,8 +183,12 @@ def test_training_survives_faults_and_goes_on_after_a_kill(tmp_path: Path, foota
     assert questions(tmp_path, 4) not in asked
     levels = [step["curriculum/counting/level"] for step in before[:2]] + [step["curriculum/counting/level"] for step in after]
     assert json.dumps(saved).count('"levels"') == 1, "the curriculum is in the checkpoint"
-    assert levels == sorted(levels)
-    assert levels[0] < levels[1] < levels[2], "levels go on from the checkpoint's"
-    assert after[0]["portion/counting/level"] == levels[1], "questions have the level that rewards led to"
+    was = 0.0
+    for number, (step, level) in enumerate(zip([*before[:2], *after], levels, strict=True), 1):
+        assert step["portion/counting/level"] == pytest.approx(was), "questions have the level that rewards led to"
+        told = [above_chance(one["score"], was) for one in rollouts(tmp_path, number)]
+        assert step["portion/counting/above_chance"] == pytest.approx(fmean(told), abs=1e-4)
+        assert level == pytest.approx(was + 0.02 * (fmean(told) + 2), abs=2e-4)
+        was = level
     assert {"data/seconds_waited", "portion/counting/with_variance", "actor/kl_loss"} <= set(after[0])
     check_scores(tmp_path, 4)

@@ -7,8 +7,10 @@ made from raw videos while training goes on.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
+from threading import get_ident
 from typing import Any
 
 from torch.utils.data import Dataset
@@ -50,9 +52,12 @@ class VideoSSRDataset(Dataset[dict[str, Any]]):
             if config.get("filter_overlong_prompts", True):
                 dropped = stored.keep(self._fits)
                 if dropped:
-                    print(f"{dropped} of {dropped + len(stored)} prompts are longer than {self._longest} tokens, and left out")
+                    print(
+                        f"{dropped} of {dropped + len(stored)} prompts are longer than {self._longest} tokens, and left out",
+                        file=sys.stderr,
+                    )
             return stored
-        if config.shuffle:
+        if config.shuffle and name == config.train_files:
             raise ValueError(
                 "data.shuffle=True is not allowed for live questions, which are in a random order; set it to False"
             )
@@ -99,11 +104,12 @@ class VideoSSRDataset(Dataset[dict[str, Any]]):
 
 
 def _store(settings: DataSettings) -> ClipStore:
-    return _store_of(settings.frames, settings.max_pixels, settings.clip_cache, settings.clip_cache_gb)
+    # a store is one thread's
+    return _store_of(settings.frames, settings.max_pixels, settings.clip_cache, settings.clip_cache_gb, get_ident())
 
 
 @cache
-def _store_of(frames: int, max_pixels: int, folder: str | None, gigabytes: float | None) -> ClipStore:
+def _store_of(frames: int, max_pixels: int, folder: str | None, gigabytes: float | None, thread: int) -> ClipStore:
     return ClipStore(clip_cache_folder(folder), clip_cache_limit(gigabytes), Sampling(frames, max_pixels), with_h264=False)
 
 

@@ -6,10 +6,11 @@ rendered from its edit list by the process that runs its rollouts.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from random import Random
@@ -18,7 +19,8 @@ from typing import Any
 from dataset_builder.cache import ClipStore
 from dataset_builder.dealing import Unit
 from dataset_builder.errors import BuildError, UnusableVideo
-from dataset_builder.questions import Question, make_questions
+from dataset_builder.identity import digest
+from dataset_builder.questions import Question, Refusal, make_questions
 from dataset_builder.schema import describe
 from dataset_builder.spec import BuildSpec
 from dataset_builder.work import Work, folder_work
@@ -59,10 +61,13 @@ class LiveQuestions:
         self._wanted = wanted
         self._store = self._work.store()
         self._list = _shuffled(self._work)
+        videos_found = [[source.name, source.fingerprint] for source in self._work.sources]
+        self._digest = digest({**spec.to_dict(), "difficulty": None}, videos_found)  # a level changes no place in the list
         self._passes, self._last = 0, -1
         self._warm = _Warm(self._work, ahead)
         self._specs: dict[float, BuildSpec] = {}
         self.refused: Counter[str] = Counter()
+        self.waited = 0.0  # seconds that callers waited for questions
 
     def __len__(self) -> int:
         return len(self._list)
@@ -71,17 +76,18 @@ class LiveQuestions:
     def portions(self) -> list[str]:
         return [portion.name for portion in self._work.spec.portions]
 
-    @property
-    def waited(self) -> float:
-        """Seconds that callers waited for videos to be decoded."""
-        return self._warm.waited
-
     def __getitem__(self, at: int) -> dict[str, Any]:
         if at <= self._last:
             self._passes += 1
         self._last = at
         self._warm.begin([self._list[(at + step) % len(self)].source for step in range(self._warm.ahead + 1)])
-        unit = self._list[at]
+        start = time.perf_counter()
+        try:
+            return self._first(self._list[at])
+        finally:
+            self.waited += time.perf_counter() - start
+
+    def _first(self, unit: Unit) -> dict[str, Any]:
         self._warm.wait(unit.source)
         for attempt in range(TRIED):
             found = self._plan(unit, self._passes * _PASS + attempt * _TRY)
@@ -94,7 +100,7 @@ class LiveQuestions:
         [item] = unit.items
         moved = replace(unit, items=(replace(item, draw=item.draw + further, index=item.index + self._passes * len(self)),))
         spec = self._spec(self.portions[item.portion])
-        for made in make_questions(moved, spec, self._work.sources, self._store):
+        for made in self._made(moved, spec):
             if not isinstance(made, Question):
                 self.refused[made.reason] += 1
                 continue
@@ -107,6 +113,12 @@ class LiveQuestions:
             self.refused["the prompt is too long"] += 1
         return None
 
+    def _made(self, unit: Unit, spec: BuildSpec) -> Iterator[Question | Refusal]:
+        try:
+            yield from make_questions(unit, spec, self._work.sources, self._store)
+        except BuildError as error:  # a video that is gone, or changed, ends a build, but no training
+            yield Refusal(self._work.sources[unit.source].name, "", str(error))
+
     def _spec(self, portion: str) -> BuildSpec:
         if self.curriculum is None:
             return self._work.spec
@@ -115,11 +127,24 @@ class LiveQuestions:
             self._specs[level] = replace(self._work.spec, difficulty=level)
         return self._specs[level]
 
+    def close(self) -> None:
+        """Stop decoding ahead."""
+        self._warm.close()
+
     def state_dict(self) -> dict[str, Any]:
         levels = self.curriculum.state_dict() if self.curriculum else None
-        return {"passes": self._passes, "last": self._last, "curriculum": levels}
+        return {"list": self._digest, "passes": self._passes, "last": self._last, "curriculum": levels}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where another stopped.
+
+        Raises:
+            ValueError: if that one had another list of questions.
+        """
+        if state.get("list") != self._digest:
+            raise ValueError(
+                "the checkpoint is of other questions (videos, seed or preset); go on with those, or give another out="
+            )
         self._passes, self._last = state["passes"], state["last"]
         if self.curriculum and state["curriculum"] is not None:
             self.curriculum.load_state_dict(state["curriculum"])
@@ -137,7 +162,6 @@ class _Warm:
 
     def __init__(self, work: Work, ahead: int) -> None:
         self.ahead = ahead
-        self.waited = 0.0
         self._work = work
         self._pool = ThreadPoolExecutor(_WARMERS, thread_name_prefix="videossr-warm")
         self._stores = threading.local()
@@ -149,15 +173,14 @@ class _Warm:
                 self._begun[at] = self._pool.submit(self._decode, at)
 
     def wait(self, source: int) -> None:
-        start = time.perf_counter()
         self._begun[source].result()
-        self.waited += time.perf_counter() - start
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _decode(self, at: int) -> None:
         store: ClipStore | None = getattr(self._stores, "store", None)
         if store is None:
             store = self._stores.store = self._work.store()
-        try:
+        with contextlib.suppress(UnusableVideo, BuildError):  # said where a question is asked of it
             store.clip(self._work.sources[at])
-        except UnusableVideo:  # counted where a question is refused for it
-            return

@@ -52,7 +52,7 @@ class DataSettings:
     def spec(self) -> BuildSpec:
         return BuildSpec(
             self.config, seed=self.seed, difficulty=self.difficulty, samples=self.samples, frames=self.frames,
-            max_pixels=self.max_pixels, system_prompt=self.system_prompt, overrides=dict(self.overrides),
+            max_pixels=self.max_pixels, video_format="jpeg", system_prompt=self.system_prompt, overrides=dict(self.overrides),
         )  # fmt: skip
 
     def curriculum_settings(self) -> CurriculumSettings:

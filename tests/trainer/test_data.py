@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -101,6 +103,38 @@ def test_live_questions_are_the_same_again_and_never_repeat(footage: Path, clip_
     resumed, _ = live(footage, clip_cache, processor)
     resumed.load_state_dict(other.state_dict())
     assert [told(resumed[at % 12]) for at in range(20, 36)] == asked[20:]
+
+
+def test_a_video_that_gives_no_question_does_not_end_training(
+    clip_cache: str, processor: Any, footage: Path, tmp_path: Path
+) -> None:
+    """A static one, which no jigsaw can be made of; one that is broken; and one that vanishes."""
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for path in sorted(footage.iterdir()):
+        shutil.copy(path, videos)
+    (videos / "broken.mp4").write_bytes(b"no video")
+    _write_static(videos / "a_static.mp4")
+    more = ("preset=jigsaw", "data.videossr.samples=null", "data.videossr.overrides={clips: 3}")
+    dataset, _ = live(videos, clip_cache, processor, *more)
+    gone = sorted(videos.iterdir())[-1]
+    gone.unlink()
+    asked = [dataset[at] for at in range(len(dataset))]
+    assert len(asked) == 10
+    assert {one["extra_info"]["source"] for one in asked} <= {path.name for path in footage.iterdir()} - {gone.name}
+    questions = dataset.questions
+    assert isinstance(questions, LiveQuestions)
+    assert len(questions.refused) >= 3, questions.refused
+
+
+def _write_static(path: Path) -> None:
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 128, 64, "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.full((64, 128, 3), 90, np.uint8))
+        for _ in range(60):
+            file.mux(stream.encode(picture))
+        file.mux(stream.encode())
 
 
 def test_levels_change_the_questions_and_are_resumed(footage: Path, clip_cache: str, processor: Any) -> None:

@@ -29,7 +29,7 @@ from ..curriculum import Curriculum
 from .frames import LiveVideos
 from .question import to_verl
 
-TRIED = 20  # draws for one place in the list
+TRIED = 60  # videos for one place in the list
 _PASS, _TRY = 10**12, 10**15  # no draw of one pass or try is one of another's
 _WARMERS = 2  # threads that decode ahead
 
@@ -90,15 +90,16 @@ class LiveQuestions:
     def _first(self, unit: Unit) -> dict[str, Any]:
         self._warm.wait(unit.source)
         for attempt in range(TRIED):
-            found = self._plan(unit, self._passes * _PASS + attempt * _TRY)
+            at = (unit.source + attempt) % len(self._work.sources)  # its own video first
+            found = self._plan(unit, at, self._passes * _PASS + attempt * _TRY)
             if found is not None:
                 return found
         name = self.portions[unit.items[0].portion]
         raise BuildError(f"no video gives a question of {name} at this level; refused: {dict(self.refused.most_common(3))}")
 
-    def _plan(self, unit: Unit, further: int) -> dict[str, Any] | None:
+    def _plan(self, unit: Unit, at: int, further: int) -> dict[str, Any] | None:
         [item] = unit.items
-        moved = replace(unit, items=(replace(item, draw=item.draw + further, index=item.index + self._passes * len(self)),))
+        moved = Unit(at, (replace(item, draw=item.draw + further, index=item.index + self._passes * len(self), others=()),))
         spec = self._spec(self.portions[item.portion])
         for made in self._made(moved, spec):
             if not isinstance(made, Question):

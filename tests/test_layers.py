@@ -91,7 +91,7 @@ SERVICE_LOWER_TO_HIGHER = ["items time_limit logs draining completion", "setting
 TRAINER_LOWER_TO_HIGHER = [
     "versions curriculum sampler_settings",
     "data",
-    "configuration sampler warm_up cpu launch",
+    "configuration sampler vllm_prompt warm_up cpu launch",
     "preflight",
     "proof __main__",
 ]

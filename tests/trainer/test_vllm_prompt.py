@@ -1,0 +1,48 @@
+"""What vLLM is handed: the prompt as the chat template made it, whatever the processor has expanded it to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from trainer.configuration import make_config
+from trainer.vllm_prompt import collapse
+
+VIDEO = "<|vision_start|><|video_pad|><|vision_end|>"
+
+
+@pytest.mark.parametrize(
+    "text", [f"a {VIDEO} b", f"Clip 1: {VIDEO} Clip 2: {VIDEO}{VIDEO}?", f"{VIDEO}", "no video <1.0 seconds>"]
+)
+@pytest.mark.parametrize("frames", [2, 4, 7])
+def test_expanded_videos_are_one_placeholder_again(processor: Any, text: str, frames: int) -> None:
+    number = text.count(VIDEO)
+    video = torch.zeros(frames, 3, 64, 96, dtype=torch.uint8)
+    told = {"fps": 2.0, "frames_indices": list(range(frames)), "total_num_frames": frames, "video_backend": "videossr"}
+    made = processor(
+        text=[text], videos=[video] * number or None, video_metadata=[told] * number or None, do_sample_frames=False
+    )  # fmt: skip
+    expanded = list(made["input_ids"][0])
+    assert number == 0 or len(expanded) > len(processor.tokenizer(text)["input_ids"])
+    assert collapse(expanded, processor) == processor.tokenizer(text)["input_ids"]
+
+
+def test_broken_blocks_are_left_alone(processor: Any) -> None:
+    for text in (
+        "<|vision_start|>",
+        "<|vision_start|><|vision_end|>",
+        "<|vision_start|>1<|vision_start|><|video_pad|>",
+        "<|video_pad|>x",
+    ):
+        ids = processor.tokenizer(text)["input_ids"]
+        assert collapse(ids, processor) == ids
+
+
+def test_verl_uses_it() -> None:
+    from verl.workers.rollout import utils
+
+    assert utils.qwen2_5_vl_dedup_image_tokens is collapse
+    given = ["data=x", "model=y", "reward_url=http://z"]
+    assert make_config(given).actor_rollout_ref.model.external_lib == "trainer.vllm_prompt"

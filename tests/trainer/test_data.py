@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from trainer.data.dataset import VideoSSRDataset
 from trainer.data.live import LiveQuestions
 from trainer.data.prompt_length import prompt_tokens
 
+from ..hub_server import Repo, serving
+from ..servers import ROOT
 from .conftest import data_config
 
 LIVE = ("preset=mixed", "data.videossr.samples=12", "data.videossr.overrides={jigsaw.clips: 3}", "seed=3")
@@ -222,3 +227,31 @@ def test_bad_data_is_refused_in_a_line(footage: Path, processor: Any, data: str,
     with pytest.raises(ValueError, match=re.escape(said)) as refused:
         VideoSSRDataset(name, processor.tokenizer, config, processor)[0]
     assert "\n" not in str(refused.value)
+
+
+def test_rows_come_from_the_hub(built: Path, tmp_path: Path) -> None:
+    program = "import sys; from trainer.data.stored import StoredQuestions; print(*(q['index'] for q in StoredQuestions(sys.argv[1])))"
+
+    def ask(name: str, endpoint: str, token: str = "hf_mine") -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_TOKEN": token, "HF_HOME": str(tmp_path / token)}
+        environment["HF_HUB_DISABLE_XET"] = "1"
+        return subprocess.run(
+            [sys.executable, "-c", program, name],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    with serving() as hub:
+        hub.repos["me/tiny"] = Repo(private=True)
+        files = {path.relative_to(built).as_posix(): path.read_bytes() for path in built.rglob("*") if path.is_file()}
+        hub.repos["me/tiny"].commit({**files, "README.md": b"---\nlicense: mit\n---\n"})
+        here = ask("me/tiny", hub.endpoint)
+        missing = ask("me/nothing", hub.endpoint)
+    assert here.stdout.split() == [
+        str(row["extra_info"]["index"]) for batch in Build.read(built).batches() for row in batch.to_pylist()
+    ], here.stderr[-1000:]
+    assert "ValueError: data='me/nothing' is no folder here and no dataset of the Hub" in missing.stderr.splitlines()[-1]

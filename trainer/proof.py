@@ -56,11 +56,11 @@ class Recipe:
     frames: int = 4
     max_pixels: int = 64 * 64
     warm_up: int = 400
-    steps: int = 40
+    steps: int = 36
     batch: int = 8
     n: int = 8
     updates: int = 2
-    lr: float = 4e-4
+    lr: float = 6e-4
     kl: float = 0.01
     grad_clip: float = 0.3
     hidden: int = 128

@@ -89,9 +89,10 @@ LOWER_TO_HIGHER = ["tasks", "errors sampling identity", "clip", "effects length 
 SERVICE_LOWER_TO_HIGHER = ["items time_limit logs draining completion", "settings errors rollouts scoring", "auth json_body body stats metrics shared_folder",
                            "service", "protocols", "openapi routes", "app", "serve cluster diagnose plot"]  # fmt: skip
 TRAINER_LOWER_TO_HIGHER = [
-    "versions curriculum sampler_settings",
+    "versions curriculum",
     "data",
-    "configuration sampler vllm_prompt warm_up cpu launch",
+    "sampler vllm_prompt warm_up cpu launch",
+    "configuration",
     "preflight",
     "proof __main__",
 ]

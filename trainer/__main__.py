@@ -72,7 +72,7 @@ def _prepare(given: argparse.Namespace) -> Any:
     from omegaconf import OmegaConf
 
     from .configuration import make_config
-    from .preflight import legacy_faults, path_faults, preflight
+    from .preflight import legacy_faults, preflight
 
     legacy = legacy_faults(given.settings)
     if legacy:
@@ -85,7 +85,7 @@ def _prepare(given: argparse.Namespace) -> Any:
         if not given.json:
             print(f"✓ {line}", file=sys.stderr)
 
-    faults = path_faults(config) or preflight(config, told=tell)
+    faults = preflight(config, told=tell)
     if given.json:
         shown = OmegaConf.to_container(config, resolve=True) if given.dry_run else None
         print(json.dumps({"faults": faults, "in_order": told, "config": shown}))

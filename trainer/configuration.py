@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dataset_builder.tasks import Level
+
 from .data.settings import LIVE
+from .launch import python_path
 
 FOLDER = Path(__file__).parent / "config"
 SHORT = {
@@ -27,7 +29,7 @@ SHORT = {
     "steps": "trainer.total_training_steps",
     "out": "trainer.default_local_dir",
 }
-NUMBERS = ("difficulty", "seed", "steps")
+WHOLE = ("seed", "steps")
 ENVIRONMENT = {"reward_url": "VIDEOSSR_REWARD_URL"}
 # whose keys are not verl's to know
 OURS = ("data.videossr", "reward.custom_reward_function.reward_kwargs", "trainer.v1.sampler.sampler_kwargs")
@@ -77,12 +79,14 @@ def _first_line(error: Exception) -> str:
 
 
 def _read(name: str, value: str) -> Any:
-    """A value of a short name: a number where it is one, else the text as it is."""
-    if name in NUMBERS:
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
+    """A value of a short name, as the text that it is unless a number is wanted."""
+    if name in WHOLE:
+        if not value.isdecimal():
+            raise ValueError(f"{name}={value!r} is not allowed; allowed: an integer from 0 up")
+        return int(value)
+    if name == "difficulty":
+        level: float = Level.of(value).value  # refuses what is none
+        return level
     return value
 
 
@@ -98,7 +102,7 @@ def _set_paths(config: DictConfig) -> None:
     model = Path(config.actor_rollout_ref.model.path).expanduser()
     if model.exists():
         config.actor_rollout_ref.model.path = str(model.absolute())
-    OmegaConf.update(config, "ray_kwargs.ray_init.runtime_env.env_vars.PYTHONPATH", str(FOLDER.parents[1]), force_add=True)
+    OmegaConf.update(config, "ray_kwargs.ray_init.runtime_env.env_vars.PYTHONPATH", python_path(), force_add=True)
 
 
 def _absolute(name: str) -> str:

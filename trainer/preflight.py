@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -23,7 +22,6 @@ from .data.dataset import VideoSSRDataset
 from .data.live import LiveQuestions
 from .data.prompt_length import prompt_tokens
 from .data.settings import LIVE
-from .sampler_settings import SAMPLER_SETTINGS
 from .versions import version_faults
 
 # keys of earlier verls, which 0.9.1 refuses or silently leaves alone
@@ -64,7 +62,7 @@ def preflight(config: DictConfig, *, told: Callable[[str], None] = lambda line: 
     faults = version_faults(config.actor_rollout_ref.rollout.name, overridden.get("attn_implementation", "flash_attention_2"))
     if not faults:
         told("versions fit together")
-        faults += [f"verl does not know {key}, which grpo.yaml sets; is it {_VERL}?" for key in unknown_keys()]
+        faults += [f"verl does not know {key}, which grpo.yaml sets; is it verl 0.9.1?" for key in unknown_keys()]
         faults += _part(told, "the reward service scores rightly", partial(_service_faults, config))
         processor = _load_processor(config, faults)
         if processor is not None:
@@ -72,9 +70,6 @@ def preflight(config: DictConfig, *, told: Callable[[str], None] = lambda line: 
             faults += _part(told, "the data fits verl and the processor", partial(_data_faults, config, processor))
         faults += _batch_faults(config)
     return faults
-
-
-_VERL = "verl 0.9.1"
 
 
 def _part(told: Callable[[str], None], well: str, look: Callable[[], Iterator[str]]) -> list[str]:
@@ -95,9 +90,11 @@ def _batch_faults(config: DictConfig) -> Iterator[str]:
         yield "trainer.v1.sampler.sync_refill_failed_groups must be True: groups whose rewards are all lost are asked anew"
     if (config.algorithm.get("filter_groups") or {}).get("enable"):
         yield "algorithm.filter_groups is not read beside our sampler; use trainer.v1.sampler.sampler_kwargs.filter_groups_metric=acc"
+    from .sampler import SETTINGS
+
     for name in config.trainer.v1.sampler.sampler_kwargs:
-        if name not in SAMPLER_SETTINGS:
-            yield f"trainer.v1.sampler.sampler_kwargs.{name} is unknown; allowed: {', '.join(SAMPLER_SETTINGS)}"
+        if name not in SETTINGS:
+            yield f"trainer.v1.sampler.sampler_kwargs.{name} is unknown; allowed: {', '.join(SETTINGS)}"
     validates = config.trainer.test_freq > 0 or config.trainer.val_before_train
     if validates and str(config.data.val_files).startswith(LIVE):
         yield "live questions cannot be validated on, as they are not the same twice; give val_data= a build, or trainer.test_freq=-1"
@@ -229,12 +226,3 @@ def _question_faults(question: dict[str, Any], config: DictConfig, processor: An
 def _marks(times: Sequence[float]) -> list[float]:
     exact = [*times, *times[-1:]] if len(times) % 2 else times
     return [(exact[at] + exact[at + 1]) / 2 for at in range(0, len(exact), 2)]
-
-
-def path_faults(config: DictConfig) -> list[str]:
-    """What can be said without loading anything."""
-    faults = []
-    data = str(config.data.train_files)
-    if data.startswith(LIVE) and not Path(data.removeprefix(LIVE)).expanduser().is_dir():
-        faults.append(f"data={data!r}: {data.removeprefix(LIVE)!r} is no folder; give a folder of video files")
-    return faults

@@ -18,6 +18,14 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 from .data.live import LiveQuestions
 
 TRAIN = "train"
+SETTINGS = (
+    "train_batch_size",
+    "filter_groups_metric",
+    "max_inflight_gen_batches",
+    "poll_interval",
+    "most_lost",
+    "most_left_out",
+)
 _SCORES = ("score", "exact", "above_chance")
 
 

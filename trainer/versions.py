@@ -39,7 +39,7 @@ def version_faults(rollout: str, attention: str) -> list[str]:
             faults.append(f"{name} is not installed; `pip install '{name}{wanted}'`")
             continue
         if found.partition("+")[0] not in SpecifierSet(wanted, prereleases=True):
-            faults.append(f"{name} {found} is installed, {wanted} is needed; known to work together: {KNOWN_GOOD[0]}")
+            faults.append(f"{name} {found} is installed, {wanted} is needed; sets that fit: {'; '.join(KNOWN_GOOD)}")
     if attention == "flash_attention_2" and not find_spec("flash_attn") and not find_spec("kernels"):
         faults.append(
             "flash_attn is not installed, which verl asks for; `pip install flash-attn --no-build-isolation`, or set "

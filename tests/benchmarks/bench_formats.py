@@ -22,7 +22,8 @@ from dataset_builder.finished import Build
 from dataset_builder.spec import BuildSpec
 from tests.footage import videos_folder
 
-READER = Path(__file__).parents[1] / "real_clients" / "verl_dataset.py"
+ROOT = Path(__file__).parents[2]
+READER = ROOT / "tests/real_clients/verl_dataset.py"
 ROWS = 24
 
 
@@ -52,7 +53,8 @@ def measure(path: Path) -> tuple[float, float]:
     """Bytes a row, and milliseconds of processor time a row."""
     size = sum(file.stat().st_size for file in path.parent.rglob("*") if file.is_file())
     reader = [os.environ["VIDEOSSR_VERL_PYTHON"], str(READER), str(path)]
-    done = subprocess.run(reader, check=True, capture_output=True, text=True, cwd=path.parent)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(reader, check=True, capture_output=True, text=True, cwd=path.parent, env=environment)
     seconds = [row["seconds"] for row in json.loads(done.stdout.splitlines()[-1])]
     return size / ROWS, statistics.median(seconds) * 1000
 

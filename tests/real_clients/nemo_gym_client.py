@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 address = urlsplit(sys.argv.pop())  # it parses what is left with hydra
 for unused in ("ray", "wandb", "wandb.util", "mlflow"):  # its package imports them; its client does without
     sys.modules[unused] = MagicMock(__version__="0", __spec__=None)
-from nemo_gym.config_types import AggregateMetrics, BaseServerConfig  # noqa: E402
-from nemo_gym.server_utils import ServerClient  # noqa: E402
-from omegaconf import OmegaConf  # noqa: E402
+from nemo_gym.config_types import AggregateMetrics, BaseServerConfig
+from nemo_gym.server_utils import ServerClient
+from omegaconf import OmegaConf
 
 row = {
     "task": "counting",

@@ -15,7 +15,7 @@ for name, folder in (("openrlhf", root), ("openrlhf.utils", root / "utils")):
     package = types.ModuleType(name)
     package.__path__ = [str(folder)]
     sys.modules[name] = package
-from openrlhf.utils.agent import SingleTurnAgentExecutor  # noqa: E402
+from openrlhf.utils.agent import SingleTurnAgentExecutor
 
 
 async def main() -> None:

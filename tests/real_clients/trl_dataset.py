@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import cpu_torchvision  # noqa: F401 - before anything imports torchvision
+from trainer.cpu.tiny_model import make_processor
+
 from datasets import load_dataset
-from tiny_processor import make_processor
 from transformers import AutoProcessor
 from trl.data_utils import is_conversational, prepare_multimodal_messages
 

@@ -6,7 +6,10 @@ from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
-import cpu_torchvision  # noqa: F401 - before anything imports torchvision
+from trainer.cpu.torchvision import make_importable
+
+make_importable()
+
 from accelerate import Accelerator
 from trl import GRPOTrainer
 

@@ -8,16 +8,18 @@ import tempfile
 import time
 from pathlib import Path
 
-import cpu_torchvision  # noqa: F401 - before anything imports torchvision
+from trainer.cpu.tiny_model import make_processor
+
 import verl
 from omegaconf import OmegaConf
-from tiny_processor import make_processor
+from transformers import Qwen3VLConfig
 from verl.utils import hf_processor, hf_tokenizer
 from verl.utils.dataset.rl_dataset import RLHFDataset
 from verl.utils.tokenizer import build_multimodal_processor_inputs
 
 with tempfile.TemporaryDirectory() as name:
     make_processor(Path(name))
+    Qwen3VLConfig().save_pretrained(name)  # by which verl knows whose processor it is
     processor, tokenizer = hf_processor(name), hf_tokenizer(name)
 defaults = OmegaConf.load(Path(verl.__file__).parent / "trainer/config/data/legacy_data.yaml")
 assert OmegaConf.is_dict(defaults)

@@ -5,7 +5,10 @@ import json
 import sys
 from typing import Any
 
-import cpu_torchvision  # noqa: F401 - before anything imports torchvision
+from trainer.cpu.torchvision import make_importable
+
+make_importable()
+
 import numpy as np
 import torch
 from hydra import compose, initialize_config_module

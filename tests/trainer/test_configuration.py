@@ -86,6 +86,8 @@ def test_settings_that_would_be_ignored_or_fail_later_are_told(more: str, said: 
     ("given", "said"),
     [
         (RUN[:2], "reward_url=… is missing"),
+        ((*RUN, "difficulty=brutal"), "difficulty='brutal' is not a level; allowed: easy, medium"),
+        ((*RUN, "steps=some"), "steps='some' is not allowed; allowed: an integer"),
         ((*RUN, "steps"), "'steps' is not allowed; allowed: key=value"),
         ((*RUN, "data.trian_batch_size=3"), "Could not override 'data.trian_batch_size'"),
     ],

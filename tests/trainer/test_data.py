@@ -218,7 +218,7 @@ def test_uneven_times_are_told_in_thousandths() -> None:
             "levels.lowest is unknown; allowed: start, low",
         ),
         ("live:{footage}", ("preset=counting", "data.videossr.levels={low: 2}"), "curriculum.low=2 is not allowed"),
-        ("live:{footage}", ("difficulty=brutal",), "brutal"),
+        ("live:{footage}", ("data.videossr.difficulty=brutal",), "brutal"),
     ],
 )
 def test_bad_data_is_refused_in_a_line(footage: Path, processor: Any, data: str, more: tuple[str, ...], said: str) -> None:

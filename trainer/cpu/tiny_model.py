@@ -45,14 +45,8 @@ def make_tiny_model(folder: Path, texts: Iterable[str] = (), *, hidden: int = 12
         texts: what its words are learned from; none gives a tokenizer of bytes.
         hidden: width of the language and of the vision part.
     """
-    tokenizer = _tokenizer(texts)
+    tokenizer = make_processor(folder, texts)
     ids = dict(zip((END, PAD, *VISION), tokenizer.convert_tokens_to_ids([END, PAD, *VISION]), strict=True))
-    sizes = {"patch_size": 16, "temporal_patch_size": 2, "merge_size": 2}
-    images = Qwen2VLImageProcessor(**sizes, size={"shortest_edge": 4096, "longest_edge": 16777216})
-    videos = Qwen3VLVideoProcessor(size={"shortest_edge": 4096, "longest_edge": 25165824})
-    Qwen3VLProcessor(image_processor=images, tokenizer=tokenizer, video_processor=videos, chat_template=CHAT).save_pretrained(
-        folder
-    )
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
     config = Qwen3VLConfig(
         text_config={
@@ -72,6 +66,18 @@ def make_tiny_model(folder: Path, texts: Iterable[str] = (), *, hidden: int = 12
     model.generation_config.eos_token_id = ids[END]
     model.generation_config.pad_token_id = ids[PAD]
     model.save_pretrained(folder)
+
+
+def make_processor(folder: Path, texts: Iterable[str] = ()) -> PreTrainedTokenizerFast:
+    """Write the processor alone, its tokenizer in it, which is returned."""
+    tokenizer = _tokenizer(texts)
+    sizes = {"patch_size": 16, "temporal_patch_size": 2, "merge_size": 2}
+    images = Qwen2VLImageProcessor(**sizes, size={"shortest_edge": 4096, "longest_edge": 16777216})
+    videos = Qwen3VLVideoProcessor(size={"shortest_edge": 4096, "longest_edge": 25165824})
+    Qwen3VLProcessor(image_processor=images, tokenizer=tokenizer, video_processor=videos, chat_template=CHAT).save_pretrained(
+        folder
+    )
+    return tokenizer
 
 
 def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:

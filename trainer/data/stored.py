@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,6 @@ _INFO = ("index", "split", "portion", "task", "level", "level_name", "params", "
 _COLUMNS = ["data_source", "prompt", "ability", "reward_model", *(f"extra_info.{name}" for name in _INFO)]
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a row's videos are."""
-
-    file: str
-    row_group: int
-    row: int
-
-
 class StoredQuestions:
     """Rows without their videos in memory, some 2 kB each; videos are read when a rollout needs them."""
 
@@ -40,25 +30,25 @@ class StoredQuestions:
             ValueError: if there is no finished build.
         """
         self._rows: list[dict[str, Any]] = []
-        self._places: list[_Place] = []
+        self._videos: list[StoredVideos] = []
         for path in _files(name):
             with pq.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):
                     rows = file.read_row_group(group, _COLUMNS).to_pylist()
                     self._rows += rows
-                    self._places += [_Place(str(path), group, row) for row in range(len(rows))]
+                    self._videos += [StoredVideos(str(path), group, row) for row in range(len(rows))]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, at: int) -> dict[str, Any]:
-        return to_verl(self._rows[at], StoredVideos(**vars(self._places[at])))
+        return to_verl(self._rows[at], self._videos[at])
 
     def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> int:
         """Drop questions that are not wanted; gives their number."""
         kept = [at for at in range(len(self)) if wanted(self[at])]
         dropped = len(self) - len(kept)
-        self._rows, self._places = [self._rows[at] for at in kept], [self._places[at] for at in kept]
+        self._rows, self._videos = [self._rows[at] for at in kept], [self._videos[at] for at in kept]
         return dropped
 
 

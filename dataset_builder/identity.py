@@ -25,7 +25,18 @@ _MAKES_CLIPS = (
     "tasks/clip_stats.py",
     "video.py",
 )
-_COMES_AFTER = ("cli.py", "demo.py", "exports/", "finished.py", "footage.py", "hub/", "preview.py", "report.py", "validate.py")
+_COMES_AFTER = (
+    "cli.py",
+    "demo.py",
+    "exports/",
+    "finished.py",
+    "footage.py",
+    "hub/",
+    "preview.py",
+    "references.py",
+    "report.py",
+    "validate.py",
+)
 
 
 def dataset_id(spec: BuildSpec, splits: Mapping[str, Sequence[Source]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,22 +29,22 @@ class Shown:
 
     Attributes:
         title, question, answer: lines above the frames.
-        edits: by which frames are marked.
         videos: for each, its frames and their times in seconds.
+        marked: for each, the positions that have a border.
     """
 
     title: str
     question: str
     answer: str
-    edits: EditList
     videos: Sequence[tuple[Sequence[Frame], Sequence[float]]]
+    marked: Sequence[Collection[int]]
 
 
 def contact_sheet(question: Question) -> Frame:
     """A picture of a question that was just made."""
     title = f"{question.portion.task.name}   level {question.portion.level.name}   {question.source.name}"
     videos = [(video.frames(), video.times) for video in question.videos]
-    return draw(Shown(title, question.plan.question, question.plan.answer.format(), question.plan.edits, videos))
+    return draw(Shown(title, question.plan.question, question.plan.answer.format(), videos, edited(question.plan.edits)))
 
 
 def row_sheet(row: Mapping[str, Any]) -> Frame:
@@ -56,16 +56,13 @@ def row_sheet(row: Mapping[str, Any]) -> Frame:
         videos.append((frames, times))
     title = f"{info['task']}   level {info['level_name']}   {info['source']}"
     answer = row["reward_model"]["ground_truth"]
-    return draw(Shown(title, row["prompt"][-1]["content"], answer, EditList.from_json(info["recipe"]), videos))
+    return draw(Shown(title, row["prompt"][-1]["content"], answer, videos, edited(EditList.from_json(info["recipe"]))))
 
 
 def draw(shown: Shown) -> Frame:
-    """A picture of the whole question: text, answer, and every frame of every video.
-
-    Frames that an edit changed or moved have a red border.
-    """
+    """A picture of the whole question: text, answer, and every frame of every video, marked ones with a red border."""
     columns = COLUMNS if len(shown.videos) == 1 else max(2, min(COLUMNS, len(shown.videos[0][0])))
-    rows = [_tiles(frames, times, _edited(shown.edits, k), columns) for k, (frames, times) in enumerate(shown.videos)]
+    rows = [_tiles(frames, times, marked, columns) for (frames, times), marked in zip(shown.videos, shown.marked, strict=True)]
     width = max(row.shape[1] for row in rows)
     asked = shown.question.replace("<video>", "[video]")
     lines = [line for part in asked.split("\n") for line in textwrap.wrap(part, max(30, width // 8)) or [""]]
@@ -90,6 +87,11 @@ def write_picture(path: str, picture: Frame) -> None:
         file.write(data.tobytes())
 
 
+def edited(edits: EditList) -> list[set[int]]:
+    """For each video the positions that an edit changed or moved."""
+    return [_edited(edits, k) for k in range(len(edits.clips))]
+
+
 def _edited(edits: EditList, k: int) -> set[int]:
     """Positions that carry an effect or a shape, or show another frame than the unedited clip would."""
     edit = edits.clips[k]
@@ -104,7 +106,7 @@ def _edited(edits: EditList, k: int) -> set[int]:
     return marked
 
 
-def _tiles(frames: Sequence[Frame], times: Sequence[float], marked: set[int], columns: int) -> Frame:
+def _tiles(frames: Sequence[Frame], times: Sequence[float], marked: Collection[int], columns: int) -> Frame:
     tiles = [_tile(frame, time, at in marked) for at, (frame, time) in enumerate(zip(frames, times, strict=True))]
     blank = np.full_like(tiles[0], PAPER)
     tiles += [blank] * (-len(tiles) % columns)

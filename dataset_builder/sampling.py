@@ -13,11 +13,13 @@ class Sampling:
     """How clips are taken from videos.
 
     Attributes:
-        frames: T, evenly spaced in time over the middle 90 %.
+        frames: T, evenly spaced in time.
         max_pixels: most pixels a frame; its sides are multiples of 64.
         mode: `exact`, or `keyframe` for the keyframes nearest to even spacing, fewer than T where there are fewer.
+        share: of the video that frames are taken from, about its middle (paper: 0.9).
     """
 
     frames: int = 48
     max_pixels: int = 256 * 256
     mode: str = "exact"
+    share: float = 0.9

@@ -26,7 +26,6 @@ from .sampling import SIDE, Sampling
 
 av.logging.set_level(av.logging.PANIC)  # what matters is raised; FFmpeg's own lines would only garble progress bars
 
-MIDDLE = 0.9  # share of the video that frames are taken from (paper's sampling)
 MIN_KEYFRAMES = 4
 KEPT_BYTES = 128 << 20  # of compressed pictures; a longer video is read twice
 _SCALING = Interpolation.AREA | Interpolation.BITEXACT  # the same on every processor
@@ -52,11 +51,11 @@ class _Packet:
 
 
 def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
-    """Decode frames that are evenly spaced in time over the middle 90 % of a video.
+    """Decode frames that are evenly spaced in time over the middle of a video.
 
     Args:
         video: a local path, or the file's bytes.
-        sampling: how many, how large, and whether any frames or only keyframes.
+        sampling: how many, how large, from how much of the video, and whether any frames or only keyframes.
 
     Raises:
         UnusableVideo: if the file is no video, is broken where it matters, or has too few frames.
@@ -64,8 +63,8 @@ def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
     """
     try:
         if sampling.mode == "keyframe":
-            return _sample_keyframes(video, sampling.frames, sampling.max_pixels)
-        return _sample_exactly(video, sampling.frames, sampling.max_pixels)
+            return _sample_keyframes(video, sampling)
+        return _sample_exactly(video, sampling)
     except OSError:  # some of FFmpeg's errors are, and say nothing of the video
         raise
     except (av.FFmpegError, UnicodeDecodeError) as error:
@@ -73,24 +72,24 @@ def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
         raise UnusableVideo(f"cannot be decoded: {name.lower()}") from error
 
 
-def _sample_exactly(video: str | bytes, frames: int, max_pixels: int) -> SampledFrames:
+def _sample_exactly(video: str | bytes, sampling: Sampling) -> SampledFrames:
     with _indexed(video) as film:
         stamps = [packet.pts for packet in _in_time(film.packets)]
-        wanted = _spread(stamps, _middle(stamps, stamps), frames, "frames")
-        decoded = _decode(film, set(wanted), max_pixels) if film.reliable else {}
+        wanted = _spread(stamps, _middle(stamps, stamps, sampling.share), sampling.frames, f"frames{_where(sampling)}")
+        decoded = _decode(film, set(wanted), sampling.max_pixels) if film.reliable else {}
         if list(decoded) == wanted:
             return _sampled(list(decoded.values()), [float((pts - stamps[0]) * film.unit) for pts in wanted])
-    return _sample_linearly(video, frames, max_pixels)
+    return _sample_linearly(video, sampling)
 
 
-def _sample_keyframes(video: str | bytes, frames: int, max_pixels: int) -> SampledFrames:
+def _sample_keyframes(video: str | bytes, sampling: Sampling) -> SampledFrames:
     with _indexed(video) as film:
         stamps = [packet.pts for packet in _in_time(film.packets)]
         keys = [packet.pts for packet in _in_time(film.packets) if packet.keyframe]
-        within = _middle(keys, stamps)
-        count = min(frames, len(within)) // 2 * 2
-        wanted = _spread(keys, within, max(count, min(frames, MIN_KEYFRAMES)), "keyframes")
-        decoded = _decode_keyframes(film, set(wanted), max_pixels)
+        within = _middle(keys, stamps, sampling.share)
+        count = min(sampling.frames, len(within)) // 2 * 2
+        wanted = _spread(keys, within, max(count, min(sampling.frames, MIN_KEYFRAMES)), f"keyframes{_where(sampling)}")
+        decoded = _decode_keyframes(film, set(wanted), sampling.max_pixels)
     if len(decoded) < len(wanted):
         raise UnusableVideo(f"{len(wanted) - len(decoded)} of {len(wanted)} keyframes could not be decoded")
     return _sampled([decoded[pts] for pts in wanted], [float((pts - stamps[0]) * film.unit) for pts in wanted])
@@ -174,14 +173,18 @@ def _indexed(video: str | bytes) -> Iterator[_Film]:
         yield _Film(video, stream.codec_context, packets, stream.time_base, reliable, whole)
 
 
-def _middle(stamps: list[int], whole: list[int]) -> range:
-    """The indices of `stamps` that lie in the middle part of the whole video's times."""
+def _middle(stamps: list[int], whole: list[int], share: float) -> range:
+    """The indices of `stamps` that lie in this share of the whole video's times, about their middle."""
     if len(whole) < 2:
         return range(len(stamps))
     first = whole[0]
     length = (whole[-1] - first) * len(whole) / (len(whole) - 1)
-    cut = (1 - MIDDLE) / 2 * length
+    cut = (1 - share) / 2 * length
     return range(bisect_left(stamps, first + cut), bisect_right(stamps, first + length - cut))
+
+
+def _where(sampling: Sampling) -> str:
+    return f" in its middle {sampling.share:.0%}" if sampling.share < 1 else ""
 
 
 def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int]:
@@ -192,7 +195,7 @@ def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int
     """
     if count < 2 or len(within) < count:
         wanted = max(count, 2)
-        raise UnusableVideo(f"{len(within)} {what} in its middle {MIDDLE:.0%}, {wanted} wanted")
+        raise UnusableVideo(f"{len(within)} {what}, {wanted} wanted")
     first, last = stamps[within[0]], stamps[within[-1]]
     chosen: list[int] = []
     for position in range(count):
@@ -258,7 +261,7 @@ def _decode_keyframes(film: _Film, wanted: set[int], max_pixels: int) -> dict[in
     return found
 
 
-def _sample_linearly(video: str | bytes, frames: int, max_pixels: int) -> SampledFrames:
+def _sample_linearly(video: str | bytes, sampling: Sampling) -> SampledFrames:
     """For streams whose packets do not say when their frames are shown: decode all, twice, taking the order as it comes."""
     with _opened(video) as (container, stream):
         stamps = [frame.pts for frame in container.decode(stream)]
@@ -269,13 +272,13 @@ def _sample_linearly(video: str | bytes, frames: int, max_pixels: int) -> Sample
         known, unit = list(range(len(stamps))), 1 / rate
     if unit is None:
         raise UnusableVideo("says nothing of its frames' times")
-    chosen = _spread(known, _middle(known, known), frames, "frames")
+    chosen = _spread(known, _middle(known, known, sampling.share), sampling.frames, f"frames{_where(sampling)}")
     indices = {bisect_left(known, stamp) for stamp in chosen}
     with _opened(video) as (container, stream):
-        scaler = _Scaler(max_pixels)
+        scaler = _Scaler(sampling.max_pixels)
         kept = [scaler(frame) for index, frame in enumerate(container.decode(stream)) if index in indices]
-    if len(kept) != frames:
-        raise UnusableVideo(f"{len(kept)} of {frames} frames could be decoded")
+    if len(kept) != sampling.frames:
+        raise UnusableVideo(f"{len(kept)} of {sampling.frames} frames could be decoded")
     return _sampled(kept, [float((stamp - known[0]) * unit) for stamp in chosen])
 
 

@@ -82,7 +82,7 @@ def test_a_lambda_function_needs_msgspec_alone() -> None:
     )
 
 
-LOWER_TO_HIGHER = ["tasks", "errors sampling identity", "clip", "effects length shapes video mp4", "stats render sources", "cache presets", "spec",
+LOWER_TO_HIGHER = ["tasks", "errors sampling identity", "clip", "effects length shapes video mp4", "stats render sources", "cache presets", "spec references",
                    "dealing questions", "schema report", "target work", "shards", "build builder preview", "cluster finished validate footage", "exports hub", "demo cli"]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from dataset_builder.finished import Build
 from dataset_builder.sampling import Sampling
+from dataset_builder.sources import Source
 from dataset_builder.tasks.edits import EditList
 from trainer.data import frames
 from trainer.data.dataset import VideoSSRDataset
@@ -172,8 +173,8 @@ def test_what_is_rendered_live_is_what_a_build_holds(footage: Path, clip_cache: 
     held = question["raw_prompt"][-1]["content"]
     [reference] = [part["video"] for part in held if part["type"] == "video" and part["video"]["number"] == 0]
     store = ClipStore(Path(clip_cache), 10**9, Sampling(8, 8192), with_h264=False)
-    source = frames.Source(**reference["source"])
-    donor = store.clip(frames.Source(**reference["donor"])) if reference["donor"] else None
+    source = Source(**reference["source"])
+    donor = store.clip(Source(**reference["donor"])) if reference["donor"] else None
     made = render(store.clip(source), EditList.from_json(reference["edits"]), donor)
     assert np.array_equal(videos[0][0].permute(0, 2, 3, 1).numpy(), np.stack(made[0].frames()))
 

@@ -6,64 +6,23 @@ the process that runs the rollouts decodes or renders the question's videos, onc
 
 from __future__ import annotations
 
-import io
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-import av
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 
 from dataset_builder.cache import ClipStore
-from dataset_builder.clip import Frame, decode_jpeg
-from dataset_builder.render import render
-from dataset_builder.sources import Source
-from dataset_builder.tasks.edits import EditList
+from dataset_builder.references import LiveVideos, StoredVideos
 
 QUESTIONS_KEPT = 16
 Video = tuple[torch.Tensor, dict[str, Any]]
 """Frames (uint8, T x 3 x H x W) and what verl and vLLM call their metadata."""
-
-
-@dataclass(frozen=True)
-class StoredVideos:
-    """The videos of one row of a build."""
-
-    file: str
-    row_group: int
-    row: int  # within the group
-
-    def frames(self, store: ClipStore | None) -> list[list[Frame]]:
-        with pq.ParquetFile(self.file) as file:
-            videos = file.read_row_group(self.row_group, ["videos"])["videos"][self.row].as_py()
-        return [_decode(video) for video in videos]
-
-
-@dataclass(frozen=True)
-class LiveVideos:
-    """Videos that are rendered from their edit list.
-
-    Attributes:
-        source, donor: fields of `Source`; donor is None where one video is enough.
-        edits: the edit list as JSON.
-    """
-
-    source: dict[str, Any]
-    donor: dict[str, Any] | None
-    edits: str
-
-    def frames(self, store: ClipStore | None) -> list[list[Frame]]:
-        if store is None:
-            raise ValueError("live questions are rendered from kept clips; data.videossr.clip_cache says where")
-        donor = store.clip(Source(**self.donor)) if self.donor else None
-        made = render(store.clip(Source(**self.source)), EditList.from_json(self.edits), donor)
-        return [video.frames() for video in made]
 
 
 def reference(videos: StoredVideos | LiveVideos, number: int, times: Sequence[float], end: float) -> dict[str, Any]:
@@ -130,10 +89,3 @@ class _Recent:
 @cache
 def _recent() -> _Recent:
     return _Recent(QUESTIONS_KEPT)
-
-
-def _decode(video: Any) -> list[Frame]:
-    if isinstance(video, list):
-        return [decode_jpeg(image["bytes"]) for image in video]
-    with av.open(io.BytesIO(video["bytes"]), "r") as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]

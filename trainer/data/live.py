@@ -21,12 +21,12 @@ from dataset_builder.dealing import Unit
 from dataset_builder.errors import BuildError, UnusableVideo
 from dataset_builder.identity import digest
 from dataset_builder.questions import Question, Refusal, make_questions
+from dataset_builder.references import LiveVideos
 from dataset_builder.schema import describe
 from dataset_builder.spec import BuildSpec
 from dataset_builder.work import Work, folder_work
 
 from ..curriculum import Curriculum
-from .frames import LiveVideos
 from .question import to_verl
 
 TRIED = 60  # videos for one place in the list

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
-from .frames import LiveVideos, StoredVideos, reference
+from dataset_builder.references import LiveVideos, StoredVideos
+
+from .frames import reference
 
 PLACE = "<video>"
 

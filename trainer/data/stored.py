@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from dataset_builder.build import SUMMARY
+from dataset_builder.references import StoredVideos
 
-from .frames import StoredVideos
 from .question import to_verl
 
 _INFO = ("index", "split", "portion", "task", "level", "level_name", "params", "metric", "seed", "source", "width", "height", "frame_times", "end_times", "chance", "chance_exact")  # fmt: skip

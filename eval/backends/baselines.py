@@ -1,0 +1,103 @@
+"""Scripted baselines: what can be had without a model, and what classical vision reaches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from dataset_builder import tasks
+from dataset_builder.tasks.answers import Interval
+from dataset_builder.tasks.guessing import guess
+
+from ..sample import Sample, Video
+from .base import Failed, Reply
+
+
+def uniform(sample: Sample, videos: Sequence[Video], seed: int) -> str:
+    """Any answer of the right form, each as likely."""
+    rng = Random(f"guess\0{sample.id}\0{seed}")
+    if sample.kind == "choice":
+        letters: list[str] = sorted(sample.info["options"]) or list("ABCD")
+        return rng.choice(letters)
+    if sample.kind == "interval":
+        return Interval(*sorted(rng.uniform(0, _length(sample)) for _ in range(2))).format()
+    truth = tasks.get(sample.info["task"]).read_truth(sample.truth)
+    return guess(truth, sample.info["params"], sample.videos["times"][0], rng).format()
+
+
+def blind(sample: Sample, videos: Sequence[Video], seed: int) -> str:
+    """The best answer that looks at nothing."""
+    if not sample.blind:
+        raise Failed("the length of the video is not known; give `duration`")
+    return sample.blind
+
+
+def whole(sample: Sample, videos: Sequence[Video], seed: int) -> str:
+    """The whole video where a time is asked for, else any answer: the paper's row Random."""
+    if sample.kind == "interval":
+        return Interval(0, _length(sample)).format()
+    if sample.kind == "task" and tasks.get(sample.info["task"]).answer is Interval:
+        return Interval(0, sample.info["end"]).format()
+    return uniform(sample, videos, seed)
+
+
+def solver(sample: Sample, videos: Sequence[Video], seed: int) -> str:
+    """Classical vision: change points, contours, continuity of frames."""
+    from ..solvers import SOLVERS, Shown
+
+    name = sample.info.get("task")
+    if name not in SOLVERS:
+        raise Failed(f"there is no solver of {name or sample.kind}; there are those of {', '.join(SOLVERS)}")
+    return SOLVERS[name](sample.question, [Shown(video.frames(), video.times) for video in videos]).format()
+
+
+def _length(sample: Sample) -> float:
+    length: float = sample.info["duration"]
+    if not length:
+        raise Failed("the length of the video is not known; give `duration`")
+    return length
+
+
+BASELINES: Mapping[str, Callable[[Sample, Sequence[Video], int], str]] = {
+    "uniform": uniform,
+    "blind": blind,
+    "whole": whole,
+    "solver": solver,
+}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline of the table above.
+
+    Attributes:
+        seed: of those that guess.
+    """
+
+    name: str
+    seed: int = 0
+
+    @property
+    def needs_videos(self) -> bool:
+        return self.name == "solver"
+
+    @property
+    def label(self) -> str:
+        return {"whole": "random (whole video)"}.get(self.name, self.name)
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        return {"baseline": self.name, **({"seed": self.seed} if self.name in ("uniform", "whole") else {})}
+
+    async def check(self) -> None: ...
+
+    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
+        script = BASELINES[self.name]
+        if not self.needs_videos:
+            return Reply(script(sample, videos, self.seed))
+        return Reply(await asyncio.to_thread(script, sample, videos, self.seed))
+
+    async def close(self) -> None: ...

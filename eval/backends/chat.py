@@ -1,0 +1,204 @@
+"""A model behind an OpenAI-compatible server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+
+from dataset_builder.tasks.levels import nearest
+
+from ..sample import Sample, Video
+from .base import Failed, Reply, Unusable
+from .messages import FORMS, at_shared_times, content, marker_fault, markers, media_settings
+
+RETRIES = 4
+QWEN_PIXELS = 25_165_824  # of all frames of a video; Qwen3-VL's processor makes more smaller
+_REFUSES_FRAMES = ("media_io_kwargs", "mm_processor_kwargs", "trust-request-mm-kwargs")
+
+
+@dataclass(frozen=True)
+class ChatSettings:
+    """How a server is asked.
+
+    Attributes:
+        model: the name that it serves.
+        base_url: up to `/v1`.
+        form: of the videos, one of `FORMS`.
+        system: a system prompt, "" for none.
+        max_tokens: of a response.
+        temperature: 0 is greedy.
+        timeout: seconds for one answer.
+    """
+
+    model: str
+    base_url: str
+    api_key: str = "none"
+    form: str = "video"
+    system: str = ""
+    max_tokens: int = 2048
+    temperature: float = 0.0
+    timeout: float = 600.0
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise ValueError(f"form={self.form!r} is not allowed; {nearest(self.form, FORMS)}")
+
+
+class Chat:
+    """Asks a server, and looks once for each shape of question whether all frames arrived at their times.
+
+    Raises:
+        ValueError: if `base_url` is none.
+    """
+
+    def __init__(self, settings: ChatSettings) -> None:
+        self._settings = settings
+        url = urlsplit(settings.base_url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(f"base_url={settings.base_url!r} is not allowed; allowed: http://HOST:PORT/v1")
+        self._client = openai.AsyncOpenAI(
+            base_url=settings.base_url, api_key=settings.api_key, max_retries=RETRIES, timeout=settings.timeout
+        )
+        self._root = settings.base_url.rstrip("/").removesuffix("/v1")
+        self._looked: set[tuple[int, ...]] = set()
+
+    @property
+    def needs_videos(self) -> bool:
+        return self._settings.form != "text"
+
+    @property
+    def label(self) -> str:
+        return (
+            self._settings.model + {"video": "", "images": " (frames as images)", "text": " (text only)"}[self._settings.form]
+        )
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        told = self._settings
+        return {
+            "backend": "chat", "model": told.model, "form": told.form, "system": told.system, "max_tokens": told.max_tokens,
+            "temperature": told.temperature,
+        }  # fmt: skip
+
+    async def check(self) -> None:
+        url, wanted = self._settings.base_url, self._settings.model
+        try:
+            served = [model.id async for model in self._client.models.list()]
+        except openai.AuthenticationError as error:
+            raise Unusable(f"{url} refuses the key ({_said(error)}); give it in OPENAI_API_KEY") from None
+        except openai.APIConnectionError as error:
+            raise Unusable(
+                f"{url} cannot be reached ({error.__cause__ or error}); is it running, and is --base-url right?"
+            ) from None
+        except openai.APIStatusError as error:
+            if error.status_code == 404:  # a server that lists no models
+                return
+            raise Unusable(f"{url} answers {error.status_code} ({_said(error)})") from None
+        if wanted not in served:
+            raise Unusable(f"model={wanted!r} is not served at {url}; {nearest(wanted, served)}")
+
+    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
+        if self._settings.form == "video":
+            videos = at_shared_times(videos)
+        body = self._body(videos)
+        looks = "return_token_ids" in body
+        try:
+            reply = await self._ask(sample, videos, body)
+        except BaseException:
+            if looks:  # another question of this shape will
+                self._looked.discard(_shape(videos))
+            raise
+        if isinstance(reply, str):
+            raise Failed(f"the server's reply is no JSON: {reply[:100]!r}")
+        seen: dict[str, Any] = {"markers": await self._look(reply, videos)} if looks else {}
+        choice = reply.choices[0] if reply.choices else None
+        if choice is None or choice.message.content is None:
+            raise Failed("the server gave no text")
+        used = reply.usage
+        usage = {"prompt_tokens": used.prompt_tokens, "completion_tokens": used.completion_tokens} if used else {}
+        if choice.finish_reason == "length":
+            seen["cut_off"] = True
+        return Reply(choice.message.content, usage, seen)
+
+    def _body(self, videos: Sequence[Video]) -> dict[str, Any]:
+        if self._settings.form != "video" or not videos:
+            return {}
+        body: dict[str, Any] = {"media_io_kwargs": media_settings(videos)}
+        if any(video.pixels > QWEN_PIXELS for video in videos):
+            body["mm_processor_kwargs"] = {"do_resize": False}
+        if _shape(videos) not in self._looked:
+            self._looked.add(_shape(videos))
+            body["return_token_ids"] = True
+        return body
+
+    async def _ask(self, sample: Sample, videos: Sequence[Video], body: dict[str, Any]) -> Any:
+        told = self._settings
+        system: list[Any] = [{"role": "system", "content": told.system}] if told.system else []
+        messages: list[Any] = [*system, {"role": "user", "content": content(sample, videos, told.form)}]
+        try:
+            return await self._client.chat.completions.create(
+                model=told.model, messages=messages, max_tokens=told.max_tokens, temperature=told.temperature, extra_body=body
+            )
+        except json.JSONDecodeError as error:
+            raise Failed(f"the server's reply is broken JSON: {error}") from None
+        except openai.APITimeoutError:
+            raise Failed(f"no answer within {told.timeout:g} s, {RETRIES + 1} times") from None
+        except openai.APIConnectionError as error:
+            raise Failed(f"the connection failed {RETRIES + 1} times: {error.__cause__ or error}") from None
+        except openai.APIStatusError as error:
+            said = _said(error)
+            if any(word in said for word in _REFUSES_FRAMES):
+                raise Unusable(
+                    f"the server does not let a request say how its frames are read ({said}); start vLLM with --trust-request-mm-kwargs, "
+                    "or use --form images"
+                ) from None
+            if error.status_code in (401, 403, 404):
+                raise Unusable(f"{told.base_url} answers {error.status_code}: {said}") from None
+            raise Failed(f"the server answers {error.status_code}: {said}") from None
+
+    async def _look(self, reply: Any, videos: Sequence[Video]) -> str:
+        """Compare the times in the prompt, as the server has put it together, with those that were sent.
+
+        Raises:
+            Unusable: if frames were dropped or their times changed.
+        """
+        prompt = await self._prompt(reply)
+        if prompt is None:
+            return "unknown: the server does not return its prompt"
+        if not markers(prompt):
+            return "none: this model's prompts hold no times"
+        if fault := marker_fault(prompt, videos):
+            raise Unusable(
+                f"{fault}; start vLLM, 0.20 or newer, with --trust-request-mm-kwargs (from 0.31), or use --form images"
+            )
+        return f"{len(markers(prompt))} as sent"
+
+    async def _prompt(self, reply: Any) -> str | None:
+        ids = getattr(reply, "prompt_token_ids", None) or (reply.model_extra or {}).get("prompt_token_ids")
+        if not ids:
+            return None
+        try:
+            asked = {"model": self._settings.model, "tokens": ids}
+            told: Any = await self._client.post(f"{self._root}/detokenize", body=asked, cast_to=object)
+            return str(told["prompt"])
+        except (openai.OpenAIError, KeyError, TypeError, ValueError):
+            return None
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _shape(videos: Sequence[Video]) -> tuple[int, ...]:
+    return tuple(len(video.times) for video in videos)
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """What a server says of a fault, in one line."""
+    body: Any = error.body
+    said = body.get("message", body) if isinstance(body, dict) else body or error.message
+    return " ".join(str(said).split())[:300]

@@ -1,0 +1,142 @@
+"""Asks every question that has no answer yet, so many at a time, and writes down each answer as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from dataset_builder.errors import BuildError, UnusableVideo
+from dataset_builder.identity import digest
+
+from .backends.base import Backend, Failed, Unusable
+from .frames import Frames
+from .marks import mark
+from .run import RESPONSES, Response, begin, write_line
+from .sample import Benchmark, Sample
+
+FAILURES_IN_A_ROW = 20
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        done: samples that have an answer or have failed, those of earlier starts too.
+        failed: those without an answer.
+        score: the mean of the answers so far.
+        asked: questions of this start, and what they cost.
+    """
+
+    total: int
+    done: int = 0
+    failed: int = 0
+    answered: int = 0
+    points: float = 0.0
+    asked: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    @property
+    def score(self) -> float:
+        return self.points / self.answered if self.answered else 0.0
+
+    def add(self, sample: Sample, response: Response) -> None:
+        self.done += 1
+        if response.text is None:
+            self.failed += 1
+        else:
+            self.answered += 1
+            self.points += mark(sample, response.text).values[sample.metric]
+        self.prompt_tokens += response.usage.get("prompt_tokens", 0)
+        self.completion_tokens += response.usage.get("completion_tokens", 0)
+
+
+async def run(
+    benchmark: Benchmark,
+    backend: Backend,
+    frames: Frames,
+    folder: Path,
+    *,
+    in_flight: int = 64,
+    told: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Ask what has no answer yet; what failed before is asked again.
+
+    Args:
+        folder: the run's; made if it is not there.
+        in_flight: questions that are asked at a time.
+        told: called after each.
+
+    Raises:
+        ValueError: if the folder holds another run.
+        Unusable: if nothing can be answered; the answers until then stand.
+    """
+    known = begin(folder, benchmark, backend.label, backend.protocol)
+    progress = Progress(len(benchmark.samples))
+    waiting = []
+    for sample in benchmark.samples:
+        key = digest(sample.id, sample.fingerprint, backend.protocol)
+        found = known.get(key)
+        if found is not None and found.text is not None:
+            progress.add(sample, found)
+        else:
+            waiting.append((key, sample))
+    told(progress)
+    if waiting:
+        await backend.check()
+        with (folder / RESPONSES).open("a") as file:
+            await _Asking(backend, frames, file, progress, told).all(waiting, in_flight)
+    return progress
+
+
+class _Asking:
+    """One start of a run."""
+
+    def __init__(
+        self, backend: Backend, frames: Frames, file: TextIO, progress: Progress, told: Callable[[Progress], None]
+    ) -> None:
+        self._backend, self._frames, self._file = backend, frames, file
+        self._progress, self._told = progress, told
+        self._failures = 0
+
+    async def all(self, waiting: list[tuple[str, Sample]], in_flight: int) -> None:
+        """Raises: Unusable."""
+        left = iter(waiting)
+
+        async def work() -> None:
+            for key, sample in left:  # shared: each takes the next one
+                self._note(sample, await self._ask(key, sample))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(in_flight, len(waiting))):
+                    group.create_task(work())
+        except* Unusable as errors:
+            raise errors.exceptions[0] from None
+
+    async def _ask(self, key: str, sample: Sample) -> Response:
+        start = time.perf_counter()
+        try:
+            videos = await asyncio.to_thread(self._frames.of, sample) if self._backend.needs_videos else []
+            reply = await self._backend.answer(sample, videos)
+            self._failures = 0
+        except (UnusableVideo, BuildError) as error:
+            return Response(key, sample.id, None, f"{sample.info.get('source', 'its video')}: {error}")
+        except Failed as error:
+            self._failures += 1
+            if self._failures >= FAILURES_IN_A_ROW:
+                raise Unusable(f"{self._failures} questions in a row failed, the last with: {error}; a rerun goes on") from None
+            return Response(key, sample.id, None, str(error), round(time.perf_counter() - start, 3))
+        return Response(key, sample.id, reply.text, "", round(time.perf_counter() - start, 3), reply.usage, reply.seen)
+
+    def _note(self, sample: Sample, response: Response) -> None:
+        self._file.write(write_line(response))
+        self._file.flush()
+        self._progress.asked += 1
+        self._progress.add(sample, response)
+        self._told(self._progress)

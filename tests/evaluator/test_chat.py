@@ -1,0 +1,154 @@
+"""Questions over HTTP: exact frames at their times, checked in the prompt that the server made of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval.backends.base import Unusable
+from eval.backends.chat import Chat, ChatSettings
+from eval.backends.messages import expected_markers
+from eval.frames import Frames
+from eval.results import results
+from eval.run import Run
+from eval.runner import Progress, run
+from eval.sample import PLACE, Benchmark, Sample
+
+from ..chat_server import Asked, Behaviour, prompt_of, serving_chat
+
+
+def says(text: str) -> Callable[[Asked], tuple[str, str]]:
+    return lambda asked: (text, prompt_of(asked))
+
+
+def ask(benchmark: Benchmark, url: str, folder: Path, clip_cache: str, **more: Any) -> Progress:
+    chat = Chat(ChatSettings(**{"model": "tiny", "base_url": url, "timeout": 20.0, **more}))
+
+    async def all_of_it() -> Progress:
+        try:
+            return await run(benchmark, chat, Frames(benchmark.sampling, clip_cache), folder, in_flight=8)
+        finally:
+            await chat.close()
+
+    return asyncio.run(all_of_it())
+
+
+def sample_of(benchmark: Benchmark, asked: Asked, frames: Frames) -> Sample:
+    """The one that has these pictures."""
+    shown = [frame for video, _ in asked.videos for frame in video]
+    [found] = [one for one in benchmark.samples if [frame for video in frames.of(one) for frame in video.jpegs] == shown]
+    return found
+
+
+def test_every_frame_arrives_at_its_time(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    behaviour = Behaviour(says("<answer>3,3,3</answer>"))
+    with serving_chat(behaviour) as url:
+        progress = ask(small, url, tmp_path / "run", clip_cache)
+    assert progress.failed == 0
+    assert len(behaviour.asked) == len(small.samples)
+    sent = sorted(sorted(frame for frames, _ in asked.videos for frame in frames) for asked in behaviour.asked)
+    frames = Frames(small.sampling, clip_cache)
+    assert sent == sorted(sorted(frame for video in frames.of(sample) for frame in video.jpegs) for sample in small.samples)
+    for asked in behaviour.asked:
+        sample = sample_of(small, asked, frames)
+        for (_, times), own in zip(asked.videos, sample.videos["times"], strict=True):
+            assert times == pytest.approx(own, abs=0.001 if len(asked.videos) == 1 else 0.1)
+    responses = Run.read(tmp_path / "run").responses.values()
+    looked = [response.seen["markers"] for response in responses if "markers" in response.seen]
+    assert set(looked) == {"24 as sent"}
+    assert len(looked) == 3, "once for each shape: one clip of 48, six of 8, eight of 6"
+
+
+def test_words_and_videos_keep_their_order(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    jigsaw = replace(small, samples=tuple(sample for sample in small.samples if sample.column == "jigsaw_easy")[:1])
+    behaviour = Behaviour(says("123456"))
+    with serving_chat(behaviour) as url:
+        ask(jigsaw, url, tmp_path / "run", clip_cache, system="Be brief.")
+    [asked] = behaviour.asked
+    assert asked.body["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert (asked.body["temperature"], asked.body["max_tokens"]) == (0.0, 2048)
+    shown = "".join(value if kind == "text" else PLACE for kind, value in asked.parts)
+    assert "".join(shown.split()) == "".join(jigsaw.samples[0].question.split())
+
+
+def test_dropped_frames_end_the_run(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    def forgets(asked: Asked) -> tuple[str, str]:
+        return "3,3,3", prompt_of(Asked([("video", (frames[:32], times[:32])) for frames, times in asked.videos], asked.body))
+
+    def other_times(asked: Asked) -> tuple[str, str]:
+        return "3,3,3", prompt_of(
+            Asked([("video", (frames, list(range(len(frames))))) for frames, _ in asked.videos], asked.body)
+        )
+
+    counting = replace(small, samples=small.samples[:3])
+    for answer, said in (
+        (forgets, "saw 16 pairs of frames where 24 were sent"),
+        (other_times, r"was told 0\.5 s for a pair of frames at"),
+    ):
+        with serving_chat(Behaviour(answer)) as url, pytest.raises(Unusable, match=said):
+            ask(counting, url, tmp_path / said[:6], clip_cache)
+
+
+def test_a_server_that_lets_requests_set_nothing_says_what_to_do(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    with serving_chat(Behaviour(says("1"), refuses=True)) as url:
+        with pytest.raises(Unusable, match="start vLLM with --trust-request-mm-kwargs, or use --form images"):
+            ask(small, url, tmp_path / "run", clip_cache)
+        assert ask(small, url, tmp_path / "images", clip_cache, form="images").failed == 0
+
+
+def test_frames_as_images_stand_behind_their_times(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    one = replace(small, samples=small.samples[:1])
+    behaviour = Behaviour(says("3,3,3"))
+    with serving_chat(behaviour) as url:
+        ask(one, url, tmp_path / "run", clip_cache, form="images")
+    [asked] = behaviour.asked
+    [video] = Frames(one.sampling, clip_cache).of(one.samples[0])
+    assert [value for kind, value in asked.parts if kind == "image"] == list(video.jpegs)
+    assert all(f"<{time:.1f} seconds>" in asked.text for time in video.times)
+    assert Run.read(tmp_path / "run").label == "tiny (frames as images)"
+
+
+def test_text_alone_shows_nothing(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    behaviour = Behaviour(says("3,3,3"))
+    with serving_chat(behaviour) as url:
+        ask(small, url, tmp_path / "run", clip_cache, form="text")
+    assert {kind for asked in behaviour.asked for kind, _ in asked.parts} == {"text"}
+
+
+def test_faults_are_retried_then_told_apart_from_wrong_answers(
+    small: Benchmark, tmp_path: Path, clip_cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
+    monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0.02)
+    with serving_chat(Behaviour(says("3,3,3"), faults=lambda number: (503, 0, 0)[number % 3])) as url:
+        assert ask(small, url, tmp_path / "shaky", clip_cache, form="text").failed == 0
+    counting = replace(small, samples=small.samples[:6])
+    with serving_chat(Behaviour(says("3,3,3"), faults=lambda number: 400 if number == 2 else 0)) as url:
+        assert ask(counting, url, tmp_path / "bad", clip_cache, form="text").failed == 1
+    found = results(Run.read(tmp_path / "bad"))
+    assert found.failures == {"the server answers 400: something broke": 1}
+
+
+def test_what_cannot_work_is_said_before_anything_is_asked(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    with (
+        serving_chat(Behaviour(says("1"), model="Qwen/Qwen3-VL-8B-Instruct")) as url,
+        pytest.raises(Unusable, match=r"model='Qwen/Qwen3-VL-8B' is not served at .*did you mean 'Qwen/Qwen3-VL-8B-Instruct'"),
+    ):
+        ask(small, url, tmp_path / "a", clip_cache, model="Qwen/Qwen3-VL-8B")
+    with pytest.raises(Unusable, match="cannot be reached"):
+        ask(small, "http://127.0.0.1:9/v1", tmp_path / "b", clip_cache)
+    with pytest.raises(ValueError, match="base_url='host:8000' is not allowed"):
+        Chat(ChatSettings("tiny", "host:8000"))
+    with pytest.raises(ValueError, match="form='movie' is not allowed"):
+        ChatSettings("tiny", "http://host:8000/v1", form="movie")
+
+
+def test_markers_are_the_middles_of_pairs(small: Benchmark, clip_cache: str) -> None:
+    [video] = Frames(small.sampling, clip_cache).of(small.samples[0])
+    odd = replace(video, jpegs=video.jpegs[:3], times=(0.0, 1.0, 2.5))
+    assert expected_markers([odd, odd]) == [0.5, 2.5, 0.5, 2.5]

@@ -1,0 +1,163 @@
+"""Stopping, going on, failing: nothing is lost, nothing asked twice, and what failed is not wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eval.backends.base import Failed, Reply, Unusable
+from eval.frames import Frames
+from eval.results import results
+from eval.run import RESPONSES, Run
+from eval.runner import FAILURES_IN_A_ROW, Progress, run
+from eval.sample import Benchmark, Sample, Video
+
+from ..servers import ROOT
+
+
+class Scripted:
+    """Says what it is told to, and counts."""
+
+    needs_videos = False
+    label = "scripted"
+
+    def __init__(self, say: Callable[[Sample], str], **protocol: Any) -> None:
+        self._say = say
+        self.protocol = {"say": "so", **protocol}
+        self.asked: list[str] = []
+        self.most_at_a_time = self._now = 0
+
+    async def check(self) -> None: ...
+
+    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
+        self._now += 1
+        self.most_at_a_time = max(self.most_at_a_time, self._now)
+        await asyncio.sleep(0)
+        self._now -= 1
+        self.asked.append(sample.id)
+        return Reply(self._say(sample), {"prompt_tokens": 3, "completion_tokens": 2})
+
+    async def close(self) -> None: ...
+
+
+def ask(benchmark: Benchmark, backend: Any, folder: Path, in_flight: int = 4) -> Progress:
+    return asyncio.run(run(benchmark, backend, Frames(benchmark.sampling), folder, in_flight=in_flight))
+
+
+def truth(sample: Sample) -> str:
+    return f"<answer>{sample.truth}</answer>"
+
+
+def test_every_question_is_asked_once_and_scored(small: Benchmark, tmp_path: Path) -> None:
+    right = Scripted(truth)
+    progress = ask(small, right, tmp_path / "run")
+    assert sorted(right.asked) == sorted(sample.id for sample in small.samples)
+    assert 1 < right.most_at_a_time <= 4
+    assert (progress.done, progress.failed, progress.score) == (27, 0, 1.0)
+    assert (progress.prompt_tokens, progress.completion_tokens) == (81, 54)
+    found = results(Run.read(tmp_path / "run"))
+    assert [column.value.mean for column in found.columns] == [1.0] * 9
+    assert found.overall.above_chance == 1.0
+
+
+def test_a_stopped_run_goes_on(small: Benchmark, tmp_path: Path) -> None:
+    stops = Scripted(truth)
+
+    def stop_at_ten(sample: Sample) -> str:
+        if len(stops.asked) > 10:
+            raise Unusable("the server is gone")
+        return truth(sample)
+
+    stops._say = stop_at_ten
+    with pytest.raises(Unusable, match="gone"):
+        ask(small, stops, tmp_path / "run")
+    before = (tmp_path / "run" / RESPONSES).read_text().splitlines()
+    assert 0 < len(before) < 27
+    path = tmp_path / "run" / RESPONSES
+    path.write_text("\n".join(before) + "\n" + before[0][: len(before[0]) // 2])  # killed while it wrote a line
+    goes_on = Scripted(truth)
+    progress = ask(small, goes_on, tmp_path / "run")
+    assert len(goes_on.asked) == 27 - len(before) == progress.asked
+    lines = path.read_text().splitlines()
+    assert lines[: len(before)] == before
+    assert len({json.loads(line)["id"] for line in lines}) == len(lines) == 27
+    assert ask(small, Scripted(truth), tmp_path / "run").asked == 0
+
+
+def test_failures_are_no_wrong_answers_and_are_asked_again(small: Benchmark, tmp_path: Path) -> None:
+    lost = {sample.id for sample in small.samples[::5]}
+
+    def fails(sample: Sample) -> str:
+        if sample.id in lost:
+            raise Failed("500 from the server")
+        return truth(sample)
+
+    progress = ask(small, Scripted(fails), tmp_path / "run")
+    assert (progress.failed, progress.score) == (len(lost), 1.0)
+    found = results(Run.read(tmp_path / "run"))
+    assert found.overall.failed == len(lost)
+    assert found.overall.value.mean == 1.0
+    assert found.overall.of_all == pytest.approx(1 - len(lost) / 27, abs=0.01)
+    assert found.failures == {"500 from the server": len(lost)}
+    again = Scripted(truth)
+    assert ask(small, again, tmp_path / "run").failed == 0
+    assert set(again.asked) == lost
+    assert results(Run.read(tmp_path / "run")).overall.failed == 0
+
+
+def test_a_dead_server_ends_the_run(small: Benchmark, tmp_path: Path) -> None:
+    def fails(sample: Sample) -> str:
+        raise Failed("no connection")
+
+    dead = Scripted(fails)
+    with pytest.raises(
+        Unusable, match=f"{FAILURES_IN_A_ROW} questions in a row failed, the last with: no connection; a rerun goes on"
+    ):
+        ask(small, dead, tmp_path / "run")
+    assert len(dead.asked) < 27
+
+
+def test_another_run_in_the_folder_is_refused(small: Benchmark, tmp_path: Path) -> None:
+    ask(small, Scripted(truth), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"holds another run \(its temperature differ\)"):
+        ask(small, Scripted(truth, temperature=1), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"holds another run \(its hash differ\)"):
+        ask(replace(small, samples=small.samples[:5]), Scripted(truth), tmp_path / "run")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(ValueError, match="is not empty and holds no run"):
+        ask(small, Scripted(truth), tmp_path / "other")
+
+
+def test_answers_are_scored_anew_from_what_is_written(small: Benchmark, tmp_path: Path) -> None:
+    ask(small, Scripted(truth), tmp_path / "run")
+    path = tmp_path / "run" / RESPONSES
+    path.write_text(
+        "".join(json.dumps({**json.loads(line), "text": "I see nothing"}) + "\n" for line in path.read_text().splitlines())
+    )
+    found = results(Run.read(tmp_path / "run"))
+    assert (found.overall.value.mean, found.overall.unparsed) == (0, 27)
+
+
+def test_ctrl_c_leaves_what_is_there(footage: Path, clip_cache: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "eval", "viubench", "--videos", str(footage), "--baseline", "solver", "--per-column", "40",
+               "--max-pixels", "16384", "--clip-cache", clip_cache, "--out", str(tmp_path / "run"), "--in-flight", "2"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    path = tmp_path / "run" / RESPONSES
+    while process.poll() is None and not (path.exists() and len(path.read_bytes().splitlines()) > 5):
+        pass
+    process.send_signal(2)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "interrupted; the same command goes on" in told
+    there = len(path.read_text().splitlines())
+    assert 5 < there < 360
+    assert results(Run.read(tmp_path / "run")).overall.failed == 360 - there, "an unfinished run can be looked at"

@@ -1,0 +1,203 @@
+"""What runs look like beside each other: intervals, comparisons, the page; and the command line that makes them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from eval.__main__ import main
+from eval.bootstrap import column_means, estimate
+
+from .conftest import SMALL
+
+
+def evaluate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(arguments)
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+@pytest.fixture(scope="module")
+def runs(footage: Path, clip_cache: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    for baseline in ("uniform", "solver"):
+        command = [
+            "viubench",
+            "--videos",
+            str(footage),
+            "--baseline",
+            baseline,
+            *SMALL,
+            "--clip-cache",
+            clip_cache,
+            "--out",
+            str(folder / baseline),
+        ]
+        done = subprocess.run([sys.executable, "-m", "eval", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "27 questions, hash" in done.stderr
+        assert "| overall " in done.stdout
+    return folder
+
+
+def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
+    rng = Random(1)
+    held = 0
+    for trial in range(200):
+        groups, values = [], []
+        for video in range(30):
+            shared = rng.gauss(0.5, 0.2)  # what questions on one video have in common
+            groups += [str(video)] * 10
+            values += [shared + rng.gauss(0, 0.1) for _ in range(10)]
+        means, drawn = column_means(values, groups, ["x"] * 300, seed=trial)
+        found = estimate(means["x"], drawn["x"], 30)
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= 0.5 <= found.high
+    assert 0.88 <= held / 200 <= 0.99, "questions drawn one by one would give a third of this width, and hold far less often"
+
+
+def test_one_video_gives_no_interval() -> None:
+    means, drawn = column_means([0.0, 1.0], ["a", "a"], ["x", "x"])
+    assert estimate(means["x"], drawn["x"], 1).low is None
+    means, drawn = column_means([0.0, 1.0, 1.0], ["a", "a", "b"], ["x", "y", "y"])
+    assert means == {"x": 0.0, "y": 1.0}
+    assert np.isnan(drawn["x"]).any(), "a draw without its only video says nothing of it"
+
+
+def test_a_comparison_is_of_pairs(runs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, told, _ = evaluate(
+        capsys, "compare", str(runs / "uniform"), str(runs / "solver"), "--plot", str(tmp_path / "gain.png"), "--json"
+    )
+    found = json.loads(told)
+    assert code == 0
+    assert (tmp_path / "gain.png").stat().st_size > 5000
+    assert found["overall"]["pairs"] == 27
+    assert found["overall"]["gain"]["low"] > 0.3
+    assert found["overall"]["gain"]["mean"] == pytest.approx(found["overall"]["second"] - found["overall"]["first"])
+    _, table, _ = evaluate(capsys, "compare", str(runs / "solver"), str(runs / "solver"))
+    assert re.search(r"overall .*\+0\.0 \[\+0\.0, \+0\.0\] \| +no clear difference", table)
+
+
+def test_the_page_stands_alone(runs: Path, capsys: pytest.CaptureFixture[str], clip_cache: str, tmp_path: Path) -> None:
+    code, _, _ = evaluate(
+        capsys,
+        "report",
+        str(runs / "uniform"),
+        str(runs / "solver"),
+        "--out",
+        str(tmp_path / "report.html"),
+        "--clip-cache",
+        clip_cache,
+    )
+    assert code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.csv", "report.html", "report.md", "report.png"]
+    page = (tmp_path / "report.html").read_text()
+    assert not re.search(r'(?:src|href)="(?!data:)', page), "it loads nothing"
+    assert page.count("data:image/jpeg;base64,") >= 9 * 2, "a worst and a best answer a column, with their frames"
+    assert "paper: VideoSSR-8B" in page
+    words = (tmp_path / "report.md").read_text()
+    assert all(model in words for model in ("| uniform", "| solver", "| best blind answer", "| paper: Random"))
+    lines = list(csv.DictReader((tmp_path / "report.csv").open()))
+    assert len(lines) == 2 * 10
+    assert {line["asked"] for line in lines if line["column"] != "overall"} == {"3"}
+
+
+def test_a_page_without_the_videos_says_so(runs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("run.json", "samples.jsonl", "responses.jsonl"):
+        text = (runs / "uniform" / name).read_text()
+        (moved / name).write_text(re.sub(r'"url": "[^"]*/', '"url": "/nowhere/', text))
+    code, _, _ = evaluate(
+        capsys, "report", str(moved), "--out", str(tmp_path / "report.html"), "--clip-cache", str(tmp_path / "empty")
+    )
+    assert code == 0
+    assert "No picture: " in (tmp_path / "report.html").read_text()
+
+
+def test_scores_are_told_again(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, told, _ = evaluate(capsys, "score", str(runs / "solver"), "--json")
+    assert code == 0
+    found = json.loads(told)
+    assert found["overall"]["value"]["low"] <= found["overall"]["value"]["mean"] <= found["overall"]["value"]["high"]
+    assert len(found["columns"]) == 9
+
+
+def test_a_frozen_benchmark_is_held_to_its_hash(
+    runs: Path, footage: Path, clip_cache: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    frozen = json.loads((runs / "uniform" / "run.json").read_text())["benchmark"]["hash"]
+    command = [
+        "viubench",
+        "--videos",
+        str(footage),
+        "--baseline",
+        "blind",
+        *SMALL,
+        "--clip-cache",
+        clip_cache,
+        "--expect",
+        frozen,
+    ]
+    assert evaluate(capsys, *command, "--out", str(tmp_path / "a"))[0] == 0
+    code, _, told = evaluate(capsys, *command, "--seed", "1", "--out", str(tmp_path / "b"))
+    assert code == 2
+    assert f"expect={frozen}, but these questions have the hash" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("viubench", "--baseline", "blind"), "one of --videos and --data is wanted"),
+        (("viubench", "--videos", "{footage}"), "one of --model and --baseline is wanted"),
+        (
+            ("viubench", "--videos", "{footage}", "--baseline", "blnd"),
+            "baseline='blnd' is not allowed; allowed: uniform, blind, whole, solver; did you mean",
+        ),
+        (("viubench", "--videos", "nowhere", "--baseline", "blind"), "videos='nowhere' is no folder"),
+        (("viubench", "--data", "nowhere", "--baseline", "blind"), "'nowhere' holds no build"),
+        (("viubench", "--videos", "{footage}", "--baseline", "blind", "--frames", "1"), "frames=1 is not allowed"),
+        (("vqa", "nowhere.json", "--videos", "{footage}", "--baseline", "blind"), "questions='nowhere.json' cannot be read"),
+        (("score", "nowhere"), "'nowhere' holds no run"),
+        (("report", "nowhere"), "'nowhere' holds no run"),
+    ],
+)
+def test_wrong_arguments_are_told_in_a_line(
+    arguments: tuple[str, ...],
+    said: str,
+    footage: Path,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, told = evaluate(capsys, *(one.format(footage=footage) for one in arguments))
+    assert code == 2
+    assert told.splitlines()[-1].startswith(f"eval: {said}")
+
+
+def test_the_environment_gives_flags(
+    footage: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, clip_cache: str, tmp_path: Path
+) -> None:
+    for name, value in {
+        "VIDEOS": str(footage),
+        "BASELINE": "blind",
+        "PER_COLUMN": "2",
+        "MAX_PIXELS": "16384",
+        "CLIP_CACHE": clip_cache,
+        "OUT": str(tmp_path / "run"),
+    }.items():
+        monkeypatch.setenv(f"VIDEOSSR_EVAL_{name}", value)
+    code, told, _ = evaluate(capsys, "viubench", "--json")
+    assert code == 0
+    assert json.loads(told)["overall"]["asked"] == 18
+    assert (tmp_path / "run" / "run.json").exists()

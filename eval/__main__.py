@@ -8,7 +8,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,30 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from dataset_builder.tasks.levels import nearest
 
+from .arguments import make_parser
+
 if TYPE_CHECKING:
     from .backends.base import Backend
     from .results import Results
     from .sample import Benchmark
 
 OK, FAULTS, USAGE, INTERRUPTED = 0, 1, 2, 130
-ENV_PREFIX = "VIDEOSSR_EVAL_"
-EXAMPLES = """examples:
-  python -m eval viubench --videos clips/ --seed 0 --model Qwen/Qwen3-VL-8B-Instruct --base-url http://host:8000/v1
-  python -m eval viubench --videos clips/ --baseline whole            # the paper's row Random; also uniform, blind, solver
-  python -m eval vqa questions.json --videos clips/ --model ./checkpoint             # in this process, by transformers
-  python -m eval compare runs/base runs/trained --plot gain.png
-  python -m eval report runs/* --out report.html
-
-Stopped, or with failures, the same command goes on. Flags of runs are also read from the environment, --max-tokens as
-VIDEOSSR_EVAL_MAX_TOKENS; the key of a server from OPENAI_API_KEY. Exit codes: 0 done, 1 questions failed or a run stopped,
-2 bad arguments."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
+    given = make_parser().parse_args(arguments)
     try:
-        command: Callable[[argparse.Namespace], int] = given.command
-        return command(given)
+        return COMMANDS[given.name](given)
     except ModuleNotFoundError as error:
         print(f"eval: {error.name} is not installed; {_brings(error.name)}", file=sys.stderr)
         return USAGE
@@ -61,93 +51,6 @@ def _brings(module: str | None) -> str:
         "torch": "transformers torch torchvision",
     }
     return f"`pip install {own.get(str(module), '-e .[eval]')}` brings it"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m eval", description="How good is this model, and did training help?", epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="command")
-
-    viubench = _add(commands, "viubench", _viubench, "the paper's benchmark, made from any videos and seed",
-                    "python -m eval viubench --videos clips/ --baseline blind")  # fmt: skip
-    _flag(viubench, "videos", help="folder of raw videos")
-    _flag(viubench, "data", help="instead: a build, as `videossr build viubench` makes it; its portions are the columns")
-    _flag(viubench, "seed", type=int, default=0, help="default: 0; another seed asks other questions of the same videos")
-    _flag(viubench, "per_column", type=int, default=300, help="questions a column (default: 300)")
-    _flag(viubench, "expect", metavar="HASH", help="refuse to run unless the benchmark has this hash")
-    _add_frames(viubench)
-    _add_run(viubench)
-
-    for kind, doc in (("vqa", "option letters"), ("vtg", "time intervals: mIoU, R@0.3/0.5/0.7")):
-        asked = _add(commands, kind, _questions, f"questions on videos from a file; answers are {doc}",
-                     f"python -m eval {kind} questions.json --videos clips/ --model NAME --base-url URL")  # fmt: skip
-        asked.set_defaults(kind=kind)
-        asked.add_argument("questions", type=Path, help="JSON list, or one object a line: video, question, answer")
-        _flag(asked, "videos", required=True, help="folder of the questions' videos")
-        _flag(asked, "prompt", help="what is asked, with {question} in it")
-        _add_frames(asked)
-        _add_run(asked)
-
-    score = _add(commands, "score", _score, "the table of a run, scored anew from its answers", "python -m eval score runs/a")
-    score.add_argument("run", type=Path)
-    score.add_argument("--json", action="store_true", help="as JSON")
-
-    compare = _add(commands, "compare", _compare, "what a second run gains on a first, question by question",
-                   "python -m eval compare runs/base runs/trained --plot gain.png")  # fmt: skip
-    compare.add_argument("first", type=Path)
-    compare.add_argument("second", type=Path)
-    compare.add_argument("--plot", type=Path, help="write the gains to this PNG")
-    compare.add_argument("--json", action="store_true", help="as JSON")
-
-    report = _add(commands, "report", _report, "tables, plots, and the worst and best answers as pictures",
-                  "python -m eval report runs/* --out report.html")  # fmt: skip
-    report.add_argument("runs", type=Path, nargs="+")
-    report.add_argument(
-        "--out", type=Path, default=Path("report.html"), help="the page; .md, .csv and .png beside it (default: report.html)"
-    )
-    report.add_argument("--examples", type=int, default=1, help="worst and best answers shown a column (default: 1 each)")
-    _flag(report, "clip_cache", help="folder of sampled clips")
-    return parser
-
-
-def _add(
-    commands: Any, name: str, command: Callable[[argparse.Namespace], int], doc: str, example: str
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=doc, description=doc, epilog=f"example: {example}")
-    parser.set_defaults(command=command)
-    return parser
-
-
-def _flag(parser: argparse.ArgumentParser, name: str, **more: Any) -> None:
-    """A flag that the environment may give instead."""
-    default = os.environ.get(ENV_PREFIX + name.upper(), more.pop("default", None))
-    required = more.pop("required", False) and default is None
-    parser.add_argument(f"--{name.replace('_', '-')}", default=default, required=required, **more)
-
-
-def _add_frames(parser: argparse.ArgumentParser) -> None:
-    _flag(parser, "frames", type=int, default=48, help="of each video (default: 48)")
-    _flag(parser, "max_pixels", type=int, default=512 * 512, help="most pixels a frame (default: 262144)")
-
-
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    _flag(parser, "model", help="what a server calls it, or a checkpoint for this process")
-    _flag(parser, "base_url", help="of an OpenAI-compatible server, up to /v1")
-    _flag(parser, "baseline", help="instead of a model: uniform, blind, whole or solver")
-    _flag(parser, "form", default="video", help="how frames reach a server: video (vLLM), images (any), or text for none")
-    _flag(parser, "system", default="", help="a system prompt (default: none)")
-    _flag(parser, "max_tokens", type=int, default=2048, help="of a response (default: 2048)")
-    _flag(parser, "temperature", type=float, default=0.0, help="default: 0, greedy")
-    _flag(parser, "timeout", type=float, default=600.0, help="seconds for an answer (default: 600)")
-    _flag(parser, "in_flight", type=int, default=64, help="questions asked at a time (default: 64)")
-    _flag(parser, "out", type=Path, help="the run's folder (default: runs/BENCHMARK-MODEL)")
-    _flag(parser, "limit", type=int, help="the first so many questions")
-    _flag(
-        parser, "clip_cache", help="folder for sampled clips, '' for none (default: $VIDEOSSR_CLIP_CACHE or ~/.cache/videossr)"
-    )
-    parser.add_argument("--json", action="store_true", help="the table as JSON")
 
 
 def _viubench(given: argparse.Namespace) -> int:
@@ -172,7 +75,7 @@ def _questions(given: argparse.Namespace) -> int:
     from .benchmarks.questions import from_file
 
     benchmark = from_file(
-        given.questions, given.kind, given.videos,
+        given.questions, given.name, given.videos,
         frames=given.frames, max_pixels=given.max_pixels, prompt=given.prompt, clip_cache=given.clip_cache,
     )  # fmt: skip
     return _ask(given, benchmark)
@@ -286,6 +189,43 @@ def _report(given: argparse.Namespace) -> int:
     return OK
 
 
+def _export(given: argparse.Namespace) -> int:
+    from .results import results
+    from .run import Run
+
+    run = Run.read(given.run)
+    found = results(run)
+    if given.form == "inspect":
+        from .publish.inspect_log import write_inspect_log
+
+        write_inspect_log(run, found, given.out)
+        print(f"written: {given.out}; look at it with `inspect view`")
+        return OK
+    from .publish.hub import write_hub_files
+
+    card, entries = write_hub_files(run, found, given.dataset, given.out, source=given.source)
+    print(f"written: {card}, for the root of the dataset; {entries}, for the model's repository")
+    return OK
+
+
+def _public(given: argparse.Namespace) -> int:
+    from .public.commands import public
+
+    return public(given)
+
+
+def _convert(given: argparse.Namespace) -> int:
+    from .public.commands import convert_file
+
+    return convert_file(given)
+
+
+def _lmms_tasks(given: argparse.Namespace) -> int:
+    from .public.commands import write_lmms_tasks
+
+    return write_lmms_tasks(given)
+
+
 def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()
 
@@ -322,6 +262,20 @@ def _planning() -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.n)
 
         yield tell
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "viubench": _viubench,
+    "vqa": _questions,
+    "vtg": _questions,
+    "score": _score,
+    "compare": _compare,
+    "report": _report,
+    "export": _export,
+    "public": _public,
+    "convert": _convert,
+    "lmms-tasks": _lmms_tasks,
+}
 
 
 if __name__ == "__main__":

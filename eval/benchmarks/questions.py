@@ -253,15 +253,17 @@ def _best_constant(spans: list[list[Interval]]) -> tuple[Interval, float]:
 
 
 def _find(folder: Path, names: set[str], clip_cache: str | None) -> dict[str, Source | None]:
-    """The source of each name, None where there is no file."""
-    stems: dict[str, Path] | None = None
-    found: dict[str, Path | None] = {}
-    for name in sorted(names):
-        exact = next((path for path in (folder / name, *(folder / f"{name}{ending}" for ending in (".mp4", *VIDEO_EXTENSIONS))) if path.is_file()), None)  # fmt: skip
-        if exact is None and stems is None:
-            stems = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in VIDEO_EXTENSIONS}
-        found[name] = exact or (stems or {}).get(name) or (stems or {}).get(Path(name).stem)
-    there = {name: path for name, path in found.items() if path is not None}
+    """The source of each name, None where there is no file: at that path, else of that stem anywhere below the folder."""
+    there: dict[str, Path] = {}
+    for name in names:
+        tried = (folder / name, *(folder / f"{name}{ending}" for ending in (".mp4", *VIDEO_EXTENSIONS)))
+        if (path := next((path for path in tried if path.is_file()), None)) is not None:
+            there[name] = path
+    if len(there) < len(names):
+        stems = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in VIDEO_EXTENSIONS}
+        for name in names - there.keys():
+            if (path := stems.get(name) or stems.get(Path(name).stem)) is not None:
+                there[name] = path
     memory = ContentMemory(clip_cache_folder(clip_cache))
-    sources = identify([Source(name, str(path.absolute())) for name, path in there.items()], memory)
+    sources = identify([Source(name, str(path.absolute())) for name, path in sorted(there.items())], memory)
     return {**dict.fromkeys(names), **{source.name: source for source in sources}}

@@ -1,0 +1,62 @@
+"""What lmms-eval calls of VIUBench's tasks. `lmms_tasks.write_tasks` copies this file beside their YAML, as lmms-eval wants it.
+
+Stands alone: that environment holds none of ours but the tasks, which need no library.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+ROOT: str | None = None  # the project's folder
+PLACE = "<video>"
+
+if ROOT:
+    sys.path.append(ROOT)
+
+
+def _of(docs: Any, portion: str) -> Any:
+    wanted = [at for at, info in enumerate(docs["extra_info"]) if info["portion"] == portion]
+    return docs.select(wanted)
+
+
+def doc_to_visual(doc: dict[str, Any]) -> list[Any]:
+    """All frames, one after the other."""
+    return [frame.convert("RGB") for video in doc["videos"] for frame in video]
+
+
+def doc_to_text(doc: dict[str, Any]) -> str:
+    return str(doc["prompt"][-1]["content"]).replace(PLACE, "").strip()
+
+
+def doc_to_messages(doc: dict[str, Any]) -> list[dict[str, Any]]:
+    """The question, with each frame behind its time where its video belongs."""
+    videos = iter(zip(doc["videos"], doc["extra_info"]["frame_times"], strict=True))
+    content: list[dict[str, Any]] = []
+    for piece in re.split(f"({PLACE})", doc["prompt"][-1]["content"]):
+        if piece != PLACE:
+            content += [{"type": "text", "text": piece}] if piece.strip() else []
+            continue
+        frames, times = next(videos)
+        for frame, time in zip(frames, times, strict=True):
+            content += [{"type": "text", "text": f"<{time:.1f} seconds>"}, {"type": "image", "url": frame.convert("RGB")}]
+    return [{"role": "user", "content": content}]
+
+
+def doc_to_target(doc: dict[str, Any]) -> str:
+    return str(doc["reward_model"]["ground_truth"])
+
+
+def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
+    """The strict or the smooth value, as the column reports it."""
+    from dataset_builder.tasks import get
+
+    info = doc["extra_info"]
+    score = get(doc["data_source"]).score(results[0], doc["reward_model"]["ground_truth"], info["chance"]).to_dict()
+    name = f"{info['portion']}-{info['index']:05d}"
+    return {"viubench": {"id": name, "score": score[info["metric"]], "parsed": score["parsed"], "reason": score["reason"]}}
+
+
+def mean_percent(items: list[dict[str, Any]]) -> float:
+    return float(100.0 * sum(item["score"] for item in items) / len(items))

@@ -1,0 +1,1 @@
+"""Runs as others read them: Inspect's logs, the Hub's evaluation results."""

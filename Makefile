@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo serve test lint train-proof train-proof-long bench-build bench-formats bench-train bench-serve clean
+.PHONY: help demo serve test lint baselines train-proof train-proof-long bench-build bench-formats bench-train bench-serve bench-eval clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -14,16 +14,23 @@ demo: .venv/.build ## build and score tasks from rendered footage, leave demo/in
 serve: .venv/.serve ## the reward service on localhost:8000, with a live page
 	$(BIN)/videossr serve
 
-test: .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-trl/.ready lint ## everything that can be tested here
+test: .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-trl/.ready .venv-inspect/.ready lint ## everything that can be tested here
 	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python VIDEOSSR_CLIENTS_PYTHON=$(CURDIR)/.venv-clients/bin/python \
 	VIDEOSSR_VERIFIERS_PYTHON=$(CURDIR)/.venv-verifiers/bin/python VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python \
-	VIDEOSSR_TRL_PYTHON=$(CURDIR)/.venv-trl/bin/python $(BIN)/python -m pytest -n auto
+	VIDEOSSR_TRL_PYTHON=$(CURDIR)/.venv-trl/bin/python VIDEOSSR_INSPECT_PYTHON=$(CURDIR)/.venv-inspect/bin/python $(BIN)/python -m pytest -n auto
 	.venv-verl/bin/python -m pytest tests/trainer
 
 lint: .venv/.dev ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
+
+VIDEOS ?= demo/videos
+baselines: .venv/.eval ## VIUBench by what needs no model: guesses, the best blind answer, classical vision; leaves runs/report.html (VIDEOS=clips/)
+	test -d $(VIDEOS) || $(BIN)/videossr demo --out demo
+	for baseline in whole uniform blind solver; do \
+	  $(BIN)/python -m eval viubench --videos $(VIDEOS) --max-pixels 65536 --baseline $$baseline --out runs/viubench-$$baseline || exit 1; done
+	$(BIN)/python -m eval report runs/viubench-whole runs/viubench-uniform runs/viubench-blind runs/viubench-solver --out runs/report.html
 
 train-proof: .venv-verl/.ready ## without a GPU: verl makes a tiny Qwen3-VL better at real questions; leaves proof/curve.png
 	.venv-verl/bin/python -m trainer.proof --out proof
@@ -44,8 +51,11 @@ bench-train: .venv-verl/.ready ## what rewards over HTTP and live questions cost
 bench-serve: .venv/.dev ## speed of the reward service, against plain FastAPI and the bare scorer
 	$(BIN)/python -m tests.benchmarks.bench_serve
 
+bench-eval: .venv/.dev ## how busy the evaluator keeps a server, and what planning VIUBench costs
+	$(BIN)/python -m tests.benchmarks.bench_eval
+
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl .venv-trl demo preview bench proof proof-long
+	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl .venv-trl .venv-inspect demo preview bench proof proof-long
 
 .venv/.build: pyproject.toml constraints.txt
 	@echo "setting up .venv with what building needs"
@@ -57,6 +67,12 @@ clean: ## remove what the other targets made
 	@echo "setting up .venv with what serving needs"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) -c constraints.txt -e '.[serve]'
+	@touch $@
+
+.venv/.eval: pyproject.toml constraints.txt
+	@echo "setting up .venv with what evaluating needs"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -c constraints.txt -e '.[eval]'
 	@touch $@
 
 .venv/.dev: .venv/.build
@@ -103,4 +119,10 @@ clean: ## remove what the other targets made
 	test -x .venv-trl/bin/python || $(PYTHON) -m venv .venv-trl
 	.venv-trl/bin/pip install --quiet --disable-pip-version-check -c $< torch==2.13.0 trl==1.16.0 av datasets httpx pillow transformers
 	.venv-trl/bin/pip install --quiet --disable-pip-version-check -c $< --no-deps torchvision
+	@touch $@
+
+.venv-inspect/.ready: pyproject.toml tests/real_clients/constraints-inspect.txt
+	@echo "setting up .venv-inspect: the evaluator's logs are read with inspect-ai, which wants other versions than the rest"
+	test -x .venv-inspect/bin/python || $(PYTHON) -m venv .venv-inspect
+	.venv-inspect/bin/pip install --quiet --disable-pip-version-check -c tests/real_clients/constraints-inspect.txt -e '.[eval]' inspect-ai
 	@touch $@

@@ -61,6 +61,12 @@ def test_solvers_see_tasks_and_effects_only() -> None:
     imported("eval.solvers", "datasets pyarrow torch fastapi tests trainer")
 
 
+def test_evaluating_needs_no_model_library_before_a_model() -> None:
+    names = "eval.__main__ eval.runner eval.report eval.backends.baselines eval.benchmarks.viubench eval.benchmarks.questions eval.public.commands"
+    imported(names, "torch transformers openai datasets fastapi matplotlib jinja2 inspect_ai reward_service trainer tests")
+    imported("eval.backends.chat", "torch transformers datasets fastapi reward_service trainer tests")
+
+
 def test_the_service_needs_tasks_and_nothing_heavy() -> None:
     heavy = HEAVY.replace(" fastapi pydantic httpx", "")
     imported(
@@ -96,10 +102,23 @@ TRAINER_LOWER_TO_HIGHER = [
     "preflight",
     "proof __main__",
 ]
+EVAL_LOWER_TO_HIGHER = [
+    "solvers choice paper bootstrap",
+    "sample",
+    "frames marks",
+    "backends benchmarks run",
+    "runner results",
+    "tables",
+    "compare",
+    "plots",
+    "report public publish arguments",
+    "__main__",
+]
 FLOORS = [
     *(("dataset_builder", LOWER_TO_HIGHER, floor) for floor in range(len(LOWER_TO_HIGHER))),
     *(("reward_service", SERVICE_LOWER_TO_HIGHER, floor) for floor in range(len(SERVICE_LOWER_TO_HIGHER))),
     *(("trainer", TRAINER_LOWER_TO_HIGHER, floor) for floor in range(len(TRAINER_LOWER_TO_HIGHER))),
+    *(("eval", EVAL_LOWER_TO_HIGHER, floor) for floor in range(len(EVAL_LOWER_TO_HIGHER))),
 ]
 
 
@@ -117,12 +136,13 @@ def test_no_floor_imports_a_higher_one(package: str, floors: list[str], floor: i
             assert not found & higher, f"{path.name} imports {found & higher}"
 
 
-@pytest.mark.parametrize("package", ["dataset_builder", "reward_service", "trainer"])
+@pytest.mark.parametrize("package", ["dataset_builder", "reward_service", "trainer", "eval"])
 def test_every_module_has_its_floor(package: str) -> None:
     floors = {
         "dataset_builder": LOWER_TO_HIGHER,
         "reward_service": SERVICE_LOWER_TO_HIGHER,
         "trainer": TRAINER_LOWER_TO_HIGHER,
+        "eval": EVAL_LOWER_TO_HIGHER,
     }[package]
     known = {name for names in floors for name in names.split()} | {
         "clients",

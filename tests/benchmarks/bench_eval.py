@@ -1,0 +1,89 @@
+"""How busy the evaluator keeps a server, what planning VIUBench costs, and its memory: `make bench-eval`."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from eval.backends.chat import Chat, ChatSettings
+from eval.benchmarks.viubench import from_videos, viubench_spec
+from eval.frames import Frames
+from eval.runner import Progress, run
+from eval.sample import Benchmark
+from tests.benchmarks.table import Table
+from tests.footage import videos_folder
+
+LATENCY = 4.0  # seconds of an answer: 16 a second at 64 in flight, what one large GPU may give
+IN_FLIGHT = 64
+ROUNDS = 20
+
+
+def planning(cache: str, table: Table) -> Benchmark:
+    """Plan the 2,700 questions with no clip kept, then with the benchmark kept."""
+    spec = viubench_spec(0, max_pixels=256 * 256)
+    spent = []
+    for _ in range(2):
+        start = time.perf_counter()
+        benchmark = from_videos(spec, videos_folder(), cache)
+        spent.append(time.perf_counter() - start)
+    print(f"    2,700 questions from {benchmark.told['videos']} videos: {spent[0]:.1f} s, again {spent[1]:.2f} s")
+    table.add("VIUBench again, of the time that it took first", spent[1] / spent[0], "≤", 0.1)
+    return benchmark
+
+
+def serving(benchmark: Benchmark, cache: str, table: Table) -> None:
+    """Ask a server that takes a fixed time; whatever is above that is the evaluator's."""
+    process = psutil.Process()
+    asked = replace(
+        benchmark, samples=benchmark.samples[:: len(benchmark.samples) // (ROUNDS * IN_FLIGHT)][: ROUNDS * IN_FLIGHT]
+    )
+    memory: list[tuple[int, float]] = []
+
+    def told(progress: Progress) -> None:
+        memory.append((progress.done, process.memory_info().rss / 1e6))
+
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.slow_server", str(LATENCY)], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout
+    try:
+        chat = Chat(ChatSettings("slow", server.stdout.readline().strip()))
+        start, spent = time.perf_counter(), time.process_time()
+        with tempfile.TemporaryDirectory() as folder:
+            asyncio.run(run(asked, chat, Frames(asked.sampling, cache), Path(folder) / "run", in_flight=IN_FLIGHT, told=told))
+        wall, cpu = time.perf_counter() - start, time.process_time() - spent
+    finally:
+        server.terminate()
+        server.wait()
+    number = len(asked.samples)
+    print(
+        f"    {number} questions in {wall:.1f} s, of which the model {number / IN_FLIGHT * LATENCY:.0f} s; {1000 * cpu / number:.1f} ms CPU each"
+    )
+    table.add(
+        f"time outside the model, {IN_FLIGHT} in flight of {LATENCY:g} s, % of all",
+        100 * (1 - number / IN_FLIGHT * LATENCY / wall),
+        "≤",
+        5,
+    )
+    early = max(rss for done, rss in memory if done <= number // 4)
+    table.add(
+        "memory, most against that of the first quarter", max(rss for _, rss in memory) / early, "≤", 1.1, f"{early:.0f} MB"
+    )
+
+
+def main() -> None:
+    table = Table()
+    with tempfile.TemporaryDirectory() as cache:
+        benchmark = planning(cache, table)
+        serving(benchmark, cache, table)
+
+
+if __name__ == "__main__":
+    main()

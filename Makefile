@@ -35,8 +35,8 @@ baselines: .venv/.eval ## VIUBench by what needs no model: guesses, the best bli
 train-proof: .venv-verl/.ready ## without a GPU: verl makes a tiny Qwen3-VL better at real questions; leaves proof/curve.png
 	.venv-verl/bin/python -m trainer.proof --out proof
 
-train-proof-long: .venv-verl/.ready ## the same with a larger model, for up to two hours
-	.venv-verl/bin/python -m trainer.proof --out proof-long --long --seeds 0
+train-proof-long: .venv-verl/.ready ## the same until it looks: leaves proof-long/curve.png, in half an hour to one
+	.venv-verl/bin/python -m trainer.proof --out proof-long --long
 
 bench-build: .venv/.dev ## speed of sampling and building, as ratios measured side by side
 	$(PIP) decord==0.6.0

@@ -17,9 +17,11 @@ class Sampling:
         max_pixels: most pixels a frame; its sides are multiples of 64.
         mode: `exact`, or `keyframe` for the keyframes nearest to even spacing, fewer than T where there are fewer.
         share: of the video that frames are taken from, about its middle (paper: 0.9).
+        fewer: whether a video that has fewer frames gives all of them, rather than being of no use.
     """
 
     frames: int = 48
     max_pixels: int = 256 * 256
     mode: str = "exact"
     share: float = 0.9
+    fewer: bool = False

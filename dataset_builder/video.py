@@ -75,7 +75,8 @@ def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
 def _sample_exactly(video: str | bytes, sampling: Sampling) -> SampledFrames:
     with _indexed(video) as film:
         stamps = [packet.pts for packet in _in_time(film.packets)]
-        wanted = _spread(stamps, _middle(stamps, stamps, sampling.share), sampling.frames, f"frames{_where(sampling)}")
+        within = _middle(stamps, stamps, sampling.share)
+        wanted = _spread(stamps, within, _count(within, sampling), f"frames{_where(sampling)}")
         decoded = _decode(film, set(wanted), sampling.max_pixels) if film.reliable else {}
         if list(decoded) == wanted:
             return _sampled(list(decoded.values()), [float((pts - stamps[0]) * film.unit) for pts in wanted])
@@ -183,6 +184,10 @@ def _middle(stamps: list[int], whole: list[int], share: float) -> range:
     return range(bisect_left(stamps, first + cut), bisect_right(stamps, first + length - cut))
 
 
+def _count(within: range, sampling: Sampling) -> int:
+    return min(sampling.frames, len(within)) if sampling.fewer else sampling.frames
+
+
 def _where(sampling: Sampling) -> str:
     return f" in its middle {sampling.share:.0%}" if sampling.share < 1 else ""
 
@@ -272,13 +277,14 @@ def _sample_linearly(video: str | bytes, sampling: Sampling) -> SampledFrames:
         known, unit = list(range(len(stamps))), 1 / rate
     if unit is None:
         raise UnusableVideo("says nothing of its frames' times")
-    chosen = _spread(known, _middle(known, known, sampling.share), sampling.frames, f"frames{_where(sampling)}")
+    within = _middle(known, known, sampling.share)
+    chosen = _spread(known, within, _count(within, sampling), f"frames{_where(sampling)}")
     indices = {bisect_left(known, stamp) for stamp in chosen}
     with _opened(video) as (container, stream):
         scaler = _Scaler(sampling.max_pixels)
         kept = [scaler(frame) for index, frame in enumerate(container.decode(stream)) if index in indices]
-    if len(kept) != sampling.frames:
-        raise UnusableVideo(f"{len(kept)} of {sampling.frames} frames could be decoded")
+    if len(kept) != len(chosen):
+        raise UnusableVideo(f"{len(kept)} of {len(chosen)} frames could be decoded")
     return _sampled(kept, [float((stamp - known[0]) * unit) for stamp in chosen])
 
 

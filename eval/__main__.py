@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,6 +57,15 @@ def _viubench(given: argparse.Namespace) -> int:
     if (given.videos is None) == (given.data is None):
         raise ValueError("one of --videos and --data is wanted")
     if given.data is not None:
+        fixed = [
+            name
+            for name, default in (("seed", 0), ("per_column", 300), ("frames", 48), ("max_pixels", 512 * 512))
+            if getattr(given, name) != default
+        ]
+        if fixed:
+            raise ValueError(
+                f"{fixed[0]}={getattr(given, fixed[0])} is not allowed with --data, which has its own; leave it out"
+            )
         benchmark = from_build(given.data)
     else:
         spec = viubench_spec(given.seed, given.frames, given.max_pixels, given.per_column)
@@ -76,7 +83,7 @@ def _questions(given: argparse.Namespace) -> int:
 
     benchmark = from_file(
         given.questions, given.name, given.videos,
-        frames=given.frames, max_pixels=given.max_pixels, prompt=given.prompt, clip_cache=given.clip_cache,
+        frames=given.frames, max_pixels=given.max_pixels, prompt=given.prompt, limit=given.limit, clip_cache=given.clip_cache,
     )  # fmt: skip
     return _ask(given, benchmark)
 
@@ -84,31 +91,22 @@ def _questions(given: argparse.Namespace) -> int:
 def _ask(given: argparse.Namespace, benchmark: Benchmark) -> int:
     from dataclasses import replace
 
-    from .frames import Frames
-    from .runner import Progress, run
+    from .runner import ask
 
     backend = _backend(given)
-    if given.limit is not None:
+    if given.limit is not None and benchmark.kind == "viubench":
         benchmark = replace(benchmark, samples=benchmark.samples[: given.limit])
-    if benchmark.missing:
-        shown = ", ".join(benchmark.missing[:5]) + (", …" if len(benchmark.missing) > 5 else "")
-        print(f"eval: {len(benchmark.missing)} videos are missing, their questions are not asked: {shown}", file=sys.stderr)
     if not benchmark.samples:
-        raise ValueError("there is no question to ask")
-    out = given.out or Path("runs") / _slug(f"{benchmark.name}-{backend.label}")
+        raise ValueError(f"there is no question to ask: none of its {len(benchmark.missing)} videos is there")
+    label = given.label or backend.label
+    out = given.out or Path("runs") / _slug(f"{benchmark.name}-{label}")
     if not given.json:
         print(f"{len(benchmark.samples)} questions, hash {benchmark.hash}; answers go to {out}", file=sys.stderr)
 
-    async def ask() -> Progress:
-        try:
-            return await run(
-                benchmark, backend, Frames(benchmark.sampling, given.clip_cache), out, in_flight=given.in_flight, told=bar.tell
-            )
-        finally:
-            await backend.close()
-
     with _Bar(len(benchmark.samples)) as bar:
-        progress = asyncio.run(ask())
+        progress = ask(
+            benchmark, backend, out, in_flight=given.in_flight, clip_cache=given.clip_cache, label=label, told=bar.tell
+        )
     _show(out, given.json)
     if progress.failed:
         print(f"eval: {progress.failed} questions have no answer; the same command asks them again", file=sys.stderr)
@@ -117,6 +115,7 @@ def _ask(given: argparse.Namespace, benchmark: Benchmark) -> int:
 
 def _backend(given: argparse.Namespace) -> Backend:
     from .backends.baselines import BASELINES, Baseline
+    from .backends.messages import FORMS
 
     if (given.baseline is None) == (given.model is None):
         raise ValueError("one of --model and --baseline is wanted")
@@ -124,19 +123,20 @@ def _backend(given: argparse.Namespace) -> Backend:
         if given.baseline not in BASELINES:
             raise ValueError(f"baseline={given.baseline!r} is not allowed; {nearest(given.baseline, list(BASELINES))}")
         return Baseline(given.baseline)
+    if given.form not in FORMS:
+        raise ValueError(f"form={given.form!r} is not allowed; {nearest(given.form, FORMS)}")
     if given.base_url:
         from .backends.chat import Chat, ChatSettings
 
-        return Chat(
-            ChatSettings(
-                given.model, given.base_url, os.environ.get("OPENAI_API_KEY", "none"), form=given.form, system=given.system,
-                max_tokens=given.max_tokens, temperature=given.temperature, timeout=given.timeout,
-            )
-        )  # fmt: skip
+        names = ("model", "base_url", "form", "system", "max_tokens", "temperature", "timeout")
+        return Chat(ChatSettings(**{name: getattr(given, name) for name in names}))
     from .backends.local import Local
 
-    if given.form == "images":
-        raise ValueError("form='images' is not allowed without --base-url; allowed: video, text")
+    if given.form == "images" or given.temperature:
+        name = "form" if given.form == "images" else "temperature"
+        raise ValueError(
+            f"{name}={getattr(given, name)!r} is not allowed without --base-url: a model in this process sees videos, and answers greedily"
+        )
     return Local(given.model, text_only=given.form == "text", system=given.system, max_tokens=given.max_tokens)
 
 
@@ -152,6 +152,10 @@ def _show(folder: Path, as_json: bool) -> Results:
         print(tables.markdown(*tables.detail(found)))
         for reason, number in list(found.failures.items())[:5]:
             print(f"failed: {number} × {reason}")
+        if len(found.failures) > 5:
+            print(f"failed: for {len(found.failures) - 5} more reasons, see {folder / 'responses.jsonl'}")
+        for note in found.notes:
+            print(f"note: {note}")
     return found
 
 
@@ -182,11 +186,21 @@ def _compare(given: argparse.Namespace) -> int:
 
 def _report(given: argparse.Namespace) -> int:
     from .report import write_report
+    from .results import results
     from .run import Run
 
-    files = write_report([Run.read(run) for run in given.runs], given.out, examples=given.examples, clip_cache=given.clip_cache)
+    found = []
+    for folder in given.runs:
+        try:
+            run = Run.read(folder)
+            found.append((run, results(run)))
+        except ValueError as error:
+            print(f"eval: left out: {error}", file=sys.stderr)
+    if not found:
+        raise ValueError("there is no run to report")
+    files = write_report(found, given.out, examples=given.examples, clip_cache=given.clip_cache)
     print(f"written: {', '.join(map(str, files))}")
-    return OK
+    return OK if len(found) == len(given.runs) else FAULTS
 
 
 def _export(given: argparse.Namespace) -> int:
@@ -203,7 +217,7 @@ def _export(given: argparse.Namespace) -> int:
         return OK
     from .publish.hub import write_hub_files
 
-    card, entries = write_hub_files(run, found, given.dataset, given.out, source=given.source)
+    card, entries = write_hub_files(run, found, given.dataset or "", given.out, source=given.source, framework=given.framework)
     print(f"written: {card}, for the root of the dataset; {entries}, for the model's repository")
     return OK
 

@@ -85,7 +85,10 @@ def _add_public(commands: Any) -> None:
     export.add_argument(
         "--out", type=Path, required=True, help="a .eval file; for the Hub a folder for eval.yaml and .eval_results/"
     )
-    export.add_argument("--dataset", default="owner/viubench", help="for the Hub: the benchmark's dataset")
+    export.add_argument("--dataset", help="for the Hub: the benchmark's dataset, owner/name")
+    export.add_argument(
+        "--framework", default="videossr", help="for the Hub: eval.yaml's evaluation_framework (default: videossr)"
+    )
     export.add_argument("--source", help="for the Hub: a URL where the run can be looked at")
 
     public = _add(commands, "public", "the paper's public benchmarks: by lmms-eval, or from their annotation files",
@@ -129,6 +132,13 @@ def _flag(parser: argparse.ArgumentParser, name: str, **more: Any) -> None:
     parser.add_argument(f"--{name.replace('_', '-')}", default=default, required=required, **more)
 
 
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not allowed; allowed: an integer from 1")
+    return number
+
+
 def _add_frames(parser: argparse.ArgumentParser) -> None:
     _flag(parser, "frames", type=int, default=48, help="of each video (default: 48)")
     _flag(parser, "max_pixels", type=int, default=512 * 512, help="most pixels a frame (default: 262144)")
@@ -138,9 +148,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _flag(parser, "baseline", help="instead of a model: uniform, blind, whole or solver")
     _add_server(parser)
     _flag(parser, "system", default="", help="a system prompt (default: none)")
-    _flag(parser, "max_tokens", type=int, default=2048, help="of a response (default: 2048)")
+    _flag(parser, "max_tokens", type=_whole, default=2048, help="of a response (default: 2048)")
     _flag(parser, "temperature", type=float, default=0.0, help="default: 0, greedy")
-    _flag(parser, "out", type=Path, help="the run's folder (default: runs/BENCHMARK-MODEL)")
+    _flag(parser, "out", type=Path, help="the run's folder (default: runs/BENCHMARK-LABEL)")
+    _flag(parser, "label", help="how tables call the run (default: the model's name)")
     parser.add_argument("--json", action="store_true", help="the table as JSON")
 
 
@@ -149,8 +160,8 @@ def _add_server(parser: argparse.ArgumentParser) -> None:
     _flag(parser, "base_url", help="of an OpenAI-compatible server, up to /v1")
     _flag(parser, "form", default="video", help="how frames reach a server: video (vLLM), images (any), or text for none")
     _flag(parser, "timeout", type=float, default=600.0, help="seconds for an answer (default: 600)")
-    _flag(parser, "in_flight", type=int, default=64, help="questions asked at a time (default: 64)")
-    _flag(parser, "limit", type=int, help="the first so many questions")
+    _flag(parser, "in_flight", type=_whole, default=64, help="questions asked at a time (default: 64)")
+    _flag(parser, "limit", type=_whole, help="the first so many questions")
     _flag(
         parser, "clip_cache", help="folder for sampled clips, '' for none (default: $VIDEOSSR_CLIP_CACHE or ~/.cache/videossr)"
     )

@@ -12,6 +12,8 @@ from .bootstrap import Estimate, column_means, estimate
 from .results import OVERALL, Marked, Results, value
 from .tables import percent
 
+FEWEST = 8  # source videos; intervals from fewer are too short
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -33,7 +35,7 @@ class Difference:
     @property
     def verdict(self) -> str:
         """Whether the interval leaves out 0."""
-        if self.gain.low is None or self.gain.high is None:
+        if self.gain.low is None or self.gain.high is None or self.gain.groups < FEWEST:
             return "too few videos to say"
         return "better" if self.gain.low > 0 else "worse" if self.gain.high < 0 else "no clear difference"
 
@@ -77,9 +79,7 @@ def compare(first: Results, second: Results, *, mean_of_columns: bool) -> Compar
         gain = estimate(mean, drawn[name], len({left.sample.group for left, _ in own}))
         columns.append(_difference(name, own[0][0].sample.metric, own, gain))
     if mean_of_columns:
-        with np.errstate(invalid="ignore"):
-            draws = np.nanmean(np.stack(list(drawn.values())), axis=0)
-        gain = estimate(fmean(means.values()), draws, len(set(groups)))
+        gain = estimate(fmean(means.values()), np.mean(np.stack(list(drawn.values())), axis=0), len(set(groups)))
         overall = Difference(
             OVERALL, "mean of columns", fmean(c.first for c in columns), fmean(c.second for c in columns), gain, len(pairs)
         )

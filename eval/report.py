@@ -17,10 +17,10 @@ from dataset_builder.tasks import EditList
 from dataset_builder.tasks.answers import Interval
 from dataset_builder.tasks.parsing import Unparseable
 
-from . import tables
+from . import paper, tables
 from .frames import Frames
 from .plots import plot_runs
-from .results import Marked, Results, results, value
+from .results import Marked, Results, value
 from .run import Run
 from .sample import Sample, Video
 
@@ -59,26 +59,24 @@ class Section:
     runs: list[dict[str, Any]]
 
 
-def write_report(runs: Sequence[Run], out: Path, *, examples: int = 1, clip_cache: str | None = None) -> list[Path]:
+def write_report(
+    runs: Sequence[tuple[Run, Results]], out: Path, *, examples: int = 1, clip_cache: str | None = None
+) -> list[Path]:
     """Write the page and what belongs to it; gives the files.
 
     Args:
         out: the page; `.md`, `.csv` and `.png` files stand beside it under its name.
         examples: how many of the worst and of the best answers are shown for each column of each run.
-
-    Raises:
-        ValueError: if a run has no answer yet.
     """
     from jinja2 import Environment, FileSystemLoader
 
     out.parent.mkdir(parents=True, exist_ok=True)
     files, sections, words = [out], [], ["# Evaluation\n"]
-    benchmarks = list(dict.fromkeys(run.told["benchmark"]["hash"] for run in runs))
+    benchmarks = list(dict.fromkeys(run.told["benchmark"]["hash"] for run, _ in runs))
     for number, name in enumerate(benchmarks):
-        own = [run for run in runs if run.told["benchmark"]["hash"] == name]
-        found = [results(run) for run in own]
+        own = [one for one in runs if one[0].told["benchmark"]["hash"] == name]
         stem = out.stem if len(benchmarks) == 1 else f"{out.stem}-{number + 1}"
-        section, plot = _section(own, found, stem, examples, clip_cache)
+        section, plot = _section(own, stem, examples, clip_cache)
         sections.append(section)
         words += [
             f"## {section.title}\n",
@@ -94,38 +92,33 @@ def write_report(runs: Sequence[Run], out: Path, *, examples: int = 1, clip_cach
                 tables.markdown(one["head"], one["rows"]) + "\n",
             ]
         files += [out.with_name(f"{stem}.csv"), out.with_name(f"{stem}.png")]
-        files[-2].write_text(tables.to_csv(found))
+        files[-2].write_text(tables.to_csv([found for _, found in own]))
         files[-1].write_bytes(plot)
     files.append(out.with_suffix(".md"))
-    files[-1].write_text("\n".join(words))
+    files[-1].write_text("\n".join(words), encoding="utf-8", errors="replace")
     page = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True).get_template(TEMPLATE.name)
-    out.write_text(page.render(sections=sections), encoding="utf-8")
+    out.write_text(page.render(sections=sections), encoding="utf-8", errors="replace")
     return files
 
 
-def _section(
-    runs: Sequence[Run], found: Sequence[Results], stem: str, examples: int, clip_cache: str | None
-) -> tuple[Section, bytes]:
-    benchmark = runs[0].benchmark
-    with_paper = benchmark.name == "viubench"
+def _section(runs: Sequence[tuple[Run, Results]], stem: str, examples: int, clip_cache: str | None) -> tuple[Section, bytes]:
+    first = runs[0][0]
+    found = [one for _, one in runs]
+    with_paper = [column.name for column in found[0].columns] == list(paper.COLUMNS)
     buffer = io.BytesIO()
     plot_runs(found, buffer, with_paper=with_paper)
-    facts = [f"{name} {given}" for name, given in benchmark.told.items() if not isinstance(given, (dict, list))]
-    told = f"{len(benchmark.samples)} questions, hash {runs[0].told['benchmark']['hash']}; {', '.join(facts)}"
+    facts = [f"{name} {given}" for name, given in first.benchmark.told.items() if not isinstance(given, (dict, list))]
+    told = f"{len(first.benchmark.samples)} questions, hash {first.told['benchmark']['hash']}; {', '.join(facts)}"
     head, rows = tables.side_by_side(found, with_paper=with_paper)
-    described = [_described(run, one, examples, clip_cache) for run, one in zip(runs, found, strict=True)]
-    return Section(
-        benchmark.name, stem, told, head, rows, base64.b64encode(buffer.getvalue()).decode(), described
-    ), buffer.getvalue()
+    described = [_described(run, one, examples, clip_cache) for run, one in runs]
+    plot = base64.b64encode(buffer.getvalue()).decode()
+    return Section(first.benchmark.name, stem, told, head, rows, plot, described), buffer.getvalue()
 
 
 def _described(run: Run, found: Results, examples: int, clip_cache: str | None) -> dict[str, Any]:
     head, rows = tables.detail(found)
     notes = [", ".join(f"{name} {given}" for name, given in run.told["protocol"].items())]
-    if run.benchmark.missing:
-        notes.append(
-            f"{len(run.benchmark.missing)} videos are missing, whose questions were not asked: {', '.join(run.benchmark.missing[:20])}"
-        )
+    notes += found.notes
     notes += [f"failed: {number} × {reason}" for reason, number in list(found.failures.items())[:10]]
     frames = Frames(run.benchmark.sampling, clip_cache)
     shown = [_example(one, frames) for one in _choose(found, examples)]

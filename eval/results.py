@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from statistics import fmean
 
 import numpy as np
 
 from .bootstrap import Draws, Estimate, column_means, estimate
 from .marks import Mark, mark, metrics
-from .run import Run
+from .run import RESPONSES, Run
 from .sample import Sample
 
 OVERALL = "overall"
@@ -62,9 +63,10 @@ class Results:
     """A run's table.
 
     Attributes:
-        columns: in the order of the samples.
-        overall: of VIUBench the plain mean of the columns, else the mean of all samples.
+        columns: in the order of the samples; one without an answer has NaN.
+        overall: of VIUBench the plain mean of the columns, NaN while one has no answer; else the mean of all samples.
         failures: why samples have no answer, and how many.
+        notes: what is to be known before the values are believed.
         marked: every sample.
     """
 
@@ -72,6 +74,7 @@ class Results:
     columns: tuple[Column, ...]
     overall: Column
     failures: Mapping[str, int]
+    notes: tuple[str, ...]
     marked: tuple[Marked, ...]
 
     def column(self, name: str) -> Column | None:
@@ -86,20 +89,42 @@ def results(run: Run) -> Results:
     """
     marked = tuple(_marked(run, sample) for sample in run.benchmark.samples)
     answered = [one for one in marked if one.mark is not None]
+    failures = dict(Counter(one.error for one in marked if one.mark is None).most_common())
     if not answered:
-        raise ValueError(f"{str(run.folder)!r} holds no answer yet; run its command again")
-    names = list(dict.fromkeys(one.sample.column for one in answered))
+        told = "; ".join(f"{number} × {reason}" for reason, number in list(failures.items())[:3])
+        raise ValueError(f"{str(run.folder)!r} holds no answer: {told}")
     values = [value(one) for one in answered]
     groups = [one.sample.group for one in answered]
     means, drawn = column_means(values, groups, [one.sample.column for one in answered])
-    sizes = {name: len({one.sample.group for one in answered if one.sample.column == name}) for name in names}
-    columns = tuple(
-        _column(name, [one for one in marked if one.sample.column == name], estimate(means[name], drawn[name], sizes[name]))
-        for name in names
-    )
-    overall = _overall(run.benchmark.kind, columns, marked, drawn, (values, groups))
-    failures = Counter(one.error for one in marked if one.mark is None)
-    return Results(run.label, columns, overall, dict(failures.most_common()), marked)
+    columns = []
+    for name in dict.fromkeys(one.sample.column for one in marked):
+        own = [one for one in marked if one.sample.column == name]
+        sizes = len({one.sample.group for one in own if one.mark is not None})
+        columns.append(_column(name, own, estimate(means[name], drawn[name], sizes) if name in means else Estimate(nan)))
+    if run.benchmark.kind == "viubench":
+        overall = _mean_of_columns(columns, marked, drawn, len(set(groups)))
+    else:
+        pooled, redrawn = column_means(values, groups, [OVERALL] * len(values))
+        overall = _column(OVERALL, marked, estimate(pooled[OVERALL], redrawn[OVERALL], len(set(groups))))
+    return Results(run.label, tuple(columns), overall, failures, tuple(_notes(run)), marked)
+
+
+def _notes(run: Run) -> Iterator[str]:
+    """What is to be known before the values are believed."""
+    own = [found for sample in run.benchmark.samples if (found := run.response(sample)) is not None]
+    if cut_off := sum(bool(one.seen.get("cut_off")) for one in own):
+        yield f"{cut_off} answers were cut off at the most tokens of a response; give more (--max-tokens)"
+    looks = {str(one.seen["markers"]) for one in own if "markers" in one.seen}
+    for look in sorted(look for look in looks if look.startswith(("unknown", "none"))):
+        yield f"whether the frames arrived is not known: {look.partition(': ')[2]}"
+    if run.benchmark.missing:
+        shown = ", ".join(run.benchmark.missing[:20]) + (", …" if len(run.benchmark.missing) > 20 else "")
+        yield f"{len(run.benchmark.missing)} videos are missing, whose questions were not asked: {shown}"
+    unusable = run.benchmark.told.get("unusable", {})
+    if unusable:
+        yield f"{len(unusable)} videos gave no question: {', '.join(f'{name} ({reason})' for name, reason in list(unusable.items())[:10])}"
+    if run.spoilt:
+        yield f"{run.spoilt} lines of {RESPONSES} cannot be read; their questions count as not asked"
 
 
 def value(one: Marked) -> float:
@@ -108,7 +133,7 @@ def value(one: Marked) -> float:
 
 
 def _marked(run: Run, sample: Sample) -> Marked:
-    found = run.responses.get(sample.id)
+    found = run.response(sample)
     if found is None:
         return Marked(sample, None, None, "not asked yet")
     return Marked(sample, found.text, None if found.text is None else mark(sample, found.text), found.error)
@@ -129,33 +154,25 @@ def _column(name: str, marked: Sequence[Marked], reached: Estimate) -> Column:
         of_all=fmean(map(value, marked)),
         released=fmean(map(value, parsed)) if parsed else 0.0,
         chance=fmean(one.sample.chance for one in marked),
-        others={other: fmean(one.mark.values[other] for one in answered if one.mark) for other in others},
+        others={other: fmean(one.mark.values[other] for one in answered if one.mark) for other in others if answered},
     )
 
 
-def _overall(
-    kind: str,
-    columns: Sequence[Column],
-    marked: Sequence[Marked],
-    drawn: Mapping[str, Draws],
-    pooled: tuple[list[float], list[str]],
-) -> Column:
-    values, groups = pooled
-    if kind != "viubench":
-        means, redrawn = column_means(values, groups, [OVERALL] * len(values))
-        return _column(OVERALL, marked, estimate(means[OVERALL], redrawn[OVERALL], len(set(groups))))
-    with np.errstate(invalid="ignore"):
-        draws = np.nanmean(np.stack([drawn[column.name] for column in columns]), axis=0)
-    shared = [name for name in ("score", "exact") if all(name == one.metric or name in one.others for one in columns)]
-    names = dict.fromkeys(one.sample.column for one in marked)  # of an unfinished run, some have no answer yet
+def _mean_of_columns(columns: Sequence[Column], marked: Sequence[Marked], drawn: Mapping[str, Draws], groups: int) -> Column:
+    """The plain mean, as the paper's Overall; none while a column has no answer."""
+    whole = all(one.name in drawn for one in columns)
+    reached = Estimate(nan)
+    if whole:
+        reached = estimate(fmean(one.value.mean for one in columns), np.mean(np.stack(list(drawn.values())), axis=0), groups)
+    shared = [name for name in ("score", "exact") if whole and all(name == one.metric or name in one.others for one in columns)]
     return Column(
         name=OVERALL,
         metric="mean of columns",
-        value=estimate(fmean(one.value.mean for one in columns), draws, len(set(groups))),
+        value=reached,
         asked=len(marked),
         failed=sum(one.mark is None for one in marked),
         unparsed=sum(one.unparsed for one in columns),
-        of_all=sum(one.of_all for one in columns) / len(names),
+        of_all=fmean(one.of_all for one in columns),
         released=fmean(one.released for one in columns),
         chance=fmean(one.chance for one in columns),
         others={name: fmean(one.value.mean if one.metric == name else one.others[name] for one in columns) for name in shared},

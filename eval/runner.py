@@ -6,16 +6,16 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
 from dataset_builder.errors import BuildError, UnusableVideo
-from dataset_builder.identity import digest
 
 from .backends.base import Backend, Failed, Unusable
 from .frames import Frames
 from .marks import mark
-from .run import RESPONSES, Response, begin, write_line
+from .run import Response, key_of, opened, write_line
 from .sample import Benchmark, Sample
 
 FAILURES_IN_A_ROW = 20
@@ -63,6 +63,7 @@ async def run(
     folder: Path,
     *,
     in_flight: int = 64,
+    label: str | None = None,
     told: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
     """Ask what has no answer yet; what failed before is asked again.
@@ -70,28 +71,54 @@ async def run(
     Args:
         folder: the run's; made if it is not there.
         in_flight: questions that are asked at a time.
+        label: how tables call the run; None for the backend's own.
         told: called after each.
 
     Raises:
-        ValueError: if the folder holds another run.
+        ValueError: if the folder holds another run, or there is nothing to ask at a time.
         Unusable: if nothing can be answered; the answers until then stand.
     """
-    known = begin(folder, benchmark, backend.label, backend.protocol)
-    progress = Progress(len(benchmark.samples))
-    waiting = []
-    for sample in benchmark.samples:
-        key = digest(sample.id, sample.fingerprint, backend.protocol)
-        found = known.get(key)
-        if found is not None and found.text is not None:
-            progress.add(sample, found)
-        else:
-            waiting.append((key, sample))
-    told(progress)
-    if waiting:
-        await backend.check()
-        with (folder / RESPONSES).open("a") as file:
-            await _Asking(backend, frames, file, progress, told).all(waiting, in_flight)
+    if in_flight < 1:
+        raise ValueError(f"in_flight={in_flight} is not allowed; allowed: an integer from 1")
+    with opened(folder, benchmark, label or backend.label, backend.protocol) as (known, file):
+        progress = Progress(len(benchmark.samples))
+        waiting = []
+        for sample in benchmark.samples:
+            key = key_of(sample, backend.protocol)
+            found = known.get(key)
+            if found is not None and found.text is not None:
+                progress.add(sample, found)
+            else:
+                waiting.append((found is not None, key, sample))
+        told(progress)
+        if waiting:
+            await backend.check()
+            waiting.sort(key=itemgetter(0))  # what failed before comes last
+            await _Asking(backend, frames, file, progress, told).all([(key, sample) for _, key, sample in waiting], in_flight)
     return progress
+
+
+def ask(
+    benchmark: Benchmark,
+    backend: Backend,
+    folder: Path,
+    *,
+    in_flight: int = 64,
+    label: str | None = None,
+    clip_cache: str | None = None,
+    told: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """`run`, from a program that is not asynchronous; the backend is closed."""
+
+    async def all_of_it() -> Progress:
+        try:
+            return await run(
+                benchmark, backend, Frames(benchmark.sampling, clip_cache), folder, in_flight=in_flight, label=label, told=told
+            )
+        finally:
+            await backend.close()
+
+    return asyncio.run(all_of_it())
 
 
 class _Asking:
@@ -105,7 +132,7 @@ class _Asking:
         self._failures = 0
 
     async def all(self, waiting: list[tuple[str, Sample]], in_flight: int) -> None:
-        """Raises: Unusable."""
+        """Raises: Unusable, or what else came up first."""
         left = iter(waiting)
 
         async def work() -> None:
@@ -116,7 +143,7 @@ class _Asking:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(in_flight, len(waiting))):
                     group.create_task(work())
-        except* Unusable as errors:
+        except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
     async def _ask(self, key: str, sample: Sample) -> Response:
@@ -128,11 +155,14 @@ class _Asking:
         except (UnusableVideo, BuildError) as error:
             return Response(key, sample.id, None, f"{sample.info.get('source', 'its video')}: {error}")
         except Failed as error:
-            self._failures += 1
+            self._failures = self._failures + 1 if error.transient else 0
             if self._failures >= FAILURES_IN_A_ROW:
                 raise Unusable(f"{self._failures} questions in a row failed, the last with: {error}; a rerun goes on") from None
             return Response(key, sample.id, None, str(error), round(time.perf_counter() - start, 3))
-        return Response(key, sample.id, reply.text, "", round(time.perf_counter() - start, 3), reply.usage, reply.seen)
+        except OSError as error:
+            raise Unusable(f"{sample.id}: {error}; a rerun goes on") from error
+        seen = {**reply.seen, "frames_width_height": [video.geometry for video in videos]} if videos else reply.seen
+        return Response(key, sample.id, reply.text, "", round(time.perf_counter() - start, 3), reply.usage, seen)
 
     def _note(self, sample: Sample, response: Response) -> None:
         self._file.write(write_line(response))

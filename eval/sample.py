@@ -28,10 +28,10 @@ class Video:
         return [decode_jpeg(jpeg) for jpeg in self.jpegs]
 
     @property
-    def pixels(self) -> int:
-        """Of all frames together."""
+    def geometry(self) -> tuple[int, int, int]:
+        """Frames, width, height."""
         width, height = Image.open(io.BytesIO(self.jpegs[0])).size  # reads no more than the header
-        return len(self.jpegs) * width * height
+        return len(self.jpegs), width, height
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isnan
 from typing import Any
 
 from . import paper
@@ -16,7 +17,7 @@ _SHORT = {"counting": "count", "grounding_": "", "channel_swap": "channel", "rot
 
 
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
+    return "–" if value is None or isnan(value) else f"{100 * value:.1f}"
 
 
 def with_interval(found: Estimate) -> str:
@@ -123,10 +124,19 @@ def to_csv(runs: Sequence[Results]) -> str:
 
 
 def to_dict(found: Results) -> Mapping[str, Any]:
-    """For JSON."""
+    """For JSON, null where there is no value."""
+    columns = [_plain(column) for column in found.columns]
     return {
         "model": found.label,
-        "overall": {**asdict(found.overall), "above_chance": found.overall.above_chance},
-        "columns": [{**asdict(column), "above_chance": column.above_chance} for column in found.columns],
+        "overall": _plain(found.overall),
+        "columns": columns,
         "failures": dict(found.failures),
+        "notes": list(found.notes),
     }
+
+
+def _plain(column: Column) -> dict[str, Any]:
+    held = {**asdict(column), "above_chance": column.above_chance}
+    if isnan(column.value.mean):
+        held |= {"value": None, "above_chance": None}
+    return held

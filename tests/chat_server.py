@@ -51,6 +51,7 @@ class Behaviour:
         refuses: per-request settings, as vLLM does without --trust-request-mm-kwargs.
         faults: called with the number of the request; an HTTP status to fail with, or 0.
         latency: seconds.
+        reply: makes another reply of it.
         asked: every request so far.
     """
 
@@ -59,6 +60,7 @@ class Behaviour:
     refuses: bool = False
     faults: Callable[[int], int] = lambda number: 0
     latency: float = 0.0
+    reply: Callable[[dict[str, Any]], Any] = lambda told: told
     asked: list[Asked] = field(default_factory=list)
 
 
@@ -106,7 +108,9 @@ def make_app(behaviour: Behaviour) -> FastAPI:
             "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
             "usage": {"prompt_tokens": len(prompt), "completion_tokens": len(text), "total_tokens": len(prompt) + len(text)},
         }  # fmt: skip
-        return {**told, "prompt_token_ids": list(map(ord, prompt))} if body.get("return_token_ids") else told
+        if body.get("return_token_ids"):
+            told["prompt_token_ids"] = list(map(ord, prompt))
+        return JSONResponse(behaviour.reply(told))
 
     return app
 

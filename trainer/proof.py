@@ -17,9 +17,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from statistics import fmean
@@ -41,8 +41,10 @@ class Recipe:
 
     Attributes:
         task: one of the registry's.
+        overrides: of its parameters, by name.
         frames, max_pixels: of its videos; small, as the model is.
         warm_up: supervised steps on random answers.
+        shuffled: whether those are right answers of other questions, which say as little of this one, rather than any of the form.
         steps: of GRPO.
         batch, n: questions a step, rollouts a question.
         updates: of the weights, a step.
@@ -53,9 +55,11 @@ class Recipe:
 
     task: str = "counting"
     difficulty: float = 0.0
+    overrides: Mapping[str, Any] = field(default_factory=dict)
     frames: int = 4
     max_pixels: int = 64 * 64
     warm_up: int = 400
+    shuffled: bool = False
     steps: int = 36
     batch: int = 8
     n: int = 8
@@ -73,7 +77,7 @@ class Recipe:
         per_update = self.batch // self.updates
         rollouts = per_update * self.n
         return [
-            f"preset={self.task}", f"steps={self.steps}", f"difficulty={self.difficulty}",
+            f"preset={self.task}", f"data.videossr.overrides={json.dumps(dict(self.overrides)).replace(chr(34), '')}", f"steps={self.steps}", f"difficulty={self.difficulty}",
             f"data.videossr.samples={max(self.steps * self.batch * 2, WARM_QUESTIONS)}", f"data.videossr.frames={self.frames}",
             f"data.videossr.max_pixels={self.max_pixels}", f"data.videossr.curriculum={self.curriculum}",
             f"data.train_batch_size={self.batch}", "data.max_prompt_length=1024", "data.max_response_length=16",
@@ -88,8 +92,12 @@ class Recipe:
 
 
 DEFAULT = Recipe()
-# aims above the best blind constant, which takes looking
-LONG = Recipe(frames=4, warm_up=300, steps=700, batch=16, n=8, updates=2, lr=5e-4, hidden=192, layers=3)
+# ends above the best blind constant, which takes looking: three places that the anomaly can have, and whoever does not look
+# hits one in three. Its warm-up draws right answers of other questions: any interval of any length would leave too few hits
+LONG = Recipe(
+    task="grounding", frames=10, shuffled=True, steps=80, batch=16, lr=4e-4,
+    overrides={"effects": "invert", "max_share": 0.2},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -166,7 +174,11 @@ def make_model(folder: Path, recipe: Recipe, settings: Sequence[str], seed: int)
 
     def answer(question: dict[str, Any], rng: Random) -> str:
         info = question["extra_info"]
+        if recipe.shuffled:
+            question = rng.choice(questions)
         truth = task.read_truth(question["reward_model"]["ground_truth"])
+        if recipe.shuffled:
+            return f"<answer>{truth.format()}</answer>"
         return f"<answer>{guess(truth, json.loads(info['params']), info['frame_times'][0], rng).format()}</answer>"
 
     texts = [f"{part['text']}{answer(question, rng)}" for question in questions for part in question["raw_prompt"][-1]["content"] if "text" in part]  # fmt: skip
@@ -239,7 +251,7 @@ def plot(curves: Sequence[Curve], recipe: Recipe, path: Path) -> None:
     from matplotlib.figure import Figure
 
     task = tasks.get(recipe.task)
-    floor = task.chance(task.params(recipe.difficulty), recipe.frames).smooth
+    floor = task.chance(task.params(recipe.difficulty, recipe.overrides), recipe.frames).smooth
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.subplots()
     for curve in curves:
@@ -267,9 +279,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("proof"), help="folder for models, logs and the curve")
     parser.add_argument("--videos", type=Path, help="a folder of videos; rendered sample footage without it")
     parser.add_argument("--seeds", default="0,1,2", help="one run each (default: 0,1,2)")
-    parser.add_argument("--task", choices=tasks.names(), default=DEFAULT.task)
+    parser.add_argument("--task", choices=tasks.names(), help=f"default: {DEFAULT.task}; with --long {LONG.task}")
     parser.add_argument("--steps", type=int, help="training steps")
-    parser.add_argument("--long", action="store_true", help="a larger model for longer: aims to look, not only to guess well")
+    parser.add_argument("--curriculum", action="store_true", help="levels follow the rewards, instead of staying")
+    parser.add_argument(
+        "--long", action="store_true", help="for longer, at a question that takes looking: when are the colours inverted"
+    )
     given = parser.parse_args(arguments)
     prepare_environment(cpu=True)
     from tqdm import tqdm
@@ -278,7 +293,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     make_importable()
     base = LONG if given.long else DEFAULT
-    recipe = Recipe(**{**asdict(base), "task": given.task, "steps": given.steps or base.steps})
+    recipe = Recipe(
+        **{**asdict(base), "task": given.task or base.task, "steps": given.steps or base.steps, "curriculum": given.curriculum}
+    )
     seeds = [int(seed) for seed in given.seeds.split(",")]
     with tqdm(total=len(seeds) * recipe.steps, unit="step", desc="train") as bar:
 

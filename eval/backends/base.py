@@ -10,7 +10,15 @@ from ..sample import Sample, Video
 
 
 class Failed(Exception):
-    """No answer could be had to this question: which is no wrong answer. The message says why."""
+    """No answer could be had to this question: which is no wrong answer. The message says why.
+
+    Attributes:
+        transient: whether it is the server's state, so that the next question may well fail too.
+    """
+
+    def __init__(self, why: str, *, transient: bool = False) -> None:
+        super().__init__(why)
+        self.transient = transient
 
 
 class Unusable(RuntimeError):

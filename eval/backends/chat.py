@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +16,7 @@ from dataset_builder.tasks.levels import nearest
 
 from ..sample import Sample, Video
 from .base import Failed, Reply, Unusable
-from .messages import FORMS, at_shared_times, content, marker_fault, markers, media_settings
+from .messages import FORMS, NO_TIMES, at_shared_times, content, marker_fault, markers, media_settings
 
 RETRIES = 4
 QWEN_PIXELS = 25_165_824  # of all frames of a video; Qwen3-VL's processor makes more smaller
@@ -28,6 +30,7 @@ class ChatSettings:
     Attributes:
         model: the name that it serves.
         base_url: up to `/v1`.
+        api_key: its key; that of the environment, OPENAI_API_KEY.
         form: of the videos, one of `FORMS`.
         system: a system prompt, "" for none.
         max_tokens: of a response.
@@ -37,7 +40,7 @@ class ChatSettings:
 
     model: str
     base_url: str
-    api_key: str = "none"
+    api_key: str = field(default_factory=lambda: os.environ.get("OPENAI_API_KEY", "none"), repr=False)
     form: str = "video"
     system: str = ""
     max_tokens: int = 2048
@@ -50,7 +53,7 @@ class ChatSettings:
 
 
 class Chat:
-    """Asks a server, and looks once for each shape of question whether all frames arrived at their times.
+    """Asks a server, and looks, until it was so once for each shape of question, whether all frames arrived at their times.
 
     Raises:
         ValueError: if `base_url` is none.
@@ -99,6 +102,10 @@ class Chat:
             if error.status_code == 404:  # a server that lists no models
                 return
             raise Unusable(f"{url} answers {error.status_code} ({_said(error)})") from None
+        except (AttributeError, TypeError, ValueError):
+            raise Unusable(
+                f"{url} answers with no list of models; is --base-url an OpenAI-compatible server's, up to /v1?"
+            ) from None
         if wanted not in served:
             raise Unusable(f"model={wanted!r} is not served at {url}; {nearest(wanted, served)}")
 
@@ -106,33 +113,21 @@ class Chat:
         if self._settings.form == "video":
             videos = at_shared_times(videos)
         body = self._body(videos)
-        looks = "return_token_ids" in body
-        try:
-            reply = await self._ask(sample, videos, body)
-        except BaseException:
-            if looks:  # another question of this shape will
-                self._looked.discard(_shape(videos))
-            raise
-        if isinstance(reply, str):
-            raise Failed(f"the server's reply is no JSON: {reply[:100]!r}")
-        seen: dict[str, Any] = {"markers": await self._look(reply, videos)} if looks else {}
-        choice = reply.choices[0] if reply.choices else None
-        if choice is None or choice.message.content is None:
-            raise Failed("the server gave no text")
-        used = reply.usage
-        usage = {"prompt_tokens": used.prompt_tokens, "completion_tokens": used.completion_tokens} if used else {}
-        if choice.finish_reason == "length":
-            seen["cut_off"] = True
-        return Reply(choice.message.content, usage, seen)
+        reply = await self._ask(sample, videos, body)
+        text, cut_off, usage = _read(reply)
+        seen: dict[str, Any] = {"cut_off": True} if cut_off else {}
+        if "return_token_ids" in body:
+            seen["markers"] = await self._look(reply, videos)
+            self._looked.add(_shape(videos))
+        return Reply(text, usage, seen)
 
     def _body(self, videos: Sequence[Video]) -> dict[str, Any]:
         if self._settings.form != "video" or not videos:
             return {}
         body: dict[str, Any] = {"media_io_kwargs": media_settings(videos)}
-        if any(video.pixels > QWEN_PIXELS for video in videos):
+        if any(prod(video.geometry) > QWEN_PIXELS for video in videos):
             body["mm_processor_kwargs"] = {"do_resize": False}
-        if _shape(videos) not in self._looked:
-            self._looked.add(_shape(videos))
+        if _shape(videos) not in self._looked:  # all that are asked before the first of them is found in order
             body["return_token_ids"] = True
         return body
 
@@ -145,11 +140,11 @@ class Chat:
                 model=told.model, messages=messages, max_tokens=told.max_tokens, temperature=told.temperature, extra_body=body
             )
         except json.JSONDecodeError as error:
-            raise Failed(f"the server's reply is broken JSON: {error}") from None
+            raise Failed(f"the server's reply is broken JSON: {error}", transient=True) from None
         except openai.APITimeoutError:
-            raise Failed(f"no answer within {told.timeout:g} s, {RETRIES + 1} times") from None
+            raise Failed(f"no answer within {told.timeout:g} s, {RETRIES + 1} times", transient=True) from None
         except openai.APIConnectionError as error:
-            raise Failed(f"the connection failed {RETRIES + 1} times: {error.__cause__ or error}") from None
+            raise Failed(f"the connection failed {RETRIES + 1} times: {error.__cause__ or error}", transient=True) from None
         except openai.APIStatusError as error:
             said = _said(error)
             if any(word in said for word in _REFUSES_FRAMES):
@@ -159,7 +154,7 @@ class Chat:
                 ) from None
             if error.status_code in (401, 403, 404):
                 raise Unusable(f"{told.base_url} answers {error.status_code}: {said}") from None
-            raise Failed(f"the server answers {error.status_code}: {said}") from None
+            raise Failed(f"the server answers {error.status_code}: {said}", transient=error.status_code >= 429) from None
 
     async def _look(self, reply: Any, videos: Sequence[Video]) -> str:
         """Compare the times in the prompt, as the server has put it together, with those that were sent.
@@ -171,7 +166,7 @@ class Chat:
         if prompt is None:
             return "unknown: the server does not return its prompt"
         if not markers(prompt):
-            return "none: this model's prompts hold no times"
+            return NO_TIMES
         if fault := marker_fault(prompt, videos):
             raise Unusable(
                 f"{fault}; start vLLM, 0.20 or newer, with --trust-request-mm-kwargs (from 0.31), or use --form images"
@@ -191,6 +186,25 @@ class Chat:
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def _read(reply: Any) -> tuple[str, bool, dict[str, int]]:
+    """(text, whether it was cut off, tokens) of a reply. A thought that was cut off is an answer, if an empty one.
+
+    Raises:
+        Failed: if it is no chat completion with text.
+    """
+    try:
+        [choice, *_] = reply.choices
+        text, cut_off = choice.message.content, choice.finish_reason == "length"
+        used = reply.usage
+    except (AttributeError, TypeError, ValueError):
+        raise Failed(f"the server's reply is no chat completion: {str(reply)[:100]!r}", transient=True) from None
+    if text is None and cut_off:
+        text = ""
+    if not isinstance(text, str):
+        raise Failed(f"the server gave no text (finish_reason {choice.finish_reason!r})")
+    return text, cut_off, {"prompt_tokens": used.prompt_tokens, "completion_tokens": used.completion_tokens} if used else {}
 
 
 def _shape(videos: Sequence[Video]) -> tuple[int, ...]:

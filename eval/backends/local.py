@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dataset_builder.identity import digest
+
 from ..sample import PLACE, Sample, Video
 from .base import Failed, Reply, Unusable
-from .messages import marker_fault, markers
+from .messages import NO_TIMES, marker_fault, markers
 
 
 class Local:
@@ -37,13 +40,20 @@ class Local:
     @property
     def label(self) -> str:
         path = Path(self._name)
-        return (path.name if path.is_dir() else self._name) + (" (text only)" if self._text_only else "")
+        name = "/".join(path.resolve().parts[-2:]) if path.is_dir() else self._name
+        return name + (" (text only)" if self._text_only else "")
 
     @property
     def protocol(self) -> Mapping[str, Any]:
         form = "text" if self._text_only else "video"
         told = {"backend": "transformers", "model": self._name, "form": form, "system": self._system}
-        return {**told, "max_tokens": self._max_tokens, "temperature": 0.0}
+        return {**told, "max_tokens": self._max_tokens, "temperature": 0.0, "weights": self._weights}
+
+    @cached_property
+    def _weights(self) -> str:
+        """What tells other weights in the same folder; "" for a name on the Hub."""
+        files = sorted(path for ending in ("*.json", "*.safetensors", "*.bin") for path in Path(self._name).glob(ending))
+        return digest([(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]) if files else ""
 
     async def check(self) -> None:
         await asyncio.to_thread(self._load)
@@ -85,7 +95,10 @@ class Local:
         length = inputs["input_ids"].shape[1]
         text = self._processor.tokenizer.decode(made[0][length:], skip_special_tokens=True)
         usage = {"prompt_tokens": length, "completion_tokens": made.shape[1] - length}
-        return Reply(text, usage, {"markers": f"{len(markers(prompt))} as sent"} if videos else {})
+        seen: dict[str, Any] = {"cut_off": True} if usage["completion_tokens"] >= self._max_tokens else {}
+        if videos:
+            seen["markers"] = f"{len(markers(prompt))} as sent" if markers(prompt) else NO_TIMES
+        return Reply(text, usage, seen)
 
     def _inputs(self, sample: Sample, videos: Sequence[Video]) -> Any:
         """The processor's: frames as they are, with their own times."""

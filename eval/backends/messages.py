@@ -16,6 +16,7 @@ FORMS = ("video", "images", "text")
 """`video`: vLLM's form, whose frames are not sampled again. `images`: for servers without it. `text`: the question alone."""
 
 _MARKER = re.compile(r"<(\d+(?:\.\d+)?) seconds>")
+NO_TIMES = "none: the model's prompts hold no times"
 TOLERANCE = 0.06  # seconds; markers have one decimal
 Part = dict[str, Any]
 

@@ -28,6 +28,7 @@ from ..sample import Benchmark, Sample
 COLUMN_SIZE = 300
 COLUMNS = 9
 SHOWN_REFUSALS = 8
+FORMAT = 2  # of the file that keeps them
 _FIELDS = ("data_source", "prompt", "reward_model", "extra_info")
 
 Progress = Callable[[int, int], None]
@@ -58,8 +59,8 @@ def from_videos(
     work, _ = folder_work(spec, videos, "test", clip_cache)
     path = _kept_at(work, clip_cache)
     if path is None or not path.exists():
-        samples, refused = _plan(work, progress)
-        told = {"samples": [sample.to_dict() for sample in samples], "refused": dict(refused.most_common(SHOWN_REFUSALS))}
+        samples, left_out = _plan(work, progress)
+        told = {"samples": [sample.to_dict() for sample in samples], **left_out}
         if path is None:
             return _benchmark(work, told)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,26 +95,36 @@ def _kept_at(work: Work, clip_cache: str | None) -> Path | None:
     folder = clip_cache_folder(clip_cache)
     places = [(source.url, source.stamp) for source in work.sources]
     return (
-        folder / "benchmarks" / f"{digest(dataset_id(work.spec, {work.split: work.sources}), places)}.json" if folder else None
+        folder / "benchmarks" / f"{digest(FORMAT, dataset_id(work.spec, {work.split: work.sources}), places)}.json"
+        if folder
+        else None
     )
 
 
-def _plan(work: Work, progress: Progress) -> tuple[list[Sample], Counter[str]]:
+def _plan(work: Work, progress: Progress) -> tuple[list[Sample], dict[str, Any]]:
     samples: list[Sample] = []
     refused: Counter[str] = Counter()
+    unusable: dict[str, str] = {}
     wanted = work.spec.total or 0
     for made in each_question(work):
         if not isinstance(made, Question):
-            refused[made.reason] += 1
+            if made.portion:
+                refused[made.reason] += 1
+            else:
+                unusable[made.source] = made.reason
             continue
         row = describe(made, work.spec, work.split)
         videos = LiveVideos(asdict(made.source), asdict(made.donor) if made.donor else None, row["extra_info"]["recipe"])
         samples.append(_sample(row, frames.live(videos, row["extra_info"]["frame_times"])))
         progress(len(samples), wanted)
     if len(samples) < wanted:
-        told = "; ".join(f"{reason} ({number})" for reason, number in refused.most_common(3))
+        reasons = [
+            *(f"{reason} ({number})" for reason, number in refused.most_common(3)),
+            *(f"{name}: {reason}" for name, reason in list(unusable.items())[:3]),
+        ]
+        told = "; ".join(reasons)
         raise ValueError(f"the videos give {len(samples)} of {wanted} questions; give more or other ones. Most refused: {told}")
-    return samples, refused
+    return samples, {"refused": dict(refused.most_common(SHOWN_REFUSALS)), "unusable": unusable}
 
 
 def _in_order(samples: Sequence[Sample], portions: Sequence[str]) -> list[Sample]:
@@ -151,6 +162,17 @@ def _sample(row: Mapping[str, Any], videos: dict[str, Any]) -> Sample:
 
 def _benchmark(work: Work, told: Mapping[str, Any]) -> Benchmark:
     spec = work.spec
-    facts = {"seed": spec.seed, "frames": spec.frames, "max_pixels": spec.max_pixels, "videos": len(work.sources)}
+    facts = {
+        "seed": spec.seed,
+        "frames": spec.frames,
+        "max_pixels": spec.max_pixels,
+        "videos": len(work.sources) - len(told["unusable"]),
+    }
     samples = tuple(_in_order([Sample(**sample) for sample in told["samples"]], [portion.name for portion in spec.portions]))
-    return Benchmark("viubench", "viubench", samples, spec.clip_sampling, told={**facts, "refused": told["refused"]})
+    return Benchmark(
+        "viubench",
+        "viubench",
+        samples,
+        spec.clip_sampling,
+        told={**facts, "refused": told["refused"], "unusable": told["unusable"]},
+    )

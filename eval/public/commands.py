@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataset_builder.tasks.levels import nearest
 
+from .convert import FORMATS
 from .suite import FRAMES, SUITES, Converted, LmmsTask, PublicBenchmark
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def public(given: argparse.Namespace) -> int:
     from . import lmms
 
     chosen = _chosen(given)
+    list(_files(given.questions))  # refuses wrong ones
     settings = lmms.Settings(
         given.lmms_python, given.model or "MODEL", given.base_url or "http://HOST:8000/v1", given.frames, given.max_pixels,
         given.in_flight, given.timeout, given.limit,
@@ -102,17 +104,25 @@ def _chosen(given: argparse.Namespace) -> list[PublicBenchmark]:
     return [suite[name] for name in wanted]
 
 
+def _folder(given: argparse.Namespace, benchmark: PublicBenchmark) -> Path:
+    """Where a benchmark's results are: apart for each model and each way to ask it."""
+    asked = f"{given.model or 'MODEL'}-{given.frames}-frames-{given.max_pixels}-pixels" + (
+        f"-first-{given.limit}" if given.limit else ""
+    )
+    return Path(given.out) / re.sub(r"[^A-Za-z0-9.]+", "-", asked).strip("-") / benchmark.name
+
+
 def _score(benchmark: PublicBenchmark, settings: Settings, given: argparse.Namespace, able: bool) -> tuple[float | None, str]:
     """Percent, where it is known; and what is wrong, in a line."""
     from . import lmms
 
-    out = Path(given.out) / benchmark.name
+    out = _folder(given, benchmark)
     try:
-        if isinstance(benchmark.by, LmmsTask):
-            return (lmms.run if given.run and able else lmms.read)(
-                benchmark.by, *([settings, out] if given.run and able else [out])
-            ), ""
-        return _own(benchmark.by, out, given)
+        if isinstance(benchmark.by, Converted):
+            return _own(benchmark.by, out, given)
+        if given.run and able:
+            return lmms.run(benchmark.by, settings, out), ""
+        return lmms.read(benchmark.by, out), ""
     except (RuntimeError, ValueError, OSError) as error:
         return None, str(error)
 
@@ -122,12 +132,18 @@ def _own(by: Converted, out: Path, given: argparse.Namespace) -> tuple[float | N
     from ..results import results
     from ..run import RUN, Run
 
-    files = dict(_files(given.questions))
     if given.run:
-        if by.format not in files:
+        own = [places for name, places in _files(given.questions) if name == by.format]
+        if not own:
             return None, f"its annotation file and videos are not named; --questions {by.format}=FILE,VIDEOS"
-        _ask(by, *files[by.format], out, given)
-    return (100 * results(Run.read(out)).overall.value.mean, "") if (out / RUN).exists() else (None, "")
+        _ask(by, own, out, given)
+    if not (out / RUN).exists():
+        return None, ""
+    run = Run.read(out)
+    found = results(run).overall
+    lacking = [f"{found.failed} of {found.asked} questions have no answer"] if found.failed else []
+    lacking += [f"{len(run.benchmark.missing)} videos are missing"] if run.benchmark.missing else []
+    return 100 * found.value.mean, "; ".join(lacking)
 
 
 def _files(given: Sequence[str]) -> Iterator[tuple[str, tuple[Path, Path]]]:
@@ -136,34 +152,44 @@ def _files(given: Sequence[str]) -> Iterator[tuple[str, tuple[Path, Path]]]:
         file, comma, videos = rest.partition(",")
         if not comma:
             raise ValueError(f"questions={one!r} is not allowed; allowed: FORMAT=FILE,VIDEOS")
+        if name not in FORMATS:
+            raise ValueError(f"questions={one!r} is of no format; {nearest(name, list(FORMATS))}")
         yield name, (Path(file), Path(videos))
 
 
-def _ask(by: Converted, annotations: Path, videos: Path, out: Path, given: argparse.Namespace) -> None:
+def _ask(by: Converted, own: Sequence[tuple[Path, Path]], out: Path, given: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
     from ..backends.chat import Chat, ChatSettings
     from ..benchmarks.questions import from_file
-    from ..frames import Frames
-    from ..runner import run
+    from ..runner import Progress, ask
     from .convert import convert
 
-    entries, _ = convert(by.format, annotations)
+    entries = [entry for annotations, _ in own for entry in convert(by.format, annotations)[0]]
+    [videos, *others] = {videos for _, videos in own}
+    if others:
+        raise ValueError(f"the files of {by.format} name several folders of videos; give one that holds all")
     questions = out.with_name(f"{out.name}.json")
     questions.parent.mkdir(parents=True, exist_ok=True)
-    questions.write_text(json.dumps(entries[: given.limit]))
+    questions.write_text(json.dumps(entries))
     benchmark = from_file(
-        questions, by.kind, videos, frames=given.frames, max_pixels=given.max_pixels, clip_cache=given.clip_cache
+        questions,
+        by.kind,
+        videos,
+        frames=given.frames,
+        max_pixels=given.max_pixels,
+        limit=given.limit,
+        clip_cache=given.clip_cache,
     )
     if not benchmark.samples:
         raise ValueError(f"none of its {len(benchmark.missing)} videos is in {str(videos)!r}")
     chat = Chat(ChatSettings(given.model, given.base_url, form=by.form or given.form, timeout=given.timeout))
+    with tqdm(total=len(benchmark.samples), unit=" questions", desc=by.format) as bar:
 
-    async def ask() -> None:
-        try:
-            await run(benchmark, chat, Frames(benchmark.sampling, given.clip_cache), out, in_flight=given.in_flight)
-        finally:
-            await chat.close()
+        def tell(progress: Progress) -> None:
+            bar.update(progress.done - bar.n)
 
-    asyncio.run(ask())
+        ask(benchmark, chat, out, in_flight=given.in_flight, clip_cache=given.clip_cache, told=tell)
 
 
 def _how(chosen: Sequence[PublicBenchmark], settings: Settings, given: argparse.Namespace) -> Iterator[str]:
@@ -172,7 +198,7 @@ def _how(chosen: Sequence[PublicBenchmark], settings: Settings, given: argparse.
 
     yield ""
     for benchmark in chosen:
-        out = Path(given.out) / benchmark.name
+        out = _folder(given, benchmark)
         if isinstance(benchmark.by, LmmsTask):
             yield f"# {benchmark.name}: {benchmark.by.dataset}"
             yield shlex.join(lmms.command(benchmark.by.name, settings, out))

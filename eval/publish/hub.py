@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 
 import yaml
@@ -25,9 +26,14 @@ def write_hub_files(
     Args:
         dataset: `owner/name` of the benchmark.
         source: a URL where the run can be looked at.
+
+    Raises:
+        ValueError: for a wrong name, or a run that is not finished.
     """
     if dataset.count("/") != 1:
         raise ValueError(f"dataset={dataset!r} is not allowed; allowed: owner/name")
+    if isnan(found.overall.value.mean):
+        raise ValueError(f"{str(run.folder)!r} has columns without an answer; run its command again")
     benchmark = run.benchmark
     columns = [found.overall, *(found.columns if len(found.columns) > 1 else ())]
     tasks = [{"id": column.name, "config": "default", "split": "test"} for column in columns]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,11 @@ def _metrics(column: Column) -> Mapping[str, Any]:
 
     figures = {column.metric.replace(" ", "_"): column.value.mean, "low": column.value.low, "high": column.value.high}
     figures |= {"chance": column.chance, "above_chance": column.above_chance, **column.others}
-    return {name: EvalMetric(name=name, value=figure) for name, figure in figures.items() if figure is not None}
+    return {
+        name: EvalMetric(name=name, value=figure)
+        for name, figure in figures.items()
+        if figure is not None and not isnan(figure)
+    }
 
 
 def _sample(one: Marked, run: Run, model: str) -> Any:
@@ -90,6 +95,7 @@ def _sample(one: Marked, run: Run, model: str) -> Any:
     if one.mark is None:
         return EvalSample(**facts, error=EvalError(message=one.error, traceback="", traceback_ansi=""))
     output = ModelOutput.from_content(model, one.response or "")
-    output.time = run.responses[sample.id].seconds
+    found = run.response(sample)
+    output.time = found.seconds if found else None
     score = Score(value=value(one), answer=one.mark.parsed, explanation=one.mark.reason, metadata=one.mark.values)
     return EvalSample(**facts, output=output, scores={SCORER: score})

@@ -1,4 +1,4 @@
-"""np.ndarray continuity: the order in which each clip's first frame looks most like the last frame of the clip before."""
+"""Continuity of frames: the order in which each clip's first frame looks most like the last frame of the clip before."""
 
 from __future__ import annotations
 

@@ -59,9 +59,10 @@ def test_every_frame_arrives_at_its_time(small: Benchmark, tmp_path: Path, clip_
         for (_, times), own in zip(asked.videos, sample.videos["times"], strict=True):
             assert times == pytest.approx(own, abs=0.001 if len(asked.videos) == 1 else 0.1)
     responses = Run.read(tmp_path / "run").responses.values()
+    assert all(one.seen["frames_width_height"][0][0] in (48, 8, 6) for one in responses), "what was shown is written down"
     looked = [response.seen["markers"] for response in responses if "markers" in response.seen]
     assert set(looked) == {"24 as sent"}
-    assert len(looked) == 3, "once for each shape: one clip of 48, six of 8, eight of 6"
+    assert 3 <= len(looked) < len(small.samples), "until it was so once for each shape"
 
 
 def test_words_and_videos_keep_their_order(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
@@ -85,13 +86,13 @@ def test_dropped_frames_end_the_run(small: Benchmark, tmp_path: Path, clip_cache
             Asked([("video", (frames, list(range(len(frames))))) for frames, _ in asked.videos], asked.body)
         )
 
-    counting = replace(small, samples=small.samples[:3])
     for answer, said in (
         (forgets, "saw 16 pairs of frames where 24 were sent"),
         (other_times, r"was told 0\.5 s for a pair of frames at"),
     ):
         with serving_chat(Behaviour(answer)) as url, pytest.raises(Unusable, match=said):
-            ask(counting, url, tmp_path / said[:6], clip_cache)
+            ask(small, url, tmp_path / said[:6], clip_cache)
+        assert not Run.read(tmp_path / said[:6]).responses, "no answer to other frames than were sent is kept"
 
 
 def test_a_server_that_lets_requests_set_nothing_says_what_to_do(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
@@ -152,3 +153,43 @@ def test_markers_are_the_middles_of_pairs(small: Benchmark, clip_cache: str) -> 
     [video] = Frames(small.sampling, clip_cache).of(small.samples[0])
     odd = replace(video, jpegs=video.jpegs[:3], times=(0.0, 1.0, 2.5))
     assert expected_markers([odd, odd]) == [0.5, 2.5, 0.5, 2.5]
+
+
+def test_a_thought_that_was_cut_off_is_a_wrong_answer(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    counting = replace(small, samples=small.samples[:6])
+    behaviour = Behaviour(
+        says("3,3,3"),
+        reply=lambda told: {
+            **told,
+            "choices": [{"index": 0, "finish_reason": "length", "message": {"role": "assistant", "content": None}}],
+        },
+    )
+    with serving_chat(behaviour) as url:
+        assert ask(counting, url, tmp_path / "run", clip_cache, form="text").failed == 0
+    found = results(Run.read(tmp_path / "run"))
+    assert found.columns[0].value.mean == 0
+    assert found.overall.unparsed == 6
+    assert "6 answers were cut off" in found.notes[0]
+
+
+@pytest.mark.parametrize("reply", [None, [], {"choices": []}, {"choices": None}, {"choices": [{"index": 0, "finish_reason": "stop", "message": None}]}, {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": [{"type": "text"}]}}]}, "<html>"])  # fmt: skip
+def test_replies_that_are_none_are_failures(small: Benchmark, tmp_path: Path, clip_cache: str, reply: Any) -> None:
+    one = replace(small, samples=small.samples[:2])
+    with serving_chat(Behaviour(says("3,3,3"), reply=lambda told: reply)) as url:
+        assert ask(one, url, tmp_path / "run", clip_cache, form="text").failed == 2
+    with pytest.raises(ValueError, match="holds no answer: 2 × the server"):
+        results(Run.read(tmp_path / "run"))
+
+
+def test_a_server_that_keeps_its_prompt_to_itself_is_told_of(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    one = replace(small, samples=small.samples[:2])
+    for prompt, said in (("", "the server does not return its prompt"), ("How many?", "the model's prompts hold no times")):
+        with serving_chat(Behaviour(lambda asked, prompt=prompt: ("3,3,3", prompt))) as url:  # type: ignore[misc]
+            ask(one, url, tmp_path / said[:10], clip_cache)
+        assert results(Run.read(tmp_path / said[:10])).notes == (f"whether the frames arrived is not known: {said}",)
+
+
+def test_questions_that_a_server_cannot_take_do_not_end_the_run(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    with serving_chat(Behaviour(says("3,3,3"), faults=lambda number: 400 if number < 24 else 0)) as url:
+        assert ask(small, url, tmp_path / "run", clip_cache, form="text").failed == 24
+        assert ask(small, url, tmp_path / "run", clip_cache, form="text").failed == 0

@@ -21,6 +21,8 @@ OPTIONS = {"A": "A red cup", "B": "The dog", "C": "A book: blue", "D": "Nothing"
         QUESTION,
         QUESTION.replace(". ", ") "),
         "What does she pick up?\n(A) A red cup\n(B) The dog\n(C) A book: blue\n(D) Nothing",
+        "What does she pick up? A. A red cup B. The dog C. A book: blue D. Nothing",
+        "What is Plan A. again?\nA. A red cup\nB. The dog\nC. A book: blue\nD. Nothing",
         "What does she pick up?\nOptions:\nA: A red cup\nB: The dog\nC: A book: blue\nD: Nothing\n",
     ],
 )
@@ -38,6 +40,8 @@ def test_other_texts_list_no_options(question: str) -> None:
     [
         "C", "c", "(C)", "C.", "C)", " **C** ", "<answer>C</answer>", "\\boxed{C}", "C. A book: blue", "(C) a book, blue", "A book: blue.",
         "The answer is C", "The correct option is (C).", "Answer: C", "I think it is A at first. <answer>C</answer>",
+        "The correct answer is **C**.", "So the answer is `C`.", "C, because she turns to it", "C\n\nExplanation: she turns to it.", "<think>A?</think>C",
+        "<think>Option A? The answer is A.</think>\n\nC", "She turns to the shelf.\n\n(C)", "The final answer is: option C", "Final choice: (C)",
         "She first looks at the dog. Then she takes a book. So the answer is C.", "Ｃ",
     ],
 )  # fmt: skip
@@ -53,8 +57,13 @@ def test_answers_are_understood(response: str) -> None:
         ("Based on the video, I cannot tell.", "chooses no option"),
         ("A or C", "chooses no option"),
         ("The answer is A. No, the answer is C", "several"),
+        ("I think the answer is a cat", "chooses no option"),
+        ("The best choice is a little unclear", "chooses no option"),
+        ("Option A is incorrect. So I would go with something else.", "chooses no option"),
+        ("not option A but B", "chooses no option"),
+        ("<think>it is C</think>", "empty"),
         ("E", "there is no option E"),
-        ("A, B, C, D", "chooses no option"),
+        ("A, B, C, D", "several"),
         ("A. A red cup B. The dog", "several"),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from eval.backends.local import Local
 from eval.run import Run
 
 from ..servers import ROOT
@@ -89,7 +90,9 @@ def test_in_process_and_behind_a_server_it_says_the_same(model: Path, footage: P
         )
     assert local.benchmark.hash == remote.benchmark.hash
     for sample in local.benchmark.samples:
-        here, there = local.responses[sample.id], remote.responses[sample.id]
+        here, there = local.response(sample), remote.response(sample)
+        assert here
+        assert there
         assert here.seen["markers"] == "24 as sent"
         if len(sample.videos["times"]) == 1:  # those of several clips are asked at shared times
             assert here.text == there.text
@@ -102,9 +105,25 @@ def test_a_text_only_model_is_asked_without_videos(model: Path, footage: Path, c
     run = evaluate(
         [python(), SCRIPTS / "local_model.py"], footage, clip_cache, tmp_path / "run", "--model", str(model), "--form", "text"
     )
-    assert run.label == "tiny-qwen3-vl (text only)"
+    assert run.label.endswith("/tiny-qwen3-vl (text only)")
     counting = {one.text for one in run.responses.values() if one.id.startswith("counting")}
     assert len(counting) == 1, "the same words, the same answer"
+
+
+def test_other_weights_in_the_folder_are_another_model(model: Path, footage: Path, clip_cache: str, tmp_path: Path) -> None:
+    def told() -> list[str]:
+        return [str(path) for path in Local(str(mine)).protocol.values()]
+
+    mine = tmp_path / "model"
+    mine.mkdir()
+    for path in model.iterdir():
+        (mine / path.name).write_bytes(path.read_bytes())
+    before = told()
+    assert told() == before
+    weights = mine / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[::-1])
+    os.utime(weights, (1, 1))
+    assert told() != before
 
 
 def test_a_model_that_is_none_is_told(footage: Path, clip_cache: str, tmp_path: Path) -> None:

@@ -47,8 +47,12 @@ def test_annotation_files_become_questions(name: str, tmp_path: Path, footage: P
     entries, left_out = convert(name, annotations(tmp_path, name))
     questions = tmp_path / "questions.json"
     questions.write_text(json.dumps(entries))
+    for folder in ("films", "0"):
+        (tmp_path / folder).symlink_to(footage, target_is_directory=True)
+    for path in footage.iterdir():
+        (tmp_path / path.name).symlink_to(path)
     [kind] = {one.by.kind for one in PAPER if isinstance(one.by, Converted) and one.by.format == name}
-    benchmark = from_file(questions, kind, footage, max_pixels=64 * 64, frames=4)
+    benchmark = from_file(questions, kind, tmp_path, max_pixels=64 * 64, frames=4)
     truths = {sample.id: sample.truth for sample in benchmark.samples}
     expected = {
         "qvhighlights": {},
@@ -111,7 +115,7 @@ def test_nothing_is_run_without_being_asked(tmp_path: Path, capsys: pytest.Captu
     assert "| Video-MME " in told
     assert "66.0 → 66.7" in told
     assert "--tasks videomme" in told
-    assert f"python -m eval convert tacos FILE --out {tmp_path}/public/TACoS.json" in told
+    assert f"python -m eval convert tacos FILE --out {tmp_path}/public/MODEL-48-frames-262144-pixels/TACoS.json" in told
     assert not (tmp_path / "public").exists()
 
 
@@ -138,6 +142,8 @@ def test_what_is_missing_is_a_line_each(
     assert "eval: TACoS: its annotation file and videos are not named; --questions tacos=FILE,VIDEOS" in told
     assert main([*command, "--only", "TACoS", "--questions", f"tacos={annotations(tmp_path, 'tacos')},{tmp_path}"]) == 1
     assert "none of its 1 videos is in" in capsys.readouterr().err
+    assert main([*command, "--only", "TACoS", "--questions", "taco=a,b"]) == 2
+    assert "did you mean 'tacos'" in capsys.readouterr().err
     for wrong, said in (
         (("--only", "MVBnch"), "did you mean 'MVBench'"),
         (("--suite", "papers"), "did you mean 'paper'"),
@@ -154,7 +160,11 @@ def test_converted_benchmarks_are_run_and_stand_beside_the_papers(
         return ("B" if "Both" in asked.text else "C" if "Which" in asked.text else "<answer>5-8</answer>"), prompt_of(asked)
 
     behaviour = Behaviour(answer)
-    files = [f"--questions={name}={annotations(tmp_path, name)},{footage}" for name in ("tacos", "cvbench")]
+    (tmp_path / "0").symlink_to(footage, target_is_directory=True)
+    files = [
+        f"--questions={name}={annotations(tmp_path, name)},{tmp_path if name == 'cvbench' else footage}"
+        for name in ("tacos", "cvbench")
+    ]
     with serving_chat(behaviour) as url:
         command = [
             "public",
@@ -178,6 +188,10 @@ def test_converted_benchmarks_are_run_and_stand_beside_the_papers(
         pytest.approx(60),
         pytest.approx(100),
     ]
+    assert main([*command, "--json", "--model", "other"]) == 0
+    assert [row["score"] for row in json.loads(capsys.readouterr().out)["benchmarks"]] == [None, None], (
+        "which are another model's"
+    )
     assert {kind for asked in behaviour.asked if not asked.videos for kind, _ in asked.parts} == {"text", "image"}
 
 

@@ -132,6 +132,11 @@ def test_the_best_constant_interval_is_the_floor(tmp_path: Path, footage: Path, 
         ("vtg", [{**SPAN, "answer": "soon"}], "line 2, field 'answer': 'soon' is no interval"),
         ("vtg", [{**SPAN, "answer": [5, 2]}], "the interval ends at 2, not after its start at 5"),
         ("vqa", [], "holds no question"),
+        ("vqa", [{**CHOICE, "id": "a"}, {**CHOICE, "id": "a"}], "line 8, field 'id': 'a' is the id of line 2 too"),
+        ("vqa", [{**CHOICE, "options": {"A": "x"}}], "line 2, field 'options'"),
+        ("vqa", [{**CHOICE, "question": "<video> or <video>? A. x B. y"}], "has 2 places for 1 videos"),
+        ("vtg", [{**SPAN, "duration": "long"}], "line 2, field 'duration': 'long' is no number"),
+        ("vtg", [{**SPAN, "duration": float("nan")}], "field 'duration': nan is no number"),
     ],
 )
 def test_wrong_entries_are_named_by_line_and_field(
@@ -142,7 +147,7 @@ def test_wrong_entries_are_named_by_line_and_field(
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize(("text", "said"), [('[{"video": 1,\n}', "line 2: no JSON"), ("\xff", "no UTF-8"), ("", "no question")])  # fmt: skip
+@pytest.mark.parametrize(("text", "said"), [('[{"video": 1,\n}', "line 2: no JSON"), ("\xff", "no UTF-8"), ("", "no question"), ("[", "does not end"), ("[] []", "something stands behind the list's end")])  # fmt: skip
 def test_broken_files_are_named_by_line(tmp_path: Path, footage: Path, text: str, said: str) -> None:
     path = tmp_path / "questions.json"
     path.write_bytes(text.encode("latin-1"))
@@ -156,3 +161,45 @@ def test_prompts_and_folders_are_checked(tmp_path: Path, footage: Path) -> None:
         read(tmp_path, "vqa", [CHOICE], footage, prompt="What?")
     with pytest.raises(ValueError, match="is no folder"):
         read(tmp_path, "vqa", [CHOICE], tmp_path / "nowhere")
+
+
+def test_names_are_found_but_not_guessed(tmp_path: Path, footage: Path) -> None:
+    for place in ("a/clip.mp4", "b/clip.mp4", "deep/down/s01.e02.mp4", "deep/s01.mp4"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes((footage / "sunrise.mp4").read_bytes())
+    found = read(tmp_path, "vqa", [{**CHOICE, "video": name} for name in ("a/clip", "s01.e02", "s01", "c/clip.mp4")], tmp_path)
+    assert [Path(sample.videos["sources"][0]["url"]).relative_to(tmp_path).as_posix() for sample in found.samples] == [
+        "a/clip.mp4",
+        "deep/down/s01.e02.mp4",
+        "deep/s01.mp4",
+    ]
+    assert found.missing == ("c/clip.mp4",)
+    with pytest.raises(ValueError, match=r"video='clip' is the name of several files: a/clip\.mp4, b/clip\.mp4; give its path"):
+        read(tmp_path, "vqa", [{**CHOICE, "video": "clip"}], tmp_path)
+
+
+def test_short_videos_give_what_they_have(tmp_path: Path, footage: Path, clip_cache: str) -> None:
+    path = tmp_path / "questions.json"
+    path.write_text(json.dumps([CHOICE]))
+    benchmark = from_file(path, "vqa", footage, frames=4000, max_pixels=64 * 64, clip_cache=clip_cache)
+    [video] = Frames(benchmark.sampling, clip_cache).of(benchmark.samples[0])
+    assert 48 < len(video.times) < 4000
+
+
+def test_floors_are_of_their_columns(tmp_path: Path, footage: Path) -> None:
+    entries = [{**CHOICE, "column": "one", "answer": letter} for letter in "AAB"] + [
+        {**CHOICE, "column": "two", "answer": letter} for letter in "BB"
+    ]
+    entries.append({**CHOICE, "column": "two", "answer": "A", "video": "gone"})
+    samples = read(tmp_path, "vqa", entries, footage).samples
+    assert {(sample.column, sample.blind, round(sample.chance, 3)) for sample in samples} == {
+        ("one", "A", 0.667),
+        ("two", "B", 1.0),
+    }
+    assert [sample.id for sample in samples] == ["00001", "00002", "00003", "00004", "00005"]
+
+
+def test_one_question_alone_is_a_file(tmp_path: Path, footage: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    path.write_text("\ufeff" + json.dumps(CHOICE))
+    assert len(from_file(path, "vqa", footage).samples) == 1

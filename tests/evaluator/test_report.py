@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 from eval.__main__ import main
-from eval.bootstrap import column_means, estimate
+from eval.bootstrap import Estimate, column_means, estimate
+from eval.compare import Difference
 
 from .conftest import SMALL
 
@@ -70,7 +72,7 @@ def test_one_video_gives_no_interval() -> None:
     assert estimate(means["x"], drawn["x"], 1).low is None
     means, drawn = column_means([0.0, 1.0, 1.0], ["a", "a", "b"], ["x", "y", "y"])
     assert means == {"x": 0.0, "y": 1.0}
-    assert np.isnan(drawn["x"]).any(), "a draw without its only video says nothing of it"
+    assert not np.isnan(drawn["x"]).any(), "a draw without its only video is drawn anew"
 
 
 def test_a_comparison_is_of_pairs(runs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -109,6 +111,29 @@ def test_the_page_stands_alone(runs: Path, capsys: pytest.CaptureFixture[str], c
     lines = list(csv.DictReader((tmp_path / "report.csv").open()))
     assert len(lines) == 2 * 10
     assert {line["asked"] for line in lines if line["column"] != "overall"} == {"3"}
+
+
+def test_what_is_no_run_is_left_out(runs: Path, capsys: pytest.CaptureFixture[str], clip_cache: str, tmp_path: Path) -> None:
+    (tmp_path / "gain.png").write_bytes(b"x")
+    code, _, told = evaluate(
+        capsys,
+        "report",
+        str(tmp_path / "gain.png"),
+        str(runs / "uniform"),
+        "--out",
+        str(tmp_path / "report.html"),
+        "--clip-cache",
+        clip_cache,
+    )
+    assert code == 1
+    assert "eval: left out: " in told
+    assert "| uniform" in (tmp_path / "report.md").read_text()
+
+
+def test_few_videos_give_no_verdict(runs: Path) -> None:
+    few = Difference("x", "score", 0.1, 0.9, Estimate(0.8, 0.7, 0.9, groups=3), 30)
+    assert few.verdict == "too few videos to say"
+    assert replace(few, gain=replace(few.gain, groups=25)).verdict == "better"
 
 
 def test_a_page_without_the_videos_says_so(runs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -168,7 +193,16 @@ def test_a_frozen_benchmark_is_held_to_its_hash(
         (("viubench", "--videos", "{footage}", "--baseline", "blind", "--frames", "1"), "frames=1 is not allowed"),
         (("vqa", "nowhere.json", "--videos", "{footage}", "--baseline", "blind"), "questions='nowhere.json' cannot be read"),
         (("score", "nowhere"), "'nowhere' holds no run"),
-        (("report", "nowhere"), "'nowhere' holds no run"),
+        (("report", "nowhere"), "there is no run to report"),
+        (("viubench", "--data", "{footage}", "--seed", "3", "--baseline", "blind"), "seed=3 is not allowed with --data"),
+        (
+            ("viubench", "--videos", "{footage}", "--model", "x", "--temperature", "0.5"),
+            "temperature=0.5 is not allowed without --base-url",
+        ),
+        (
+            ("viubench", "--videos", "{footage}", "--model", "x", "--form", "vidoe"),
+            "form='vidoe' is not allowed; allowed: video, images, text; did",
+        ),
     ],
 )
 def test_wrong_arguments_are_told_in_a_line(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import pytest
 from eval.backends.base import Failed, Reply, Unusable
 from eval.frames import Frames
 from eval.results import results
-from eval.run import RESPONSES, Run
+from eval.run import RESPONSES, Run, opened
 from eval.runner import FAILURES_IN_A_ROW, Progress, run
 from eval.sample import Benchmark, Sample, Video
+from eval.tables import detail, markdown, to_dict
 
 from ..servers import ROOT
 
@@ -115,7 +117,7 @@ def test_failures_are_no_wrong_answers_and_are_asked_again(small: Benchmark, tmp
 
 def test_a_dead_server_ends_the_run(small: Benchmark, tmp_path: Path) -> None:
     def fails(sample: Sample) -> str:
-        raise Failed("no connection")
+        raise Failed("no connection", transient=True)
 
     dead = Scripted(fails)
     with pytest.raises(
@@ -127,14 +129,70 @@ def test_a_dead_server_ends_the_run(small: Benchmark, tmp_path: Path) -> None:
 
 def test_another_run_in_the_folder_is_refused(small: Benchmark, tmp_path: Path) -> None:
     ask(small, Scripted(truth), tmp_path / "run")
-    with pytest.raises(ValueError, match=r"holds another run \(its temperature differ\)"):
+    with pytest.raises(ValueError, match=r"holds a run that was asked otherwise \(temperature=None\)"):
         ask(small, Scripted(truth, temperature=1), tmp_path / "run")
-    with pytest.raises(ValueError, match=r"holds another run \(its hash differ\)"):
-        ask(replace(small, samples=small.samples[:5]), Scripted(truth), tmp_path / "run")
+    other = replace(small, samples=tuple(replace(sample, question="?") for sample in small.samples))
+    with pytest.raises(ValueError, match="holds answers to other questions"):
+        ask(other, Scripted(truth), tmp_path / "run")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").touch()
     with pytest.raises(ValueError, match="is not empty and holds no run"):
         ask(small, Scripted(truth), tmp_path / "other")
+
+
+def test_a_run_may_grow(small: Benchmark, tmp_path: Path) -> None:
+    ask(replace(small, samples=small.samples[:5]), Scripted(truth), tmp_path / "run")
+    assert ask(small, Scripted(truth), tmp_path / "run").asked == 22
+    assert ask(replace(small, samples=small.samples[:5]), Scripted(truth), tmp_path / "run").asked == 0
+    assert len(Run.read(tmp_path / "run").benchmark.samples) == 5
+
+
+def test_two_processes_do_not_ask_the_same(small: Benchmark, tmp_path: Path) -> None:
+    going_on = opened(tmp_path / "run", small, "scripted", Scripted(truth).protocol)
+    with going_on, pytest.raises(ValueError, match="another process is asking there"):
+        ask(small, Scripted(truth), tmp_path / "run")
+    assert ask(small, Scripted(truth), tmp_path / "run").asked == 27
+
+
+def test_spoilt_lines_are_asked_again_and_damaged_files_named(small: Benchmark, tmp_path: Path) -> None:
+    ask(small, Scripted(truth), tmp_path / "run")
+    path = tmp_path / "run" / RESPONSES
+    lines = path.read_text().splitlines()
+    path.write_text(
+        "\n".join([lines[0][:30], *lines[1:], json.dumps({**json.loads(lines[1]), "text": None, "error": "x"})]) + "\n"
+    )
+    found = results(Run.read(tmp_path / "run"))
+    assert found.overall.failed == 1, "a failure does not undo an answer"
+    assert found.notes == ("1 lines of responses.jsonl cannot be read; their questions count as not asked",)
+    assert ask(small, Scripted(truth), tmp_path / "run").asked == 1
+    (tmp_path / "run" / "run.json").write_text("{")
+    for look in (lambda: Run.read(tmp_path / "run"), lambda: ask(small, Scripted(truth), tmp_path / "run")):
+        with pytest.raises(ValueError, match=r"run\.json is damaged"):
+            look()
+
+
+def test_a_column_without_answers_leaves_no_overall(small: Benchmark, tmp_path: Path) -> None:
+    def fails(sample: Sample) -> str:
+        if sample.column.startswith("jigsaw"):
+            raise Failed("too many clips")
+        return truth(sample)
+
+    ask(small, Scripted(fails), tmp_path / "run")
+    found = results(Run.read(tmp_path / "run"))
+    assert len(found.columns) == 9
+    assert isnan(found.overall.value.mean), "a mean of seven columns is none of nine"
+    assert found.overall.of_all == pytest.approx(7 / 9)
+    told = json.dumps(to_dict(found), allow_nan=False)
+    assert json.loads(told)["overall"]["value"] is None
+    assert "| overall" in markdown(*detail(found))
+
+
+def test_faults_that_nobody_thought_of_end_the_run_in_a_line(small: Benchmark, tmp_path: Path) -> None:
+    def fails(sample: Sample) -> str:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(Unusable, match=r"counting_easy-\d+: .*No space left on device; a rerun goes on"):
+        ask(small, Scripted(fails), tmp_path / "run")
 
 
 def test_answers_are_scored_anew_from_what_is_written(small: Benchmark, tmp_path: Path) -> None:

@@ -110,12 +110,18 @@ class Chat:
             raise Unusable(f"model={wanted!r} is not served at {url}; {nearest(wanted, served)}")
 
     async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
+        moved = 0.0
         if self._settings.form == "video":
-            videos = at_shared_times(videos)
+            own, videos = videos, at_shared_times(videos)
+            moved = max(
+                abs(a - b) for one, other in zip(own, videos, strict=True) for a, b in zip(one.times, other.times, strict=True)
+            )
         body = self._body(videos)
         reply = await self._ask(sample, videos, body)
         text, cut_off, usage = _read(reply)
         seen: dict[str, Any] = {"cut_off": True} if cut_off else {}
+        if moved:
+            seen["times_moved_by"] = round(moved, 3)
         if "return_token_ids" in body:
             seen["markers"] = await self._look(reply, videos)
             self._looked.add(_shape(videos))

@@ -92,10 +92,11 @@ class Recipe:
 
 
 DEFAULT = Recipe()
-# ends above the best blind constant, which takes looking: three places that the anomaly can have, and whoever does not look
-# hits one in three. Its warm-up draws right answers of other questions: any interval of any length would leave too few hits
+# ends above the best blind constant, which takes looking: the anomaly has three places, and whoever does not look hits one in
+# three. Its warm-up draws right answers of other questions, as any interval of any length would leave too few hits, and is no
+# longer than the form takes: a model that has answered blindly for long is slow to look
 LONG = Recipe(
-    task="grounding", frames=10, shuffled=True, steps=80, batch=16, lr=4e-4,
+    task="grounding", frames=10, warm_up=120, shuffled=True, steps=70, batch=16, lr=4e-4,
     overrides={"effects": "invert", "max_share": 0.2},
 )  # fmt: skip
 

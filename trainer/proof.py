@@ -173,18 +173,26 @@ def make_model(folder: Path, recipe: Recipe, settings: Sequence[str], seed: int)
     live = LiveQuestions(told.spec(), videos, clip_cache=told.clip_cache)  # not measured: its words are to be learned from them
     questions = [live[at] for at in range(WARM_QUESTIONS)]
 
-    def answer(question: dict[str, Any], rng: Random) -> str:
-        info = question["extra_info"]
-        if recipe.shuffled:
-            question = rng.choice(questions)
-        truth = task.read_truth(question["reward_model"]["ground_truth"])
-        if recipe.shuffled:
-            return f"<answer>{truth.format()}</answer>"
-        return f"<answer>{guess(truth, json.loads(info['params']), info['frame_times'][0], rng).format()}</answer>"
-
+    answer = random_answer(task, questions, recipe.shuffled)
     texts = [f"{part['text']}{answer(question, rng)}" for question in questions for part in question["raw_prompt"][-1]["content"] if "text" in part]  # fmt: skip
     make_tiny_model(folder, [*texts, "<0.5 seconds>user assistant"], hidden=recipe.hidden, layers=recipe.layers, seed=seed)
     return asyncio.run(warm_up(folder, questions, config.data, answer, steps=recipe.warm_up, seed=seed))
+
+
+def random_answer(
+    task: tasks.Task, questions: Sequence[dict[str, Any]], shuffled: bool
+) -> Callable[[dict[str, Any], Random], str]:
+    """What the warm-up says to a question: a guess in the right form, or the right answer of any question."""
+
+    def answer(question: dict[str, Any], rng: Random) -> str:
+        asked = rng.choice(questions) if shuffled else question
+        said = task.read_truth(asked["reward_model"]["ground_truth"])
+        if not shuffled:
+            info = question["extra_info"]
+            said = guess(said, json.loads(info["params"]), info["frame_times"][0], rng)
+        return f"<answer>{said.format()}</answer>"
+
+    return answer
 
 
 def _train(settings: Sequence[str], run: Path, seed: int, progress: Callable[[int], None]) -> Curve:

@@ -35,7 +35,7 @@ baselines: .venv/.eval ## VIUBench by what needs no model: guesses, the best bli
 train-proof: .venv-verl/.ready ## without a GPU: verl makes a tiny Qwen3-VL better at real questions; leaves proof/curve.png
 	.venv-verl/bin/python -m trainer.proof --out proof
 
-train-proof-long: .venv-verl/.ready ## the same until it looks: leaves proof-long/curve.png, in half an hour to one
+train-proof-long: .venv-verl/.ready ## the same until it looks, for up to an hour and a half; leaves proof-long/curve.png
 	.venv-verl/bin/python -m trainer.proof --out proof-long --long
 
 bench-build: .venv/.dev ## speed of sampling and building, as ratios measured side by side

@@ -96,7 +96,7 @@ DEFAULT = Recipe()
 # three. Its warm-up draws right answers of other questions, as any interval of any length would leave too few hits, and is no
 # longer than the form takes: a model that has answered blindly for long is slow to look
 LONG = Recipe(
-    task="grounding", frames=10, warm_up=120, shuffled=True, steps=70, batch=16, lr=4e-4,
+    task="grounding", frames=10, warm_up=120, shuffled=True, steps=150, batch=16, lr=4e-4,
     overrides={"effects": "invert", "max_share": 0.2},
 )  # fmt: skip
 

@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .clip import Frame, decode_jpeg
-from .mp4 import read_mp4
+from .clip import Frame
 from .questions import Question
+from .references import decode_video
 from .tasks import EditList
 from .tasks.edits import CLIP
 
@@ -52,8 +52,7 @@ def row_sheet(row: Mapping[str, Any]) -> Frame:
     info = row["extra_info"]
     videos = []
     for video, times in zip(row["videos"], info["frame_times"], strict=True):
-        frames = read_mp4(video["bytes"])[0] if isinstance(video, Mapping) else [decode_jpeg(image["bytes"]) for image in video]
-        videos.append((frames, times))
+        videos.append((decode_video(video), times))
     title = f"{info['task']}   level {info['level_name']}   {info['source']}"
     answer = row["reward_model"]["ground_truth"]
     return draw(Shown(title, row["prompt"][-1]["content"], answer, videos, edited(EditList.from_json(info["recipe"]))))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
-import av
 import pyarrow.parquet as pq
 
 from .cache import ClipStore
 from .clip import Frame, decode_jpeg, encode_jpeg
+from .mp4 import read_mp4
 from .render import RenderedClip, render
 from .sources import Source
 from .tasks.edits import EditList
@@ -26,12 +25,14 @@ class StoredVideos:
 
     def frames(self, store: ClipStore | None) -> list[list[Frame]]:
         """Every frame of every video."""
-        return [_decode(video) for video in self._read()]
+        return [decode_video(video) for video in self._read()]
 
     def jpegs(self, store: ClipStore | None) -> list[list[bytes]]:
         """The same as JPEGs: the row's own, unless it holds MP4s."""
         return [
-            [image["bytes"] for image in video] if isinstance(video, list) else [encode_jpeg(frame) for frame in _decode(video)]
+            [image["bytes"] for image in video]
+            if isinstance(video, list)
+            else [encode_jpeg(frame) for frame in decode_video(video)]
             for video in self._read()
         ]
 
@@ -69,13 +70,11 @@ class LiveVideos:
 
     def _render(self, store: ClipStore | None) -> tuple[RenderedClip, ...]:
         if store is None:
-            raise ValueError("live questions are rendered from kept clips; data.videossr.clip_cache says where")
+            raise ValueError("live questions are rendered from sampled clips: give the store of them")
         donor = store.clip(Source(**self.donor)) if self.donor else None
         return render(store.clip(Source(**self.source)), EditList.from_json(self.edits), donor)
 
 
-def _decode(video: Any) -> list[Frame]:
-    if isinstance(video, list):
-        return [decode_jpeg(image["bytes"]) for image in video]
-    with av.open(io.BytesIO(video["bytes"]), "r") as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+def decode_video(video: Any) -> list[Frame]:
+    """The frames of one of a row's `videos`, in either format."""
+    return [decode_jpeg(image["bytes"]) for image in video] if isinstance(video, list) else read_mp4(video["bytes"])[0]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dataset_builder.tasks.levels import nearest
 
@@ -91,6 +91,7 @@ def _questions(given: argparse.Namespace) -> int:
 def _ask(given: argparse.Namespace, benchmark: Benchmark) -> int:
     from dataclasses import replace
 
+    from .progress_bar import ProgressBar
     from .runner import ask
 
     backend = _backend(given)
@@ -103,7 +104,7 @@ def _ask(given: argparse.Namespace, benchmark: Benchmark) -> int:
     if not given.json:
         print(f"{len(benchmark.samples)} questions, hash {benchmark.hash}; answers go to {out}", file=sys.stderr)
 
-    with _Bar(len(benchmark.samples)) as bar:
+    with ProgressBar(len(benchmark.samples)) as bar:
         progress = ask(
             benchmark, backend, out, in_flight=given.in_flight, clip_cache=given.clip_cache, label=label, told=bar.tell
         )
@@ -242,26 +243,6 @@ def _lmms_tasks(given: argparse.Namespace) -> int:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()
-
-
-class _Bar:
-    """The progress bar of a run: rate, failures, running score."""
-
-    def __init__(self, total: int) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(total=total, unit=" questions", smoothing=0.1)
-
-    def tell(self, progress: Any) -> None:
-        tokens = f"{(progress.prompt_tokens + progress.completion_tokens) / 1e6:.1f}M"
-        self._bar.set_postfix(failed=progress.failed, score=f"{100 * progress.score:.1f}", tokens=tokens, refresh=False)
-        self._bar.update(progress.done - self._bar.n)
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
 
 
 @contextmanager

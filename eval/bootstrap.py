@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -76,3 +77,8 @@ def estimate(mean: float, drawn: Draws, groups: int) -> Estimate:
     wider = sqrt(groups / (groups - 1))
     low, high = (mean + wider * (float(end) - mean) for end in np.percentile(drawn, (tail, 100 - tail)))
     return Estimate(mean, min(low, mean), max(high, mean), groups)
+
+
+def mean_over_columns(means: Mapping[str, float], drawn: Mapping[str, Draws], groups: int) -> Estimate:
+    """The plain mean of the columns' means, from the same draws of groups."""
+    return estimate(fmean(means.values()), np.mean(np.stack(list(drawn.values())), axis=0), groups)

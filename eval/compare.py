@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
-
-from .bootstrap import Estimate, column_means, estimate
+from .bootstrap import Estimate, column_means, estimate, mean_over_columns
 from .results import OVERALL, Marked, Results, value
 from .tables import percent
 
@@ -79,7 +77,7 @@ def compare(first: Results, second: Results, *, mean_of_columns: bool) -> Compar
         gain = estimate(mean, drawn[name], len({left.sample.group for left, _ in own}))
         columns.append(_difference(name, own[0][0].sample.metric, own, gain))
     if mean_of_columns:
-        gain = estimate(fmean(means.values()), np.mean(np.stack(list(drawn.values())), axis=0), len(set(groups)))
+        gain = mean_over_columns(means, drawn, len(set(groups)))
         overall = Difference(
             OVERALL, "mean of columns", fmean(c.first for c in columns), fmean(c.second for c in columns), gain, len(pairs)
         )

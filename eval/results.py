@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from math import nan
 from statistics import fmean
 
-import numpy as np
-
-from .bootstrap import Draws, Estimate, column_means, estimate
+from .bootstrap import Draws, Estimate, column_means, estimate, mean_over_columns
 from .marks import Mark, mark, metrics
 from .run import RESPONSES, Run
 from .sample import Sample
@@ -102,7 +100,7 @@ def results(run: Run) -> Results:
         sizes = len({one.sample.group for one in own if one.mark is not None})
         columns.append(_column(name, own, estimate(means[name], drawn[name], sizes) if name in means else Estimate(nan)))
     if run.benchmark.kind == "viubench":
-        overall = _mean_of_columns(columns, marked, drawn, len(set(groups)))
+        overall = _overall(columns, marked, means, drawn, len(set(groups)))
     else:
         pooled, redrawn = column_means(values, groups, [OVERALL] * len(values))
         overall = _column(OVERALL, marked, estimate(pooled[OVERALL], redrawn[OVERALL], len(set(groups))))
@@ -158,12 +156,12 @@ def _column(name: str, marked: Sequence[Marked], reached: Estimate) -> Column:
     )
 
 
-def _mean_of_columns(columns: Sequence[Column], marked: Sequence[Marked], drawn: Mapping[str, Draws], groups: int) -> Column:
+def _overall(
+    columns: Sequence[Column], marked: Sequence[Marked], means: Mapping[str, float], drawn: Mapping[str, Draws], groups: int
+) -> Column:
     """The plain mean, as the paper's Overall; none while a column has no answer."""
-    whole = all(one.name in drawn for one in columns)
-    reached = Estimate(nan)
-    if whole:
-        reached = estimate(fmean(one.value.mean for one in columns), np.mean(np.stack(list(drawn.values())), axis=0), groups)
+    whole = len(drawn) == len(columns)
+    reached = mean_over_columns(means, drawn, groups) if whole else Estimate(nan)
     shared = [name for name in ("score", "exact") if whole and all(name == one.metric or name in one.others for one in columns)]
     return Column(
         name=OVERALL,

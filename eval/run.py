@@ -93,7 +93,7 @@ class Run:
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{path / SAMPLES} or {RUN} beside it is damaged ({error}); the command that made the run writes them anew"
+                f"{path / SAMPLES} or {RUN} beside it is damaged ({error}); remove it, and the command that made the run writes it anew"
             ) from None
         return cls(path, told, benchmark, *_responses(path / RESPONSES))
 
@@ -128,8 +128,8 @@ def opened(
         with path.open("a") as file:
             yield known, file
     finally:
-        lock.release()
         (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
 
 
 def _claim(folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any]) -> None:

@@ -48,7 +48,7 @@ class Sample:
         metric: which value of a `Mark` its column reports.
         chance: what the best blind answer reaches on that metric.
         blind: that answer.
-        videos: where its videos are had, see `frames.read_videos`.
+        videos: where its videos are had, as `frames.Frames` reads them.
         content: a hash of what they show.
         info: what `kind` needs besides: `task` and its `params`; `options`.
     """

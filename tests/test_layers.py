@@ -111,7 +111,8 @@ EVAL_LOWER_TO_HIGHER = [
     "tables",
     "compare",
     "plots",
-    "report public publish arguments",
+    "report publish progress_bar arguments",
+    "public",
     "__main__",
 ]
 FLOORS = [

@@ -47,9 +47,10 @@ def public(given: argparse.Namespace) -> int:
             if any(isinstance(one.by, LmmsTask) for one in chosen)
             else []
         )
+    able = not told  # what one benchmark lacks keeps no other from being run
     rows = []
     for benchmark in chosen:
-        score, fault = _score(benchmark, settings, given, able=not told)
+        score, fault = _score(benchmark, settings, given, able)
         told += [f"{benchmark.name}: {fault}"] if fault else []
         rows.append(_Row(benchmark, score))
     if given.json:
@@ -158,11 +159,10 @@ def _files(given: Sequence[str]) -> Iterator[tuple[str, tuple[Path, Path]]]:
 
 
 def _ask(by: Converted, own: Sequence[tuple[Path, Path]], out: Path, given: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from ..backends.chat import Chat, ChatSettings
     from ..benchmarks.questions import from_file
-    from ..runner import Progress, ask
+    from ..progress_bar import ProgressBar
+    from ..runner import ask
     from .convert import convert
 
     entries = [entry for annotations, _ in own for entry in convert(by.format, annotations)[0]]
@@ -184,12 +184,8 @@ def _ask(by: Converted, own: Sequence[tuple[Path, Path]], out: Path, given: argp
     if not benchmark.samples:
         raise ValueError(f"none of its {len(benchmark.missing)} videos is in {str(videos)!r}")
     chat = Chat(ChatSettings(given.model, given.base_url, form=by.form or given.form, timeout=given.timeout))
-    with tqdm(total=len(benchmark.samples), unit=" questions", desc=by.format) as bar:
-
-        def tell(progress: Progress) -> None:
-            bar.update(progress.done - bar.n)
-
-        ask(benchmark, chat, out, in_flight=given.in_flight, clip_cache=given.clip_cache, told=tell)
+    with ProgressBar(len(benchmark.samples), by.format) as bar:
+        ask(benchmark, chat, out, in_flight=given.in_flight, clip_cache=given.clip_cache, told=bar.tell)
 
 
 def _how(chosen: Sequence[PublicBenchmark], settings: Settings, given: argparse.Namespace) -> Iterator[str]:

@@ -153,6 +153,47 @@ def test_what_is_missing_is_a_line_each(
         assert said in capsys.readouterr().err
 
 
+STAND_IN = """#!/usr/bin/env python3
+import json, pathlib, sys
+if sys.argv[1] == "-c":
+    print("0.7.3")
+    sys.exit()
+out = pathlib.Path(sys.argv[sys.argv.index("--output_path") + 1]) / "model"
+task = sys.argv[sys.argv.index("--tasks") + 1]
+if task == "lvbench":
+    out.mkdir()
+    (out / "20261121_100000_results.json").write_text(json.dumps({"results": {"lvbench": {"lvbench_score,none": 0.415}}}))
+else:
+    print("DatasetNotFoundError: it is not there")
+"""
+
+
+def test_what_one_benchmark_lacks_keeps_no_other_from_being_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    python = tmp_path / "python"
+    python.write_text(STAND_IN)
+    python.chmod(0o755)
+    command = [
+        "public",
+        "--model",
+        "tiny",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+        "--out",
+        str(tmp_path / "out"),
+        "--lmms-python",
+        str(python),
+    ]
+    assert main([*command, "--only", "TACoS,MVBench,LVBench", "--run", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [row["score"] for row in told["benchmarks"]] == [None, None, pytest.approx(41.5)]
+    assert [fault.partition(":")[0] for fault in told["faults"]] == ["TACoS", "MVBench"]
+    assert "is OpenGVLab/MVBench at hand" in told["faults"][1]
+    assert "DatasetNotFoundError" in told["faults"][1]
+
+
 def test_converted_benchmarks_are_run_and_stand_beside_the_papers(
     footage: Path, clip_cache: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,9 +77,11 @@ def build(
         from . import cluster
 
         cluster.connect(address)
-        work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb, read=cluster.read_contents)
+        work, repeated = folder_work(
+            spec, videos, SPLIT, clip_cache, clip_cache_gb, read=cluster.read_contents, with_length=True
+        )
     else:
-        work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb)
+        work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb, with_length=workers > 1)
     return build_work(work, out, repeated, workers=workers, engine=engine, force=force, progress=progress, so_far=so_far)
 
 

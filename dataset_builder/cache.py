@@ -20,7 +20,6 @@ import pyarrow as pa
 from .clip import Clip, encode_jpeg
 from .errors import UnusableVideo
 from .identity import clip_code_digest, codec_versions, digest
-from .length import pixels_to_decode
 from .mp4 import encode_pictures
 from .sampling import Sampling
 from .sources import ContentMemory, Source, check_unchanged, open_source, reading
@@ -98,7 +97,7 @@ class ClipStore:
             if found is None:
                 video, content = open_source(source, self._storage_options)
                 if not source.fingerprint:
-                    self._memory.remember([replace(source, fingerprint=content, pixels=pixels_to_decode(video))])
+                    self._memory.remember([replace(source, fingerprint=content)])
                     found = self._stored(content)
                 if found is None:
                     with reading(source):

@@ -47,13 +47,13 @@ def connect(address: str | None) -> None:
     context.print_on_execution_start = False
 
 
-def read_contents(sources: Sequence[Source]) -> list[Content]:
+def read_contents(sources: Sequence[Source], with_length: bool) -> list[Content]:
     """`sources.read_contents`, by the cluster's workers if there are many."""
     if len(sources) <= READ_TOGETHER:
-        return read_here(sources)
+        return read_here(sources, with_length)
     pieces = [list(sources[at : at + READ_TOGETHER]) for at in range(0, len(sources), READ_TOGETHER)]
     found: dict[int, list[Content]] = {}
-    for at, contents in _map(pieces, _Reader, None, None):
+    for at, contents in _map(pieces, _Reader, with_length, None):
         found[at] = [Content(*values) for values in contents]
     return [one for at in range(len(pieces)) for one in found[at]]
 
@@ -117,7 +117,8 @@ class _Worker:
 
 class _Reader(_Worker):
     def result(self, value: list[Source]) -> list[Any]:
-        return [astuple(read_content(source)) for source in value]
+        with_length: bool = self._shared
+        return [astuple(read_content(source, with_length)) for source in value]
 
 
 class _Maker(_Worker):

@@ -37,7 +37,7 @@ class Shard:
 
     def cost(self, work: Work) -> int:
         """About how long it takes, in no unit: the length of its videos, of each as often as it is used."""
-        return sum(work.sources[unit.source].pixels for unit in self.units)
+        return sum(work.sources[unit.source].pixels or 0 for unit in self.units)
 
 
 def plan_shards(work: Work) -> list[Shard]:

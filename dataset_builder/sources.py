@@ -34,14 +34,14 @@ class Source:
         url: absolute path, or fsspec URL.
         stamp: what the file system says of its state; equal stamps mean equal content.
         fingerprint: hash of its content; "" for remote files until read, and for what cannot be read.
-        pixels: its length, as `pixels_to_decode`; 0 where that is not known.
+        pixels: its length, as `pixels_to_decode`; None where nobody asked for it.
     """
 
     name: str
     url: str
     stamp: str = ""
     fingerprint: str = ""
-    pixels: int = 0
+    pixels: int | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -53,7 +53,11 @@ class Content:
     """What a file's content says of it: `Source.fingerprint` and `Source.pixels`."""
 
     fingerprint: str = ""
-    pixels: int = 0
+    pixels: int | None = None
+
+
+Reader = Callable[[Sequence[Source], bool], Iterable[Content]]
+"""Reads the contents of files; their lengths too, where that is asked for."""
 
 
 def find_videos(folder: str | os.PathLike[str]) -> list[Source]:
@@ -139,30 +143,34 @@ def _file_stamp(path: str) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
 
 
-def read_local_contents(sources: Sequence[Source]) -> list[Content]:
+def read_local_contents(sources: Sequence[Source], with_length: bool) -> list[Content]:
     """Those of local files; empty for remote ones, which are read when they are used, and for what cannot be read."""
-    return [Content() if source.is_remote else read_content(source) for source in sources]
+    return [Content() if source.is_remote else read_content(source, with_length) for source in sources]
 
 
-def read_contents(sources: Sequence[Source]) -> list[Content]:
+def read_contents(sources: Sequence[Source], with_length: bool) -> list[Content]:
     """Those of local and of remote files; empty for what cannot be read."""
-    return [read_content(source) for source in sources]
+    return [read_content(source, with_length) for source in sources]
 
 
 def identify(
     sources: Iterable[Source],
     memory: ContentMemory,
     storage_options: Mapping[str, Any] | None = None,
-    read: Callable[[Sequence[Source]], Iterable[Content]] = read_local_contents,
+    *,
+    read: Reader = read_local_contents,
+    with_length: bool = False,
 ) -> list[Source]:
-    """Give files their fingerprints and lengths, those that were read before from memory, others by `read`.
+    """Give files their fingerprints, and lengths if asked to: those that were read before from memory, others by `read`.
 
     Files of the same content as one before them are left in: `distinct` drops them.
     """
     stamped = [_stamped(source, storage_options) for source in sources]
     known = memory.recall(source for source in stamped if source.stamp)
+    if with_length:
+        known = {url: content for url, content in known.items() if content.pixels is not None}
     unknown = [source for source in stamped if source.url not in known]
-    found = known | dict(zip((source.url for source in unknown), read(unknown), strict=True))
+    found = known | dict(zip((source.url for source in unknown), read(unknown, with_length), strict=True))
     identified = [replace(source, **asdict(found[source.url])) for source in stamped]
     memory.remember(source for source in identified if source.fingerprint and source.url not in known)
     return identified
@@ -177,13 +185,13 @@ def _stamped(source: Source, storage_options: Mapping[str, Any] | None) -> Sourc
         return source
 
 
-def read_content(source: Source) -> Content:
-    """A file's hash and length; empty if it cannot be read, which is said again when the video is opened."""
+def read_content(source: Source, with_length: bool) -> Content:
+    """A file's hash, and its length if asked for; empty if it cannot be read, which is said again when the video is opened."""
     try:
         with fsspec.open(source.url, "rb") if source.is_remote else open(source.url, "rb") as file:
             found = _content_hash(file)
             file.seek(0)
-            return Content(found, pixels_to_decode(file))
+            return Content(found, pixels_to_decode(file) if with_length else None)
     except OSError:
         return Content()
 

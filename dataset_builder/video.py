@@ -15,6 +15,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from math import log
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -43,8 +44,7 @@ class SampledFrames:
     end: float
 
 
-@dataclass(frozen=True)
-class _Packet:
+class _Packet(NamedTuple):  # there are thousands
     pts: int
     keyframe: bool
     shown: bool

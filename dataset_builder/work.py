@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from .dealing import Unit, deal
 from .questions import Question, Refusal, make_questions
 from .report import Report
 from .schema import to_row
-from .sources import Content, ContentMemory, Source, distinct, find_videos, identify, read_contents
+from .sources import ContentMemory, Reader, Source, distinct, find_videos, identify, read_contents
 from .spec import BuildSpec
 
 
@@ -54,18 +54,21 @@ def folder_work(
     split: str,
     clip_cache: str | None = None,
     clip_cache_gb: float | None = None,
-    read: Callable[[Sequence[Source]], Iterable[Content]] = read_contents,
+    *,
+    read: Reader = read_contents,
+    with_length: bool = False,
 ) -> tuple[Work, dict[str, str]]:
     """The work on a folder of videos; and the files left out, with the name of the one that has the same content.
 
     Args:
         read: reads the contents that are not remembered.
+        with_length: whether to learn how long the videos are, by which many workers share them out.
 
     Raises:
         ValueError: if there is no video.
     """
     memory = ContentMemory(clip_cache_folder(clip_cache))
-    sources, repeated = distinct(identify(find_videos(videos), memory, read=read))
+    sources, repeated = distinct(identify(find_videos(videos), memory, read=read, with_length=with_length))
     return Work(spec, split, tuple(sources), clip_cache, clip_cache_gb), repeated
 
 

@@ -152,8 +152,21 @@ def test_files_are_read_once(videos_copy: Path, tmp_path: Path, monkeypatch: pyt
     from dataset_builder import sources
 
     first = identified(videos_copy, tmp_path / "memory")
-    monkeypatch.setattr(sources, "read_content", lambda source: pytest.fail(f"read {source.name} again"))
+    monkeypatch.setattr(sources, "read_content", lambda source, _: pytest.fail(f"read {source.name} again"))
     assert identified(videos_copy, tmp_path / "memory") == first
+
+
+def test_lengths_are_read_when_they_are_asked_for(videos_copy: Path, tmp_path: Path) -> None:
+    def lengths(with_length: bool) -> list[int | None]:
+        return [source.pixels for source in identify(find_videos(videos_copy), memory, with_length=with_length)]
+
+    memory = ContentMemory(tmp_path / "memory")
+    assert lengths(False) == [None] * 3
+    (videos_copy / "broken.mp4").write_bytes(b"no video")
+    measured = lengths(True)
+    assert measured[0] == 0  # nothing can be decoded there, and nobody need look again
+    assert all(measured[1:])
+    assert lengths(False) == measured
 
 
 def test_what_is_found_in_a_folder(footage: Path, tmp_path: Path) -> None:

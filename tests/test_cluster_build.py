@@ -47,7 +47,7 @@ print("report", report.made.total(), flush=True)
 
 def test_long_videos_go_first(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharding, "ROWS_PER_SHARD", 5)
-    work, _ = folder_work(SPEC, footage, "train", "")
+    work, _ = folder_work(SPEC, footage, "train", "", with_length=True)
     assert all(source.pixels for source in work.sources)
     work = replace(work, sources=tuple(replace(source, pixels=at % 7) for at, source in enumerate(work.sources)))
     shards = sharding.plan_shards(work)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from math import isnan
 from pathlib import Path
@@ -62,9 +63,9 @@ def test_eval_protocol(server: Server) -> None:
     assert found == [[SMOOTH, "2 of 3 counts right", pytest.approx(2 / 3), True]] * 2
 
 
-def test_nemo_gym(server: Server) -> None:
-    seeded, status, reply, metrics = run("VIDEOSSR_CLIENTS_PYTHON", "nemo_gym_client.py", server.url)
-    assert (seeded, status) == (200, "success")
+def test_nemo_gym_starts_the_service() -> None:
+    seeded, reply, metrics = run("VIDEOSSR_CLIENTS_PYTHON", "nemo_gym_client.py", sys.executable)
+    assert seeded == 200
     assert reply["reward"] == metrics["mean/reward"] == SMOOTH
     assert reply["responses_create_params"] == {"input": []}
 

@@ -309,8 +309,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tqdm(total=len(seeds) * recipe.steps, unit="step", desc="train") as bar:
 
         def show(done: int, total: int, what: str) -> None:
-            bar.set_description(what)
-            bar.update(done - bar.n)
+            if done > bar.n or what != bar.desc.removesuffix(": "):  # it is called twice a second, and a log is no terminal
+                bar.set_description(what)
+                bar.update(done - bar.n)
 
         curves = prove(recipe, seeds, given.out.absolute(), given.videos and given.videos.absolute(), show)
     for curve in curves:

@@ -6,21 +6,30 @@ A step is the paper's: 64 questions of 48 frames, 512 rollouts; its length is th
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from dataset_builder import tasks
 from reward_service.clients.verl import compute_score
+from tests.benchmarks import timed_rewards
 from tests.footage import videos_folder
 from tests.servers import serving
 from trainer.cpu.torchvision import make_importable
+from trainer.launch import ROOT, prepare_environment
+from trainer.proof import DEFAULT, make_model
 
 QUESTIONS, ROLLOUTS = 64, 8
 STEP = 16 * 3600 / (30_000 / QUESTIONS)  # seconds
 ROUNDS = 5
+TRAINED = 3  # steps of verl on this machine
 
 
 def rewards() -> dict[str, float]:
@@ -47,6 +56,37 @@ def rewards() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as service:
         remote = asyncio.run(remotely(service.url))
     return {"http": median(remote), "in_process": median(here)}
+
+
+def steps_of_verl(videos: Path, folder: Path) -> dict[str, tuple[float, float]]:
+    """(from the last rollout's end to the last reward, whole step), seconds, of a real step of 512 rollouts on the CPU."""
+    recipe = replace(DEFAULT, batch=QUESTIONS, n=ROLLOUTS, steps=TRAINED, warm_up=50)
+    log = folder / "rewards"
+    found = {}
+    with serving(folder) as service:
+        for name in ("over_http", "in_process"):
+            given = [
+                f"data=live:{videos}", f"model={folder / 'model'}", f"reward_url={service.url}", f"out={folder / name}",
+                f"data.videossr.clip_cache={folder / 'clips'}", *recipe.settings(),
+                "reward.custom_reward_function.path=pkg://tests.benchmarks.timed_rewards",
+                f"reward.custom_reward_function.name={name}",
+            ]  # fmt: skip
+            if not (folder / "model").exists():
+                make_model(folder / "model", recipe, given, seed=0)
+            log.unlink(missing_ok=True)
+            metrics = folder / f"{name}.jsonl"
+            told = {timed_rewards.LOG: str(log), "VERL_FILE_LOGGER_PATH": str(metrics)}
+            with (folder / f"{name}.log").open("wb") as output:
+                subprocess.run(
+                    [sys.executable, "-m", "trainer", "--cpu", *given], cwd=ROOT, stdout=output, stderr=output, check=True,
+                    env={**os.environ, **told},
+                )  # fmt: skip
+            calls = [json.loads(line) for line in log.read_text().splitlines()]
+            of_steps = [calls[at : at + QUESTIONS * ROLLOUTS] for at in range(0, len(calls), QUESTIONS * ROLLOUTS)]
+            waits = [max(end for _, end in step) - max(start for start, _ in step) for step in of_steps]
+            lengths = [json.loads(line)["data"]["timing_s/step"] for line in metrics.read_text().splitlines()]
+            found[name] = median(waits), median(lengths)
+    return found
 
 
 def live() -> dict[str, float]:
@@ -88,6 +128,13 @@ def main() -> None:
         f"rewards of 512 rollouts that end at once: {reward['http']:.3f} s over HTTP, {reward['in_process']:.3f} s in process"
     )
     print(f"  {100 * reward['http'] / STEP:.2f} % and {100 * reward['in_process'] / STEP:.2f} % of a step of {STEP:.0f} s")
+    prepare_environment(cpu=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (waited, step) in steps_of_verl(videos_folder(), Path(folder)).items():
+            share = (
+                f"{100 * waited / step:.2f} % of this step of {step:.0f} s, {100 * waited / STEP:.3f} % of one of {STEP:.0f} s"
+            )
+            print(f"from the last of 512 rollouts to the last reward, {name.replace('_', ' ')}: {waited:.3f} s, {share}")
     made = live()
     print(f"live questions of 48 frames: {1000 * made['plan']:.0f} ms CPU to plan, {1000 * made['render']:.0f} ms to render")
     print(f"  {1 / (made['plan'] + made['render']):.1f} a second and core; a step of {STEP:.0f} s needs {QUESTIONS / STEP:.2f}")

@@ -114,8 +114,9 @@ def _counting(folder: Path) -> Row:
     counts = dict.fromkeys(SHAPES, 0)
     for shape in SHAPES:
         chosen: list[int] = []
+        wanted = random.randint(1, 3)
         for k in random.sample(sorted(free), len(free)):
-            if len(chosen) < random.randint(1, 3) and all(abs(k - other) > APART for other in chosen):
+            if len(chosen) < wanted and all(abs(k - other) > APART for other in chosen):
                 chosen.append(k)
         free.difference_update(chosen)
         for k in chosen:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +22,8 @@ from .errors import BuildError
 from .identity import VERSION, code_digest, codec_versions, dataset_id
 from .report import Report
 from .schema import features
-from .shards import DATA, Shard, in_good_order, make_shard, plan_shards
+from .shards import DATA, Shard, finished_report, in_good_order, make_shard, plan_shards
+from .sources import Reader, read_contents
 from .spec import BuildSpec
 from .target import Target
 from .work import Work, folder_work
@@ -50,6 +51,7 @@ def build(
     clip_cache_gb: float | None = None,
     progress: Progress = lambda done, total: None,
     so_far: Callable[[Report], None] = lambda report: None,
+    reading: Progress = lambda done, total: None,
 ) -> Report:
     """Build a dataset into a folder, or finish one that was interrupted.
 
@@ -63,9 +65,10 @@ def build(
         address: the Ray cluster's, `auto` for the one of this machine; None starts one here.
         force: replace another build that stands in `out`.
         so_far: called with the report of all finished shards whenever there is one more.
+        reading: called with (videos whose content is known, videos in all), before the first row.
 
     Raises:
-        ValueError: for bad arguments, or no videos.
+        ValueError: for bad arguments, no videos, or a folder that holds something else.
         BuildError: if it stopped half-way, or no question could be made.
         OSError: if `out` cannot be written to.
     """
@@ -73,48 +76,52 @@ def build(
         raise ValueError(f"workers={workers!r} is not allowed; allowed: an integer from 1")
     if engine not in ENGINES:
         raise ValueError(f"engine={engine!r} is unknown; allowed: {', '.join(ENGINES)}")
-    if engine == "ray":
-        from . import cluster
-
-        cluster.connect(address)
-        work, repeated = folder_work(
-            spec, videos, SPLIT, clip_cache, clip_cache_gb, read=cluster.read_contents, with_length=True
-        )
-    else:
-        work, repeated = folder_work(spec, videos, SPLIT, clip_cache, clip_cache_gb, with_length=workers > 1)
-    return build_work(work, out, repeated, workers=workers, engine=engine, force=force, progress=progress, so_far=so_far)
-
-
-def build_work(
-    work: Work,
-    out: str | os.PathLike[str],
-    repeated: Mapping[str, str],
-    *,
-    workers: int = 1,
-    engine: str = "local",
-    force: bool = False,
-    progress: Progress = lambda done, total: None,
-    so_far: Callable[[Report], None] = lambda report: None,
-) -> Report:
-    """`build`, of sources that are known already; `repeated` are those that were left out."""
     target = Target.of(out)
     with _alone(target):
-        _claim(target, work.spec, force)
-        shards = plan_shards(work)
-        report = Report(repeated=dict(repeated))
-
-        def add(values: dict[str, Any]) -> None:
-            report.update(Report.from_dict(values))
-            so_far(report)
-
+        held = _held(target, spec, force)  # before the videos are read, which may take long
+        read: Reader = read_contents
         if engine == "ray":
             from . import cluster
 
-            cluster.make_shards(shards, work, target, workers, progress, add)
-        else:
-            _make_shards(shards, work, target, workers, progress, add)
-        report.check()
-        _finish(target, work, shards, report)
+            cluster.connect(address)
+            read = cluster.read_contents
+        with_length = workers > 1 or engine == "ray"
+        work, repeated = folder_work(
+            spec, videos, SPLIT, clip_cache, clip_cache_gb, read=read, with_length=with_length, progress=reading
+        )
+        return _build(work, target, repeated, held, workers, engine, force, progress, so_far)
+
+
+def build_work(
+    work: Work, out: str | os.PathLike[str], *, workers: int = 1, progress: Progress = lambda done, total: None
+) -> Report:
+    """`build`, of sources that are known already, by processes of this machine."""
+    target = Target.of(out)
+    with _alone(target):
+        held = _held(target, work.spec, force=False)
+        return _build(work, target, {}, held, workers, "local", False, progress, lambda report: None)
+
+
+def _build(
+    work: Work, target: Target, repeated: Mapping[str, str], held: Mapping[str, Any], workers: int, engine: str, force: bool,
+    progress: Progress, so_far: Callable[[Report], None],
+) -> Report:  # fmt: skip
+    shards = plan_shards(work)
+    _claim(target, work, shards, held, force)
+    report = Report(repeated=dict(repeated))
+
+    def add(values: dict[str, Any]) -> None:
+        report.update(Report.from_dict(values))
+        so_far(report)
+
+    if engine == "ray":
+        from . import cluster
+
+        cluster.make_shards(shards, work, target, workers, progress, add)
+    else:
+        _make_shards(shards, work, target, workers, progress, add)
+    report.check()
+    _finish(target, work, shards, report)
     return report
 
 
@@ -135,6 +142,7 @@ def _alone(target: Target) -> Iterator[None]:
     if target.is_remote:
         yield
         return
+    was_there = target.folder.exists()
     target.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target.folder / LOCK)
     try:
@@ -146,6 +154,9 @@ def _alone(target: Target) -> Iterator[None]:
     finally:
         (target.folder / LOCK).unlink(missing_ok=True)
         lock.release()
+        if not was_there:
+            with suppress(OSError):  # there is something in it, as there should be
+                target.folder.rmdir()
 
 
 def _make_shards(
@@ -174,12 +185,12 @@ def _make_shards(
     # spawned, not forked: pyarrow's threads do not survive a fork
     context = multiprocessing.get_context("spawn")
     counter = context.Value("q", 0)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(counter,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_share, initargs=(work, target, counter)) as pool:
         for _ in range(workers):
             pool.submit(os.getpid)  # so that the processes start while the next line imports datasets
         schema = features(work.spec.video_format).arrow_schema
         waiting: set[Future[dict[str, Any]]] = {
-            pool.submit(_make_shard, shard, work, target, schema) for shard in in_good_order(shards, work)
+            pool.submit(_make_shard, shard, schema) for shard in in_good_order(shards, work)
         }
         try:
             while waiting:
@@ -195,38 +206,71 @@ def _make_shards(
     progress(total, total)
 
 
-_counter: Any = None  # set once in each worker process by `_share`
+_shared: tuple[Work, Target, Any] | None = None  # set once in each worker process by `_share`: the work names every video
 
 
-def _share(counter: Any) -> None:
-    global _counter
-    _counter = counter
+def _share(work: Work, target: Target, counter: Any) -> None:
+    global _shared
+    _shared = work, target, counter
 
 
-def _make_shard(shard: Shard, work: Work, target: Target, schema: pa.Schema) -> dict[str, Any]:
+def _make_shard(shard: Shard, schema: pa.Schema) -> dict[str, Any]:
+    assert _shared
+    work, target, counter = _shared
+
     def count(rows: int) -> None:
-        with _counter.get_lock():
-            _counter.value += rows
+        with counter.get_lock():
+            counter.value += rows
 
     return make_shard(shard, work, target, schema, count)
 
 
-def _claim(target: Target, spec: BuildSpec, force: bool) -> None:
-    """Take a folder for this build, or refuse one that holds something else. Shards that stay are checked one by one."""
-    summary = target.read_text(SUMMARY)
-    wanted = json.loads(json.dumps(spec.to_dict()))
-    if summary is not None:
-        held = json.loads(summary)["spec"]
-        if held == wanted:
-            target.remove_unfinished()
-        elif not force:
-            other = ", ".join(f"{name}={held.get(name)!r}" for name in wanted if held.get(name) != wanted[name])
-            raise ValueError(f"out={target.url!r} holds another build ({other}); give another folder, or --force to replace it")
-        else:
-            target.remove(*target.names(f"{DATA}/"))
-    elif any(name != LOCK for name in target.names()):
-        raise ValueError(f"out={target.url!r} is not empty and holds no build; give another folder")
-    target.write_text(SUMMARY, json.dumps({"spec": wanted, "finished": False}, indent=2) + "\n")
+def _held(target: Target, spec: BuildSpec, force: bool) -> Mapping[str, Any]:
+    """The summary of the build that stands in a folder, finished or not; none if it is empty.
+
+    Raises:
+        ValueError: if it holds something else, or another build and that is not to be replaced.
+    """
+    text = target.read_text(SUMMARY)
+    if text is None:
+        if any(name != LOCK for name in target.names()):
+            raise ValueError(f"out={target.url!r} is not empty and holds no build; give another folder")
+        return {}
+    try:
+        held = json.loads(text)
+        told = held["spec"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise ValueError(f"{SUMMARY} in {target.url!r} is damaged; give another folder, or remove this one") from None
+    wanted = _plain(spec)
+    if told != wanted and not force:
+        other = ", ".join(f"{name}={told.get(name)!r}" for name in wanted if told.get(name) != wanted[name])
+        raise ValueError(f"out={target.url!r} holds another build ({other}); give another folder, or --force to replace it")
+    return dict(held)
+
+
+def _plain(spec: BuildSpec) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
+    return plain
+
+
+def _claim(target: Target, work: Work, shards: Sequence[Shard], held: Mapping[str, Any], force: bool) -> None:
+    """Say that the folder is this build's, and not finished, unless it is. Shards that stay are checked one by one."""
+    wanted = _plain(work.spec)
+    if held.get("finished") and not force:
+        lines = (target.read_text(MANIFEST) or "").splitlines()
+        gone = sorted({json.loads(line)["name"] for line in lines} - {source.name for source in work.sources})
+        if gone:
+            told = f"{gone[0]!r} and {len(gone) - 1} more" if len(gone) > 1 else repr(gone[0])
+            raise ValueError(
+                f"out={target.url!r} holds a finished build that also uses {told}, not found among these videos; "
+                "give another folder, or --force to replace it"
+            )
+    target.remove_unfinished()
+    if held and held["spec"] != wanted:
+        target.remove(*target.names(f"{DATA}/"))
+    of_this = held.get("finished") and held["identity"] == dataset_id(work.spec, {work.split: work.sources})
+    if not (of_this and all(finished_report(shard, target) is not None for shard in shards)):
+        target.write_text(SUMMARY, json.dumps({"spec": wanted, "finished": False}, indent=2) + "\n")
 
 
 def _summary(work: Work, shards: Sequence[Shard], report: Report) -> dict[str, Any]:

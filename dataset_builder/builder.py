@@ -27,7 +27,10 @@ from .work import Work, make_rows
 
 logger = logging.getLogger(__name__)
 
-NO_VIDEOS = "which videos? give data_dir='folder/' or data_files='pattern or URL'; for the current folder data_dir='.'"
+NO_VIDEOS = (
+    "which videos? give data_dir='folder/' or data_files='pattern or URL'; for all files of the current folder, which datasets "
+    "takes where nothing is given, data_dir='.'"
+)
 
 
 @dataclass
@@ -76,7 +79,7 @@ class VideoSSRConfig(datasets.BuilderConfig):  # type: ignore[misc]
             raise ValueError(NO_VIDEOS)
         else:
             found = {str(split): listed_videos(map(str, files)) for split, files in self.data_files.items()}
-        return {split: distinct(identify(sources, memory)) for split, sources in found.items()}
+        return {split: distinct(identify(sources, memory, remote=False)) for split, sources in found.items()}
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None) -> str:
         """Names the cache folder. Also the one place that datasets calls with all fields set: so they are checked here."""

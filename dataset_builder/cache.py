@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from .tasks.clip_stats import ClipStats
 from .video import sample
 
 IN_MEMORY = 4  # clips that each process keeps at hand
+LEFT_BEHIND = 3600  # seconds after which nobody writes a clip any more
 
 
 def clip_cache_folder(given: str | None = None) -> Path | None:
@@ -93,7 +96,7 @@ class ClipStore:
     def _load(self, source: Source) -> Clip | UnusableVideo:
         try:
             check_unchanged(source)
-            found = self._stored(source.fingerprint)
+            found = self._stored(source.fingerprint or self._memory.content_of(source))
             if found is None:
                 video, content = open_source(source, self._storage_options)
                 if not source.fingerprint:
@@ -153,6 +156,10 @@ class ClipStore:
 
     def _evict(self) -> None:
         assert self._folder
+        for aside in self._folder.glob("*/.*.tmp"):  # a process was killed while it wrote
+            with suppress(FileNotFoundError):
+                if time.time() - aside.stat().st_mtime > LEFT_BEHIND:
+                    aside.unlink()
         entries = []
         for path in self._folder.glob("*/*.clip"):
             try:
@@ -197,9 +204,10 @@ def _read(path: Path, content: str) -> Clip | UnusableVideo | None:
     try:
         with pa.memory_map(str(path)) as file:
             table = pa.ipc.open_file(file).read_all()
-        os.utime(path)
     except (OSError, pa.ArrowInvalid):
         return None
+    with suppress(OSError):  # somebody else's cache, which may only be read
+        os.utime(path)
     metadata = table.schema.metadata
     if b"unusable" in metadata:
         return UnusableVideo(metadata[b"unusable"].decode())

@@ -294,9 +294,10 @@ class _Bar:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
-    def note(self, **counts: int) -> None:
-        """Show counts beside it."""
-        self._bar.set_postfix(counts, refresh=False)
+    def note(self, **told: int | str) -> None:
+        """Show this beside it, from its next drawing on."""
+        self._bar.set_postfix(told, refresh=False)
+        self._bar.update(0)
 
 
 @contextmanager
@@ -316,6 +317,7 @@ def _build(args: argparse.Namespace) -> int:
             spec, args.videos, args.out, workers=args.workers, engine=args.engine, address=args.address, force=args.force,
             clip_cache=args.clip_cache, clip_cache_gb=args.clip_cache_gb, progress=progress,
             so_far=lambda report: progress.note(refused=report.refused.total(), unusable=len(report.unusable)),
+            reading=lambda done, total: progress.note(read=f"{done} of {total} videos"),
         )  # fmt: skip
     print(json.dumps(report.to_dict(), indent=2) if args.json else report.table())
     if spec.total is not None and report.missing:

@@ -8,7 +8,7 @@ import pickle
 import platform
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, cast
 
@@ -47,7 +47,7 @@ def connect(address: str | None) -> None:
     context.print_on_execution_start = False
 
 
-def read_contents(sources: Sequence[Source], with_length: bool) -> list[Content]:
+def read_contents(sources: Sequence[Source], with_length: bool) -> Iterable[Content]:
     """`sources.read_contents`, by the cluster's workers if there are many."""
     if len(sources) <= READ_TOGETHER:
         return read_here(sources, with_length)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 
 _MAKES_CLIPS = (
+    "cache.py",
     "clip.py",
     "effects.py",
     "mp4.py",
@@ -79,4 +80,5 @@ def codec_versions() -> dict[str, str]:
     import cv2
     import numpy
 
-    return {"av": av.__version__, "opencv": cv2.__version__, "numpy": numpy.__version__}
+    ffmpeg = ".".join(map(str, av.library_versions["libavcodec"]))  # the same PyAV is built with others
+    return {"av": av.__version__, "libavcodec": ffmpeg, "opencv": cv2.__version__, "numpy": numpy.__version__}

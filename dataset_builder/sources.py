@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -22,7 +24,12 @@ VIDEO_EXTENSIONS = (
     ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 )  # fmt: skip
 _BLOCK = 1 << 22
-_REMOTE_MARKS = ("size", "ETag", "etag", "blob_id", "sha256", "mtime", "LastModified", "last_modified", "created")
+# what file systems and stores say of a file's state, each in its own words; its size alone says too little
+_REMOTE_MARKS = (
+    "ETag", "etag", "blob_id", "sha256", "Content-MD5", "mtime", "LastModified", "last_modified", "Last-Modified", "created",
+)  # fmt: skip
+_REMEMBER = 64  # videos read before what was learned is kept
+_READERS = 4  # hashing leaves Python to other threads
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Content:
 
 
 Reader = Callable[[Sequence[Source], bool], Iterable[Content]]
-"""Reads the contents of files; their lengths too, where that is asked for."""
+"""Reads the contents of files in turn; their lengths too, where that is asked for."""
 
 
 def find_videos(folder: str | os.PathLike[str]) -> list[Source]:
@@ -143,14 +150,13 @@ def _file_stamp(path: str) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
 
 
-def read_local_contents(sources: Sequence[Source], with_length: bool) -> list[Content]:
-    """Those of local files; empty for remote ones, which are read when they are used, and for what cannot be read."""
-    return [Content() if source.is_remote else read_content(source, with_length) for source in sources]
-
-
-def read_contents(sources: Sequence[Source], with_length: bool) -> list[Content]:
-    """Those of local and of remote files; empty for what cannot be read."""
-    return [read_content(source, with_length) for source in sources]
+def read_contents(sources: Sequence[Source], with_length: bool) -> Iterator[Content]:
+    """As `read_content`, in turn, some files at a time."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        try:
+            yield from readers.map(lambda source: read_content(source, with_length), sources)
+        finally:
+            readers.shutdown(cancel_futures=True)
 
 
 def identify(
@@ -158,22 +164,41 @@ def identify(
     memory: ContentMemory,
     storage_options: Mapping[str, Any] | None = None,
     *,
-    read: Reader = read_local_contents,
+    read: Reader = read_contents,
     with_length: bool = False,
+    remote: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Source]:
     """Give files their fingerprints, and lengths if asked to: those that were read before from memory, others by `read`.
 
     Files of the same content as one before them are left in: `distinct` drops them.
+
+    Args:
+        remote: whether remote files are read, too; else their stamp is all that is known of them, now and at every later call.
+        progress: called with how many files are known, and how many there are.
+
+    Raises:
+        BuildError: if a file could not be read this time.
     """
     stamped = [_stamped(source, storage_options) for source in sources]
-    known = memory.recall(source for source in stamped if source.stamp)
+    wanted = [source for source in stamped if remote or not source.is_remote]
+    found = memory.recall(source for source in wanted if source.stamp)
     if with_length:
-        known = {url: content for url, content in known.items() if content.pixels is not None}
-    unknown = [source for source in stamped if source.url not in known]
-    found = known | dict(zip((source.url for source in unknown), read(unknown, with_length), strict=True))
-    identified = [replace(source, **asdict(found[source.url])) for source in stamped]
-    memory.remember(source for source in identified if source.fingerprint and source.url not in known)
-    return identified
+        found = {url: content for url, content in found.items() if content.pixels is not None}
+    unknown = [source for source in wanted if source.url not in found]
+    fresh: list[Source] = []
+    try:
+        for source, content in zip(unknown, read(unknown, with_length), strict=True):
+            found[source.url] = content
+            if content.fingerprint:
+                fresh.append(replace(source, **asdict(content)))
+            if len(fresh) == _REMEMBER:
+                memory.remember(fresh)
+                fresh = []
+            progress(len(found), len(wanted))
+    finally:
+        memory.remember(fresh)
+    return [replace(source, **asdict(found.get(source.url, Content()))) for source in stamped]
 
 
 def _stamped(source: Source, storage_options: Mapping[str, Any] | None) -> Source:
@@ -186,13 +211,17 @@ def _stamped(source: Source, storage_options: Mapping[str, Any] | None) -> Sourc
 
 
 def read_content(source: Source, with_length: bool) -> Content:
-    """A file's hash, and its length if asked for; empty if it cannot be read, which is said again when the video is opened."""
+    """A file's hash, and its length if asked for; empty if it is nothing to read, which is said when the video is opened.
+
+    Raises:
+        BuildError: if it could not be read this time.
+    """
     try:
-        with fsspec.open(source.url, "rb") if source.is_remote else open(source.url, "rb") as file:
+        with reading(source), fsspec.open(source.url, "rb") if source.is_remote else open(source.url, "rb") as file:
             found = _content_hash(file)
             file.seek(0)
             return Content(found, pixels_to_decode(file) if with_length else None)
-    except OSError:
+    except (UnusableVideo, SourceChanged):
         return Content()
 
 
@@ -254,32 +283,45 @@ def open_source(source: Source, storage_options: Mapping[str, Any] | None = None
 def _remote_stamp(url: str, storage_options: Mapping[str, Any] | None) -> str:
     fs, path = fsspec.core.url_to_fs(url, **(storage_options or {}))
     info = fs.info(path)
-    return ":".join(str(info[mark]) for mark in _REMOTE_MARKS if mark in info)
+    marks = [str(info[mark]) for mark in _REMOTE_MARKS if info.get(mark)]
+    if not marks:  # then nobody can say whether it is still the same
+        marks = [f"seen {time.time_ns()}"]
+    return ":".join([str(info.get("size")), *marks])
 
 
 class ContentMemory:
     """Remembers the contents of files whose stamp has not changed, so that a large folder is read once.
 
-    Kept in one SQLite file, which several processes may share; without a folder, remembers nothing.
+    Kept in one SQLite file, which several processes may share; without a folder, remembers nothing. A damaged file is begun
+    anew.
+
+    Raises:
+        OSError: from any method, if the file cannot be written or read.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._path = folder / "fingerprints.sqlite" if folder else None
         if self._path:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connected() as database:
-                database.execute(
-                    "CREATE TABLE IF NOT EXISTS contents (path BLOB PRIMARY KEY, stamp TEXT, fingerprint TEXT, pixels INTEGER)"
-                )
+            try:
+                self._begin()
+            except sqlite3.DatabaseError:  # no database; what is wrong with the disk is an OSError by now
+                self._path.unlink()
+                self._begin()
+
+    def _begin(self) -> None:
+        with self._connected() as database:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS contents (path BLOB PRIMARY KEY, stamp TEXT, fingerprint TEXT, pixels INTEGER)"
+            )
 
     @contextlib.contextmanager
-    def _connected(self) -> Any:
-        database = sqlite3.connect(str(self._path), timeout=60)
+    def _connected(self) -> Iterator[sqlite3.Connection]:
         try:
-            with database:
+            with contextlib.closing(sqlite3.connect(str(self._path), timeout=60)) as database, database:
                 yield database
-        finally:
-            database.close()
+        except sqlite3.OperationalError as error:  # full, read-only, locked for a minute
+            raise OSError(f"{self._path} cannot be used: {error}; make room, or give another clip_cache") from error
 
     def recall(self, sources: Iterable[Source]) -> dict[str, Content]:
         """The contents of those that are remembered with their present stamp, by URL."""
@@ -293,6 +335,11 @@ class ContentMemory:
                 if row := database.execute(query, key).fetchone():
                     found[source.url] = Content(*row)
         return found
+
+    def content_of(self, source: Source) -> str:
+        """The fingerprint of one that was stamped; "" if it is not remembered."""
+        found = self.recall([source]) if source.stamp else {}
+        return found[source.url].fingerprint if found else ""
 
     def remember(self, sources: Iterable[Source]) -> None:
         rows = [(os.fsencode(source.url), source.stamp, source.fingerprint, source.pixels) for source in sources]

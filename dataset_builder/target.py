@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import uuid4
 
 import fsspec
 
@@ -91,7 +92,7 @@ class Target:
             return
         final = self.folder / name
         final.parent.mkdir(parents=True, exist_ok=True)
-        aside = f"{final}.{os.getpid()}{_ASIDE}"
+        aside = f"{final}.{uuid4().hex}{_ASIDE}"  # process ids repeat in containers that share a disk
         try:
             yield aside
             os.replace(aside, final)

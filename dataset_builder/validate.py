@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import av
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from . import tasks
 from .build import MANIFEST, SUMMARY
 from .clip import decode_jpeg
 from .mp4 import read_mp4
+from .shards import DATA
 from .tasks import EditList
 
 DEVIATIONS = 4.0  # how far the blind answers' mean may lie above their floor, in standard errors
@@ -46,8 +48,9 @@ class Findings:
 def validate(folder: str | os.PathLike[str]) -> Findings:
     """Check every row of a build.
 
-    Each gold answer must score 1, in bare form and in tags; the blind answers' mean must not exceed the floor by more than
-    chance allows; every video must decode to the frames and times that the row tells; placeholders must match the videos.
+    Each gold answer must score 1, in bare form and in tags, and be what the recipe makes true; the blind answers' mean must not
+    exceed the floor by more than chance allows; every video must decode to the frames and times that the row tells;
+    placeholders must match the videos.
 
     Raises:
         ValueError: if the folder holds no build.
@@ -55,7 +58,7 @@ def validate(folder: str | os.PathLike[str]) -> Findings:
     findings = Findings()
     findings.faults += [("build", fault) for fault in _build_faults(Path(folder))]
     blind: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for row in _rows(Path(folder)):
+    for row in _rows(Path(folder), findings):
         findings.rows += 1
         info = row["extra_info"]
         name = f"{info['portion']} {info['index']}"
@@ -89,20 +92,25 @@ def _build_faults(folder: Path) -> Iterator[str]:
         yield "it is not finished; run the same build command again"
         return
     told = {shard["file"] for shard in summary["shards"]}
-    found = {f"data/{path.name}" for path in folder.glob("data/*.parquet")}
+    found = {f"{DATA}/{path.name}" for path in folder.glob(f"{DATA}/*.parquet")}
     yield from (f"{name} is missing" for name in sorted(told - found))
     yield from (f"{name} does not belong to it" for name in sorted(found - told))
     if not (folder / MANIFEST).exists():
         yield f"{MANIFEST} is missing"
 
 
-def _rows(folder: Path) -> Iterator[dict[str, Any]]:
-    shards = sorted(folder.glob("data/*.parquet"))
+def _rows(folder: Path, findings: Findings) -> Iterator[dict[str, Any]]:
+    """The rows of all files that can be read; the others are findings."""
+    shards = sorted(folder.glob(f"{DATA}/*.parquet"))
     if not shards and not (folder / SUMMARY).exists():
-        raise ValueError(f"{str(folder)!r} holds no build: no data/*.parquet in it")
+        raise ValueError(f"{str(folder)!r} holds no build: no {DATA}/*.parquet in it")
     for shard in shards:
-        for batch in pq.ParquetFile(shard).iter_batches(batch_size=8):
-            yield from batch.to_pylist()
+        try:
+            with pq.ParquetFile(shard) as file:
+                for batch in file.iter_batches(batch_size=8):
+                    yield from batch.to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            findings.faults.append((f"{DATA}/{shard.name}", f"cannot be read; run the build command again: {error}"))
 
 
 def _faults(row: dict[str, Any]) -> Iterator[str]:
@@ -117,6 +125,8 @@ def _faults(row: dict[str, Any]) -> Iterator[str]:
     if not asked == len(row["videos"]) == len(edits.clips) == len(info["frame_times"]):
         yield f"{asked} placeholders, {len(row['videos'])} videos, {len(edits.clips)} in the recipe, {len(info['frame_times'])} lists of times"  # fmt: skip
         return
+    if contradiction := task.contradiction(task.read_truth(truth), edits, info["frame_times"]):
+        yield f"the truth is {truth!r}, but {contradiction}"
     origin = info["source_times"][0]
     relative = tuple(round(time - origin, 3) for time in info["source_times"])
     for number, (video, edit, times) in enumerate(zip(row["videos"], edits.clips, info["frame_times"], strict=True), start=1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,18 +57,20 @@ def folder_work(
     *,
     read: Reader = read_contents,
     with_length: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Work, dict[str, str]]:
     """The work on a folder of videos; and the files left out, with the name of the one that has the same content.
 
     Args:
         read: reads the contents that are not remembered.
         with_length: whether to learn how long the videos are, by which many workers share them out.
+        progress: called with (videos whose content is known, videos in all).
 
     Raises:
         ValueError: if there is no video.
     """
     memory = ContentMemory(clip_cache_folder(clip_cache))
-    sources, repeated = distinct(identify(find_videos(videos), memory, read=read, with_length=with_length))
+    sources, repeated = distinct(identify(find_videos(videos), memory, read=read, with_length=with_length, progress=progress))
     return Work(spec, split, tuple(sources), clip_cache, clip_cache_gb), repeated
 
 

@@ -236,10 +236,35 @@ def test_validation_finds_what_is_wrong(footage: Path, tmp_path: Path, clip_cach
     assert "no answer of task" in faults(lambda row: row["reward_model"].update(ground_truth="many"))
     assert "placeholders" in faults(lambda row: row["prompt"][0].update(content="no video here"))
     assert "other times" in faults(lambda row: row["extra_info"]["frame_times"][0].__setitem__(3, 0.5))
+    assert "were drawn" in faults(lambda row: row["reward_model"].update(ground_truth="9,9,9"))
     assert "Invalid data" in faults(lambda row: row["videos"][0].update(bytes=b"broken"))
     assert "unknown" in faults(lambda row: row.update(data_source="videossr/other"))
+    path.write_bytes(path.read_bytes()[:1000])
+    [(where, fault)] = validate(out).faults
+    assert where == f"data/{path.name}"
+    assert "cannot be read; run the build command again" in fault
     path.unlink()
     assert any("is missing" in fault for _, fault in validate(out).faults)
+
+
+def test_a_finished_build_is_not_lost_to_other_videos(footage: Path, tmp_path: Path, clip_cache: str) -> None:
+    some, out = tmp_path / "some", tmp_path / "out"
+    some.mkdir()
+    for name in ("pan_right.mp4", "sunrise.mp4"):
+        shutil.copy(footage / name, some)
+    build(SPEC, footage, out, clip_cache=clip_cache)
+    before = {**shards(out), SUMMARY: (out / SUMMARY).read_bytes()}
+    with pytest.raises(ValueError, match=r"finished build that also uses '.*' and 5 more.*--force"):
+        build(SPEC, some, out, clip_cache=clip_cache)
+    seen = []
+    build(SPEC, footage, out, clip_cache=clip_cache, progress=lambda *_: seen.append(json.loads((out / SUMMARY).read_text())))
+    assert all(summary["finished"] for summary in seen)  # others may read it meanwhile
+    assert {**shards(out), SUMMARY: (out / SUMMARY).read_bytes()} == before
+    build(SPEC, some, out, clip_cache=clip_cache, force=True)
+    assert len((out / MANIFEST).read_text().splitlines()) == 2
+    (out / SUMMARY).write_text('{"spec"')
+    with pytest.raises(ValueError, match=r"build\.json in .* is damaged"):
+        build(SPEC, footage, out, clip_cache=clip_cache)
 
 
 def test_the_report_adds_up() -> None:

@@ -200,6 +200,19 @@ def test_files_elsewhere(load: Any, few: Path) -> None:
     assert [row["extra_info"]["source"] for row in rows] == [row["extra_info"]["source"] for row in local]
 
 
+def test_what_was_learned_of_remote_files_changes_no_row(load: Any, few: Path, tmp_path: Path) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    for name in ("a", "b"):  # twins, which only their content tells
+        memory.pipe(f"/twins/{name}.mp4", (few / "sunrise.mp4").read_bytes())
+    choice = {"data_files": "memory://twins/*.mp4", "clip_cache": str(tmp_path / "clips")}
+    first = load("counting", **choice)
+    again = load("counting", **choice)
+    assert plain(again) == plain(first) == plain(load("counting", streaming=True, **choice))
+    assert again.cache_files == first.cache_files
+
+
 def test_files_on_the_hub(few: Path, tmp_path: Path, clip_cache: str) -> None:
     """`data_files="hf://…"` with the real client, against a Hub on loopback."""
     repo = tmp_path / "repo"

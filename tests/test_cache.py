@@ -209,3 +209,58 @@ def test_listed_videos_are_named_below_what_they_share() -> None:
 def test_a_wrong_limit_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="clip_cache_gb="):
         clip_cache_limit(value)  # type: ignore[arg-type]
+
+
+def test_a_damaged_memory_is_begun_anew_and_a_full_disk_is_told(videos_copy: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "memory"
+    first = identified(videos_copy, folder)
+    (folder / "fingerprints.sqlite").write_bytes(b"nothing like a database" * 100)
+    assert identified(videos_copy, folder) == first
+    (folder / "fingerprints.sqlite").unlink()
+    (folder / "fingerprints.sqlite").mkdir()
+    with pytest.raises(OSError, match=r"fingerprints\.sqlite cannot be used: .*; make room, or give another clip_cache"):
+        identified(videos_copy, folder)
+
+
+def test_what_was_read_is_kept_when_a_later_file_fails(
+    videos_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataset_builder import sources
+
+    def flaky(source: Source, with_length: bool) -> sources.Content:
+        if source.name == "sunrise.mp4":
+            raise BuildError("sunrise.mp4 could not be read: the network is down")
+        return read_content(source, with_length)
+
+    read_content = sources.read_content
+    monkeypatch.setattr(sources, "read_content", flaky)
+    with pytest.raises(BuildError, match="network is down"):  # and is not left out of the dataset
+        identified(videos_copy, tmp_path / "memory")
+    monkeypatch.setattr(sources, "read_content", lambda source, _: pytest.fail(f"read {source.name} again"))
+    stored = ContentMemory(tmp_path / "memory")
+    names = [Path(url).name for url in stored.recall(map(sources._stamped, find_videos(videos_copy), [None] * 3))]
+    assert names == ["pan_right.mp4", "round_trip.mp4"]
+
+
+def test_web_servers_that_say_when_a_file_changed_are_believed(tmp_path: Path) -> None:
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    site = tmp_path / "site"
+    site.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        source = Source("a.mp4", f"http://127.0.0.1:{server.server_port}/a.mp4")
+        found = []
+        for at, content in enumerate((b"one", b"one", b"two")):
+            (site / "a.mp4").write_bytes(content)
+            os.utime(site / "a.mp4", (at // 2 * 60, at // 2 * 60))
+            found.append(identify([source], ContentMemory(tmp_path / "memory"))[0])
+        server.shutdown()
+    assert found[0] == found[1]
+    assert found[0].fingerprint != found[2].fingerprint

@@ -115,6 +115,16 @@ def test_a_rerun_leaves_what_is_there(built: Made, tmp_path: Path) -> None:
     assert export(built["mp4"][0], tmp_path, exports.get("verl"), force=True).exists()
 
 
+def test_no_force_removes_what_is_no_export(built: Any, tmp_path: Path) -> None:
+    build = built["mp4"][0]
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(ValueError, match="holds no export"):
+        export(build, tmp_path, exports.get("verl"), force=True)
+    for place in (build.folder, build.folder / "data", build.folder.parent):
+        with pytest.raises(ValueError, match="lie within each other"):
+            export(build, place, exports.get("verl"), force=True)
+
+
 def test_the_command_teaches(
     built: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str], footage: Path, clip_cache: str
 ) -> None:

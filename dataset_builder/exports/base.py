@@ -51,13 +51,18 @@ def export(
     """
     how.check(build)
     folder = Path(out)
+    ours, its = build.folder.resolve(), folder.resolve()
+    if ours == its or ours in its.parents or its in ours.parents:
+        raise ValueError(f"out={str(folder)!r} and the build {str(build.folder)!r} lie within each other; give another folder")
     mark = {"export": how.name, "build": build.summary["identity"], "videossr": build.summary["videossr"]}
     if folder.exists() and any(folder.iterdir()):
         held = json.loads((folder / _MARK).read_text()) if (folder / _MARK).exists() else None
         if held == mark and (folder / DATA).exists():
             return folder / DATA
+        if held is None:
+            raise ValueError(f"out={str(folder)!r} is not empty and holds no export; give another folder")
         if held != mark and not force:
-            raise ValueError(f"out={str(folder)!r} holds something else; give another folder, or --force to replace it")
+            raise ValueError(f"out={str(folder)!r} holds another export; give another folder, or --force to replace it")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).write_text(json.dumps(mark))

@@ -95,7 +95,7 @@ def regenerate(
     found, _ = folder_work(spec, videos, "train", clip_cache, clip_cache_gb)
     sources = _matched(manifest, found.sources, videos)
     work = Work(spec, "train", sources, clip_cache, clip_cache_gb)
-    build_work(work, out, {}, workers=workers, progress=progress)
+    build_work(work, out, workers=workers, progress=progress)
     comparison = _compare(digests, Build.read(out))
     comparison.versions = _versions(block)
     return comparison

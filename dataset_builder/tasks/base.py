@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from random import Random
@@ -87,6 +87,14 @@ class Task(ABC):
     def blind(self, params: Params, times: tuple[float, ...], end: float) -> Answer:
         """The best constant answer for a clip with these times."""
         return self.chance(params, len(times)).blind
+
+    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
+        """What in the edits says otherwise than the answer; "" where nothing does, or the task does not look.
+
+        Args:
+            times: seconds at which each frame is shown, of each video.
+        """
+        return ""
 
     def read_truth(self, ground_truth: str) -> Answer:
         """Read a ground truth as stored in a row.

@@ -6,12 +6,14 @@ Circles, squares and triangles … how many of each are there?   ->   3,1,4
 from __future__ import annotations
 
 import colorsys
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from math import dist, pi
 from random import Random
 from typing import ClassVar
 
-from .answers import Chance, Counts
+from .answers import Answer, Chance, Counts
 from .base import ANSWER_TAG, Plan, Task, Unsolvable
 from .clip_stats import ClipStats
 from .edits import EditList, OutputClip, Shape, unedited
@@ -55,6 +57,11 @@ class Counting(Task):
 
     def chance(self, params: Params, frames: int) -> Chance:
         return _chance(min(params["max_frames"], frames), params["max_per_frame"])
+
+    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
+        drawn = Counter(shape.kind for clip in edits.clips for shape in clip.shapes)
+        shown = ",".join(str(drawn[kind]) for kind in SHAPES)
+        return "" if answer.format() == shown else f"{shown} were drawn"
 
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
         """Frames per kind and shapes per frame are uniform (paper, data construction), each kind on its own."""

@@ -5,13 +5,14 @@ In one stretch of this video, the picture is mirrored left to right. When … ? 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from random import Random
 
 from .anomalies import ANOMALIES, DEFAULT_MIX, Anomaly
-from .answers import Chance, Interval
+from .answers import Answer, Chance, Interval
 from .base import ANSWER_TAG, Plan, Task, Unsolvable
 from .clip_stats import ClipStats
 from .edits import CLIP, DONOR, EditList, Effect, FrameRef, OutputClip, unedited
@@ -22,6 +23,7 @@ MIN_FOREIGN = 20.0  # grey levels by which another video's frames must differ
 MIN_FASTER = 1.3  # how much more a sped-up stretch must move from frame to frame
 MIN_MOTION = 2.0  # grey levels between frames, for effects that only reorder them
 MIN_REORDERED = 3  # frames, for another order to show
+ROUNDED = 0.051  # seconds between a time and the answer's, at most
 SPANS_FOR_CHANCE = 1500  # evenly spaced among all possible ones, where there are more
 
 
@@ -64,6 +66,18 @@ class Grounding(Task):
         guess = self.chance(params, frames).blind
         assert isinstance(guess, Interval)
         return Interval(round(guess.start / frames * end, 2), round(guess.end / frames * end, 2))
+
+    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
+        assert isinstance(answer, Interval)
+        [clip], [shown] = edits.clips, times
+        altered = _altered(clip)
+        start, end = (min(range(len(shown)), key=lambda k: abs(shown[k] - time)) for time in (answer.start, answer.end))
+        if max(abs(shown[start] - answer.start), abs(shown[end] - answer.end)) > ROUNDED:
+            return "no frame is shown then"
+        whole = clip.effects or edits.needs_donor  # of another order, a frame at an end may be where it was
+        if not altered or min(altered) < start or max(altered) >= end or (whole and len(altered) < end - start):
+            return f"frames {sorted(altered)} are altered"
+        return ""
 
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
         places = _places(clip.frames, params["align"], *_lengths(params, clip.frames))
@@ -122,6 +136,16 @@ def _plan(attempt: _Attempt, rng: Random) -> Plan:
     answer = Interval(round(times[start], digits), round(times[end], digits))
     named = attempt.anomaly if attempt.params["named"] else None
     return Plan(_question(named), answer, EditList((output,)))
+
+
+def _altered(clip: OutputClip) -> set[int]:
+    """The positions that an effect lies on, or that show another frame than what comes before and after them asks for."""
+    under = {k for effect in clip.effects for k in range(effect.start, effect.end)}
+    foreign = {k for k, (source, _) in enumerate(clip.frames) if source == DONOR}
+    if under or foreign:
+        return under | foreign
+    jumps = [k for k in range(1, len(clip.frames)) if clip.frames[k][1] != clip.frames[k - 1][1] + 1]
+    return set(range(jumps[0], jumps[-1])) if jumps else set()
 
 
 def _question(anomaly: Anomaly | None) -> str:

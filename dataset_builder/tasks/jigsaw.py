@@ -5,7 +5,7 @@ Clip 1: <video> … Clip 6: <video> … In which order …?   ->   341562
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations, pairwise
 from random import Random
@@ -46,6 +46,11 @@ class Jigsaw(Task):
     def _default_floor(self, truth: Answer) -> float:
         assert isinstance(truth, Order)
         return _chance(len(truth.items)).smooth
+
+    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
+        first_frames = [clip.frames[0][1] for clip in edits.clips]
+        order = Order(tuple(k + 1 for k in sorted(range(len(first_frames)), key=first_frames.__getitem__)))
+        return "" if answer == order else f"the clips are in order as {order.format()}"
 
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
         count = params["clips"]

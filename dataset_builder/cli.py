@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import os
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +26,8 @@ EXAMPLES = """examples:
   videossr serve --port 8000 --workers 4
   videossr diagnose rollouts.jsonl --plot groups.png
 
-exit codes: 0 done, 1 faults found or the build stopped, 2 a wrong argument"""
+exit codes: 0 done, 1 faults found or the build stopped, 2 a wrong argument, 130 interrupted
+With VIDEOSSR_TRACEBACK=1 an error comes with its traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,21 +39,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(argv)
         command: Callable[[argparse.Namespace], int] = args.command
         return command(args)
-    except ModuleNotFoundError as error:
+    except Exception as error:
+        if os.environ.get("VIDEOSSR_TRACEBACK"):
+            raise
+        return _told(error)
+    except KeyboardInterrupt:
+        print("videossr: interrupted; run the same command again to go on", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _told(error: Exception) -> int:
+    """Say an error in one line, if it is one that a user can mend; returns its exit code."""
+    if isinstance(error, ModuleNotFoundError):
         print(
             f"videossr: {error}; the extra `{_extra(error.name)}` brings it: pip install -e '.[{_extra(error.name)}]'",
             file=sys.stderr,
         )
         return USAGE
-    except (ValueError, FileNotFoundError) as error:
+    if isinstance(error, ValueError | FileNotFoundError):
         print(f"videossr: {error}", file=sys.stderr)
         return USAGE
-    except KeyboardInterrupt:
-        print("videossr: interrupted; run the same command again to go on", file=sys.stderr)
-        return INTERRUPTED
-    except (RuntimeError, OSError) as error:
+    if isinstance(error, RuntimeError | OSError):
         print(f"videossr: {_explained(error)}", file=sys.stderr)
         return FAULTS
+    raise error
 
 
 def _extra(module: str | None) -> str:
@@ -222,14 +234,18 @@ def _tasks(args: argparse.Namespace) -> int:
         for knob in task["knobs"]:
             values = knob["values"].values()
             shown = [",".join(value) if isinstance(value, list) else _number(value) for value in values]
-            if max(map(len, shown)) > 9:
-                print(f"  {knob['name']:15}  {shown[0]}")
+            if max(map(len, shown)) > 9:  # a list, the same at every level
+                print(f"  {knob['name']:15}  {shown[0]}   {knob['doc']}\n{_wrapped(knob['allowed'])}")
             else:
                 print(f"  {knob['name']:15}" + "".join(f"{value:>10}" for value in shown) + f"   {knob['doc']}")
         for row in ("chance", "chance_exact"):
             print(f"  {row:15}" + "".join(f"{value:10.3f}" for value in task[row].values()) + "   best blind answer, 48 frames")
         print()
     return OK
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(f"allowed: {text}", 118, initial_indent=" " * 19, subsequent_indent=" " * 19, break_on_hyphens=False)
 
 
 def _described(task: Any) -> dict[str, Any]:

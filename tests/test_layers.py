@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -128,13 +129,33 @@ def test_no_floor_imports_a_higher_one(package: str, floors: list[str], floor: i
     higher = {name for names in floors[floor + 1 :] for name in names.split()}
     for module in floors[floor].split():
         folder = ROOT / package / module
-        inside = folder.is_dir()
-        for path in sorted(folder.rglob("*.py")) if inside else [folder.with_suffix(".py")]:
-            found = set()
-            for node in ast.parse(path.read_text()).body:  # what is imported at the top, not where it is used
-                if isinstance(node, ast.ImportFrom) and node.level == (2 if inside and package != "dataset_builder" else 1):
-                    found |= {(node.module or "").partition(".")[0]} if node.module else {alias.name for alias in node.names}
-            assert not found & higher, f"{path.name} imports {found & higher}"
+        for path in sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]:
+            found = set(_imported_of(package, path))
+            assert not found & higher, f"{path.relative_to(ROOT)} imports {found & higher}"
+
+
+def _imported_of(package: str, path: Path) -> Iterator[str]:
+    """The modules just below the package that a file imports at its top, not where it uses them."""
+    here = path.relative_to(ROOT).with_suffix("").parts
+    for node in ast.parse(path.read_text()).body:
+        names: list[tuple[str, ...]] = []
+        if isinstance(node, ast.Import):
+            names = [tuple(alias.name.split(".")) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = (*(here[: len(here) - node.level] if node.level else ()), *(node.module or "").split("."))
+            base = tuple(filter(None, base))
+            names = [(*base, alias.name) for alias in node.names]
+        yield from (name[1] for name in names if name[0] == package and len(name) > 1)
+
+
+def test_imports_are_seen_wherever_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    path = tmp_path / "package" / "inner" / "module.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "from ..one import x\nfrom .. import two\nimport package.three\nfrom package.four import y\nfrom .near import z\n"
+    )
+    assert set(_imported_of("package", path)) == {"one", "two", "three", "four", "inner"}
 
 
 @pytest.mark.parametrize("package", ["dataset_builder", "reward_service", "trainer", "eval"])

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import combinations
 from math import dist
+from pathlib import Path
 from random import Random
-from typing import ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder import tasks
-from dataset_builder.tasks import LEVELS, EditList, Plan, Task, Unsolvable, item_rng
+from dataset_builder.tasks import LEVELS, EditList, Plan, Unsolvable, item_rng
 from dataset_builder.tasks.anomalies import ANOMALIES
-from dataset_builder.tasks.answers import Chance, Interval, Order
+from dataset_builder.tasks.answers import Interval, Order
 from dataset_builder.tasks.clip_stats import ClipStats
-from dataset_builder.tasks.edits import CLIP, OutputClip, unedited
-from dataset_builder.tasks.levels import Knob, Params
+from dataset_builder.tasks.edits import CLIP, unedited
 from tests.synthetic import lively, still
 
 CASES = [(name, level) for name in tasks.names() for level in LEVELS]
@@ -181,36 +182,20 @@ def test_the_generator_depends_on_each_of_its_parts() -> None:
     assert item_rng(task, "a", 0, 0).random() in draws
 
 
-class Brightest(Task):
-    """A whole task in one place: which half of the video is it that has a red circle?"""
-
-    name: ClassVar[str] = "toy_half"
-    version: ClassVar[int] = 1
-    ability: ClassVar[str] = "toy"
-    answer: ClassVar[type[Order]] = Order
-    answer_format: ClassVar[str] = "order of two clips"
-    knobs: ClassVar[tuple[Knob, ...]] = (Knob("gap", (4, 3, 2, 1), "frames left out between the clips", 0, 16),)
-
-    def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
-        half, gap = clip.frames // 2, params["gap"]
-        late = OutputClip(tuple((CLIP, k) for k in range(half + gap, clip.frames)), clock=half + gap)
-        early = OutputClip(tuple((CLIP, k) for k in range(half)))
-        shown, answer = ((late, early), Order((2, 1))) if rng.random() < 0.5 else ((early, late), Order((1, 2)))
-        return Plan("Clip 1: <video> Clip 2: <video> Which comes first?", answer, EditList(shown))
-
-    def chance(self, params: Params, frames: int) -> Chance:
-        return Chance(0.5, 0.5, Order((1, 2)))
-
-
-def test_a_new_task_is_one_class(footage, tmp_path, clip_cache) -> None:  # type: ignore[no-untyped-def]
+def test_a_new_task_is_one_file(footage, tmp_path, clip_cache) -> None:  # type: ignore[no-untyped-def]
+    """README's, as it stands there."""
     from dataset_builder.build import build
     from dataset_builder.spec import BuildSpec
     from dataset_builder.validate import validate
 
-    tasks.register(Brightest())
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    [text] = re.findall(r"```python\n(.*?TASK = .*?)```", readme.partition("A new task is one file")[2], re.S)
+    module: dict[str, Any] = {"__name__": "dataset_builder.tasks.halves", "__package__": "dataset_builder.tasks"}
+    exec(text, module)
+    tasks.register(module["TASK"])
     try:
-        report = build(BuildSpec("toy_half", seed=3, difficulty="hard"), footage, tmp_path / "toy", clip_cache=clip_cache)
-        assert report.made == {"toy_half": 8}
-        assert not validate(tmp_path / "toy").faults
+        report = build(BuildSpec("halves", seed=3, difficulty="hard"), footage, tmp_path / "halves", clip_cache=clip_cache)
+        assert report.made == {"halves": 8}
+        assert not validate(tmp_path / "halves").faults
     finally:
-        tasks._registry().pop("toy_half")
+        tasks._registry().pop("halves")

@@ -27,7 +27,7 @@ def test_verls_function(server: Server) -> None:
 
     scored, unparseable = asyncio.run(both())
     assert scored["score"] == pytest.approx(1 - 1 / 12, abs=1e-5)
-    assert scored.keys() == unparseable.keys() == {"score", "exact", "above_chance", "parsed", "reason", "task", "acc"}
+    assert scored.keys() == unparseable.keys() == {"score", "exact", "above_chance", "parsed", "reason", "task"}
     with pytest.raises(RewardRefused, match="did you mean"):
         asyncio.run(verl.compute_score("jigsw", "1", "1", url=server.url))
     with pytest.raises(RewardUnavailable):

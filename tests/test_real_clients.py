@@ -83,7 +83,7 @@ def test_verl_with_function_and_manager(tmp_path: Path) -> None:
         stats = service.get("/v1/stats").json()["tasks"]["counting"]
     assert [score for score, _ in by_function] == [pytest.approx(1 - min(4, abs(4 - k)) / 12, abs=1e-5) for k in range(8)]
     assert by_manager == by_function
-    assert all(keys == ["above_chance", "acc", "exact", "parsed", "reason", "score", "task"] for _, keys in by_function)
+    assert all(keys == ["above_chance", "exact", "parsed", "reason", "score", "task"] for _, keys in by_function)
     assert "3 wanted" in refused
     assert refused_again == refused
     assert (stats["hard"]["rollouts"], stats["hard"]["groups"]) == (8, 2)  # the function knows of no groups, the manager does

@@ -54,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     if config is None or given.dry_run:
         return FAULTS if config is None else DONE
+    from .run_folder import mark
+
+    mark(config)
     try:
         train(config)
     except KeyboardInterrupt:

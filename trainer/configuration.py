@@ -55,13 +55,17 @@ def make_config(given: Sequence[str], *, cpu: bool = False) -> DictConfig:
         if key in SHORT:
             named[key] = value
         else:  # keys of ours are checked where they are read
-            others.append(f"++{one}" if key.startswith(OURS) else one)
+            others.append(f"++{one.lstrip('+')}" if _is_ours(key) else one)
     for name in ("data", "model", "reward_url"):
         if not named.get(name):
             raise ValueError(f"{name}=… is missing; `python -m trainer --help` has examples")
     overrides = [f"++{key}={value}" for key, value in _overlay("cpu.yaml")] if cpu else []
     if named["data"].startswith(LIVE):
         overrides.append("data.shuffle=False")
+    else:
+        _refuse_live_settings(given, named["data"])
+    if "steps" in named:  # as many passes as they take: verl would end, unsaved, after those of the configuration
+        overrides.append(f"trainer.total_epochs={max(1, _read('steps', named['steps']))}")
     try:
         with initialize_config_dir(str(FOLDER), version_base=None):
             config = compose("grpo", [*overrides, *others])
@@ -70,12 +74,20 @@ def make_config(given: Sequence[str], *, cpu: bool = False) -> DictConfig:
         _set_paths(config)
         OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ValueError(f"the configuration cannot be composed: {_first_line(error)}") from None
+        told = "; ".join(filter(None, map(str.strip, str(error).splitlines())))  # a later line has the cure
+        raise ValueError(f"the configuration cannot be composed: {told}") from None
     return config
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _is_ours(key: str) -> bool:
+    return key.lstrip("+").startswith(tuple(f"{one}." for one in OURS))
+
+
+def _refuse_live_settings(given: Sequence[str], data: str) -> None:
+    keys = [one.lstrip("+").partition("=")[0] for one in given]
+    live = [key for key in keys if key in ("preset", "difficulty") or key.startswith("data.videossr.")]
+    if live:
+        raise ValueError(f"{live[0]}= is for live questions; data={data!r} has been built, with its own; leave it out")
 
 
 def _read(name: str, value: str) -> Any:
@@ -102,7 +114,13 @@ def _set_paths(config: DictConfig) -> None:
     model = Path(config.actor_rollout_ref.model.path).expanduser()
     if model.exists():
         config.actor_rollout_ref.model.path = str(model.absolute())
-    OmegaConf.update(config, "ray_kwargs.ray_init.runtime_env.env_vars.PYTHONPATH", python_path(), force_add=True)
+    OmegaConf.update(config, "ray_kwargs.ray_init.runtime_env.env_vars", _environment(), force_add=True)
+
+
+def _environment() -> dict[str, str]:
+    """What verl's processes need of this one's environment, wherever they run; not the token, as verl prints it."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith("VIDEOSSR_") and "TOKEN" not in name}
+    return {**ours, "PYTHONPATH": python_path()}
 
 
 def _absolute(name: str) -> str:

@@ -37,13 +37,13 @@ class CurriculumSettings:
         for name in ("start", "low", "high", "gain", "most"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-                raise ValueError(f"curriculum.{name}={value!r} is not allowed; allowed: a number")
+                raise ValueError(f"data.videossr.levels.{name}={value!r} is not allowed; allowed: a number")
         if not 0 <= self.start <= 1:
-            raise ValueError(f"curriculum.start={self.start} is not allowed; allowed: 0 to 1")
+            raise ValueError(f"data.videossr.levels.start={self.start} is not allowed; allowed: 0 to 1")
         if not self.low < self.high:
-            raise ValueError(f"curriculum.low={self.low} is not allowed; it must be below curriculum.high={self.high}")
+            raise ValueError(f"data.videossr.levels.low={self.low} is not allowed; it must be below high={self.high}")
         if self.gain <= 0 or self.most <= 0 or self.groups < 1:
-            raise ValueError("curriculum.gain, most and groups must be above 0")
+            raise ValueError("data.videossr.levels: gain, most and groups must be above 0")
 
 
 class Curriculum:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU_PLATFORM = {"VERL_PLATFORM": "cpu", "VERL_USE_EXTERNAL_MODULES": "trainer.cpu.platform", "OMP_NUM_THREADS": "1"}
-# so that verl's processes find `trainer`, and Ray neither reports home nor looks for GPUs that are none
+# tokenizers do not fork threads, Ray does not report home, and the log has every process's lines
 _FOR_ALL = {"TOKENIZERS_PARALLELISM": "false", "RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 

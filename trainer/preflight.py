@@ -22,6 +22,7 @@ from .data.dataset import VideoSSRDataset
 from .data.live import LiveQuestions
 from .data.prompt_length import prompt_tokens
 from .data.settings import LIVE
+from .run_folder import checkpoint, resume_faults
 from .versions import version_faults
 
 # keys of earlier verls, which 0.9.1 refuses or silently leaves alone
@@ -68,6 +69,8 @@ def preflight(config: DictConfig, *, told: Callable[[str], None] = lambda line: 
         if processor is not None:
             told(f"the model's processor loads from {config.actor_rollout_ref.model.path}")
             faults += _part(told, "the data fits verl and the processor", partial(_data_faults, config, processor))
+            if not faults and (step := checkpoint(config)) is not None:
+                told(f"goes on from step {step} in {config.trainer.default_local_dir}")
         faults += _batch_faults(config)
     return faults
 
@@ -84,12 +87,14 @@ def _batch_faults(config: DictConfig) -> Iterator[str]:
     rollouts = config.data.train_batch_size * config.actor_rollout_ref.rollout.n
     if rollouts % gpus:
         yield f"data.train_batch_size x rollout.n = {rollouts} rollouts cannot be shared by {gpus} GPUs; change one of them"
+    if config.actor_rollout_ref.rollout.n < 2:
+        yield "actor_rollout_ref.rollout.n must be 2 or more: GRPO learns from the differences within a group"
     if config.trainer.v1.trainer_mode != "sync":
         yield "trainer.v1.trainer_mode must be sync: our sampler and its curriculum follow the rewards step by step"
     if not config.trainer.v1.sampler.sync_refill_failed_groups:
-        yield "trainer.v1.sampler.sync_refill_failed_groups must be True: groups whose rewards are all lost are asked anew"
+        yield "trainer.v1.sampler.sync_refill_failed_groups must be True: groups whose rewards are lost are asked anew"
     if (config.algorithm.get("filter_groups") or {}).get("enable"):
-        yield "algorithm.filter_groups is not read beside our sampler; use trainer.v1.sampler.sampler_kwargs.filter_groups_metric=acc"
+        yield "algorithm.filter_groups is not read beside our sampler; use trainer.v1.sampler.sampler_kwargs.filter_groups_metric=exact"
     from .sampler import SETTINGS
 
     for name in config.trainer.v1.sampler.sampler_kwargs:
@@ -182,6 +187,8 @@ def _data_faults(config: DictConfig, processor: Any) -> Iterator[str]:
             if len(dataset) < config.data.train_batch_size and name == config.data.train_files:
                 yield f"data={name!r} has {len(dataset)} questions, fewer than data.train_batch_size={config.data.train_batch_size}"
                 return
+            if name == config.data.train_files:
+                yield from resume_faults(config, len(dataset))
             try:
                 looked_at = [dataset[at] for at in range(min(QUESTIONS_LOOKED_AT, len(dataset)))]
             finally:

@@ -25,7 +25,9 @@ SETTINGS = (
     "poll_interval",
     "most_lost",
     "most_left_out",
+    "rollouts",
 )
+FEWEST = 2  # rollouts of a group with rewards: one has nothing to differ from, and GRPO would take its reward for an advantage
 _SCORES = ("score", "exact", "above_chance")
 
 
@@ -42,9 +44,10 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
     """verl's synchronous sampling and filtering, with metrics by portion.
 
     verl gives a custom sampler none of its own filter's settings, so they stand in `trainer.v1.sampler.sampler_kwargs`:
-    `filter_groups_metric` (`acc` leaves out groups whose strict values are all equal; null for none), `train_batch_size`,
-    `max_inflight_gen_batches`, `poll_interval` (seconds); and, in batches a step, `most_lost`: groups without any reward,
-    after which training stops, and `most_left_out`: groups without differences, after which such groups are taken.
+    `filter_groups_metric` (`exact` leaves out groups whose strict values are all equal; null for none), `train_batch_size`,
+    `max_inflight_gen_batches`, `poll_interval` (seconds), `rollouts` (of a group); and, in batches a step, `most_lost`: groups
+    that have lost their rewards, after which training stops, and `most_left_out`: groups without differences, after which such
+    groups are taken.
 
     Raises:
         RuntimeError: if so many groups are lost.
@@ -62,19 +65,30 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
             sync_refill_failed_groups=True,
         )
         self._left_out: dict[str, list[Rollout]] = {}
-        self._lost = 0
+        self._lost, self._waited = 0, 0.0
         self._most_lost = own.get("most_lost", 4) * own["train_batch_size"]
         self._most_left_out = own.get("most_left_out", 4) * own["train_batch_size"]
+        self._rollouts = own["rollouts"]
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, Any]]:
         self._lost = 0
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if partition_id == TRAIN:
-            groups = _read(batch.keys) | self._left_out
+            taken = _read(batch.keys)
+            groups = taken | self._left_out
             self._left_out = {}
+            metrics["rollouts/lost"] = sum(self._rollouts - len(group) for group in taken.values())
+            metrics["groups/lost"] = self._lost
             metrics |= portion_metrics(groups.values())
             metrics |= self._tell(groups.values())
         return batch, metrics
+
+    def _terminal_eviction_reasons(self, global_steps: int, partition_id: str) -> Any:
+        stale, filtered, failed, counts = super()._terminal_eviction_reasons(global_steps, partition_id)
+        if partition_id == TRAIN:
+            left = Counter(map(_uid, self.partitions[partition_id]))
+            failed = failed | {uid for uid in self.failure_keys[partition_id] if left[uid] < FEWEST}
+        return stale, filtered, failed, counts
 
     def _evict_terminal_groups(self, global_steps: int, partition_id: str, reasons: Any) -> Any:
         # groups that the filter leaves out are the ones that the curriculum has most to learn from
@@ -84,7 +98,7 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
         self._lost += len(reasons[2])
         if self._lost > self._most_lost:
             raise RuntimeError(
-                f"{self._lost} groups of this step have lost all their rollouts: the reward service does not answer, or videos "
+                f"{self._lost} groups of this step have lost their rollouts: the reward service does not answer, or videos "
                 "cannot be read; the workers' log says which"
             )
         return super()._evict_terminal_groups(global_steps, partition_id, reasons)
@@ -99,7 +113,8 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
         questions = self.refill_fn.__self__.train_dataset.questions  # the trainer's, in this process
         if not isinstance(questions, LiveQuestions):
             return {}
-        told = {"data/seconds_waited": questions.waited}
+        told = {"data/seconds_waited": questions.waited - self._waited}
+        self._waited = questions.waited
         if questions.curriculum is None:
             return told
         rewards: dict[str, list[float]] = defaultdict(list)

@@ -10,18 +10,15 @@ from packaging.specifiers import SpecifierSet
 
 NEEDED: Mapping[str, str] = {
     "verl": "==0.9.1",
-    "transformers": ">=5.5.3,!=5.6.0,<5.11",
+    "transformers": ">=5.10,<5.11",  # earlier processors write a video's prompt otherwise
     "tensordict": ">=0.8,!=0.9.0,<=0.10.0",
     "TransferQueue": ">=0.1.10",
     "ray": ">=2.41",
     "qwen_vl_utils": ">=0.0.14",
     "cachetools": "",  # verl imports it and does not say so
 }
-WITH_VLLM: Mapping[str, str] = {"vllm": ">=0.24,<=0.31.0"}  # later ones want transformers from 5.16.1
-KNOWN_GOOD = (
-    "vllm 0.31.0, torch 2.13.0, transformers 5.10.4, tensordict 0.10.0, ray 2.60.0, verl 0.9.1",
-    "vllm 0.24.0, torch 2.11.0, transformers 5.9.0, verl 0.9.1 (verl's own extra)",
-)
+WITH_VLLM: Mapping[str, str] = {"vllm": "==0.31.0"}  # later ones want transformers from 5.16.1, earlier ones below 5.10
+KNOWN_GOOD = "vllm 0.31.0, torch 2.13.0, transformers 5.10.4, tensordict 0.10.0, ray 2.60.0, verl 0.9.1"
 
 
 def version_faults(rollout: str, attention: str) -> list[str]:
@@ -39,7 +36,7 @@ def version_faults(rollout: str, attention: str) -> list[str]:
             faults.append(f"{name} is not installed; `pip install '{name}{wanted}'`")
             continue
         if found.partition("+")[0] not in SpecifierSet(wanted, prereleases=True):
-            faults.append(f"{name} {found} is installed, {wanted} is needed; sets that fit: {'; '.join(KNOWN_GOOD)}")
+            faults.append(f"{name} {found} is installed, {wanted} is needed; these fit together: {KNOWN_GOOD}")
     if attention == "flash_attention_2" and not find_spec("flash_attn") and not find_spec("kernels"):
         faults.append(
             "flash_attn is not installed, which verl asks for; `pip install flash-attn --no-build-isolation`, or set "

@@ -29,8 +29,8 @@ async def compute_score(
         settings: fields of `ClientSettings`, as `url="http://a:8000,http://b:8000"`; else `VIDEOSSR_REWARD_…`.
 
     Returns:
-        The same keys always: score, exact, above_chance, parsed, reason, task; and `acc`, the strict value, for
-        verl's `filter_groups.metric`.
+        The same keys always: score, exact, above_chance, parsed, reason, task. No `acc`: in validation verl would count
+        what could not be scored as 0. Its `filter_groups.metric` may be `exact`.
 
     Raises:
         RewardError: if there is no score. verl then drops the rollout; a 0 would be learned from.
@@ -41,4 +41,4 @@ async def compute_score(
     [result] = await client(**given).score_async([one])
     if isinstance(result, RewardError):
         raise result
-    return {**{key: value for key, value in result.items() if key != "id"}, "acc": result["exact"]}
+    return {key: value for key, value in result.items() if key != "id"}

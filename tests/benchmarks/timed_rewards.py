@@ -31,7 +31,7 @@ async def in_process(
     start = time.time()
     score = tasks.get(data_source).score(solution_str, ground_truth, (extra_info or {}).get("chance"))
     _write(start)
-    return {**score.to_dict(), "acc": score.exact}
+    return score.to_dict()
 
 
 def _write(start: float) -> None:

@@ -16,7 +16,7 @@ from trainer.proof import DEFAULT, prove, random_answer
 
 def test_three_steps_leave_a_curve(tmp_path: Path, footage: Path) -> None:
     seen: list[tuple[int, int, str]] = []
-    filtered = ("trainer.v1.sampler.sampler_kwargs.filter_groups_metric=acc",)
+    filtered = ("trainer.v1.sampler.sampler_kwargs.filter_groups_metric=exact",)
     recipe = replace(DEFAULT, steps=3, warm_up=60, batch=4, n=2, more=filtered)
     [curve] = prove(recipe, [5], tmp_path, footage, lambda *told: seen.append(told))
     assert json.loads((tmp_path / "curve.json").read_text())["curves"][0]["reward"] == list(curve.reward)

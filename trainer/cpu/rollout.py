@@ -63,7 +63,7 @@ class GenerateServer:
         self, prompt_ids: list[int], sampling_params: dict[str, Any], request_id: str, video_data: Any = None, **_: Any
     ) -> TokenOutput:
         temperature = float(sampling_params.get("temperature", 1.0))
-        frames = tuple(video.float().mean().item() for video, _ in video_data or ())
+        frames = tuple(hash(video.numpy().tobytes()) for video, _ in video_data or ())
         key = (temperature, *prompt_ids, *frames)
         group = self._groups.get(key)
         if group is None:

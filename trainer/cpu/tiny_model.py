@@ -1,4 +1,4 @@
-"""A Qwen3-VL of some hundred thousand random weights, with tokenizer and processor, in the folder form of a checkpoint.
+"""A Qwen3-VL of some two million random weights, with tokenizer and processor, in the folder form of a checkpoint.
 
 python -m trainer.cpu.tiny_model FOLDER
 """

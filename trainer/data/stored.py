@@ -33,6 +33,10 @@ class StoredQuestions:
         self._videos: list[StoredVideos] = []
         for path in _files(name):
             with pq.ParquetFile(path) as file:
+                stored = {column.path for column in file.schema}
+                lacking = [name for name in _COLUMNS if not any(one == name or one.startswith(f"{name}.") for one in stored)]
+                if lacking:
+                    raise ValueError(f"data={name!r} is no build: {path.name} has no column {lacking[0]}")
                 for group in range(file.num_row_groups):
                     rows = file.read_row_group(group, _COLUMNS).to_pylist()
                     self._rows += rows

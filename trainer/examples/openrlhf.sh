@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# OpenRLHF 0.11 with rewards from the service.
-#   DATA  a dataset or JSON-lines file with `prompt` (chat messages), `label` (see README, "Labels") and `images` (paths of frames)
+# OpenRLHF 0.11 with rewards from the service, on 8 GPUs. Its flags are held against its source; it has not been run.
+#   DATA  a dataset or JSON-lines file with `prompt` (chat messages), `label` (README, "The reward service", says how it is made
+#         of a row) and `images` (paths of the frames of a build with --video-format jpeg, written to files)
 #   videossr serve --port 8000
 set -euo pipefail
 : "${MODEL:?a model}" "${DATA:?a dataset}" "${REWARD_URL:=http://localhost:8000}"
@@ -9,4 +10,5 @@ python -m openrlhf.cli.train_ppo_ray \
   --data.prompt_dataset "$DATA" --data.input_key prompt --data.label_key label --data.apply_chat_template \
   --data.image_key images --data.max_images_per_prompt 48 --data.max_len 10240 \
   --algo.advantage.estimator group_norm --algo.kl.use_loss --algo.kl.init_coef 1e-3 --algo.kl.estimator k3 \
+  --train.colocate_all --vllm.num_engines 8 --vllm.tensor_parallel_size 1 --vllm.enable_sleep --ds.enable_sleep \
   --rollout.n_samples_per_prompt 8 --rollout.batch_size 64 --train.batch_size 512 "$@"

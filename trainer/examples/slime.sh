@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# slime with rewards from the service; miles takes the same.
-#   DATA  JSON lines with `prompt` (chat messages), `label` (see README) and `images`
+# slime with rewards from the service; miles takes the same. Its flags are held against its source; it has not been run.
+#   DATA          JSON lines with `prompt` (chat messages), `label` (README, "The reward service") and `images`
+#   MODEL_SCRIPT  the one of slime's scripts/models/ that sets MODEL_ARGS, Megatron's arguments of the model
+#   REF_LOAD      the model as slime's tools convert it for Megatron: where training starts, and what KL is measured from
 #   videossr serve --port 8000
 set -euo pipefail
-: "${HF_MODEL:?a Hugging Face checkpoint}" "${DATA:?JSON lines}" "${REWARD_URL:=http://localhost:8000}"
+: "${HF_MODEL:?a Hugging Face checkpoint}" "${REF_LOAD:?the same, converted}" "${DATA:?JSON lines}" "${REWARD_URL:=http://localhost:8000}"
+source "${MODEL_SCRIPT:?of slime, which sets MODEL_ARGS}"
 python train.py \
-  --hf-checkpoint "$HF_MODEL" --actor-num-nodes 1 --actor-num-gpus-per-node 8 --colocate \
+  "${MODEL_ARGS[@]}" --hf-checkpoint "$HF_MODEL" --ref-load "$REF_LOAD" --actor-num-nodes 1 --actor-num-gpus-per-node 8 --colocate \
   --prompt-data "$DATA" --input-key prompt --label-key label --apply-chat-template --multimodal-keys '{"image": "images"}' \
   --rm-type remote_rm --rm-url "$REWARD_URL/slime" \
   --advantage-estimator grpo --use-kl-loss --kl-loss-coef 1e-3 --kl-loss-type low_var_kl --lr 1e-6 \

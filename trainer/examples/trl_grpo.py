@@ -31,14 +31,16 @@ def main() -> None:
     parser.add_argument("--reward-url", default="http://localhost:8000")
     parser.add_argument("--out", default="runs/trl")
     parser.add_argument("--steps", type=int, default=-1, help="all of an epoch without it")
-    parser.add_argument("--prompts", type=int, default=8, help="a step")
+    parser.add_argument("--prompts", type=int, default=8, help="a step, on each GPU")
     parser.add_argument("--rollouts", type=int, default=8, help="of each prompt")
+    parser.add_argument("--at-once", type=int, default=2, help="rollouts in a backward pass, on each GPU")
     parser.add_argument("--completion-length", type=int, default=2048)
     parser.add_argument("--cpu", action="store_true")
     given = parser.parse_args()
     config = GRPOConfig(
         output_dir=given.out, max_steps=given.steps, num_generations=given.rollouts, learning_rate=1e-6, beta=1e-3,
-        per_device_train_batch_size=given.prompts * given.rollouts, max_completion_length=given.completion_length,
+        per_device_train_batch_size=given.at_once, gradient_accumulation_steps=-(-given.prompts * given.rollouts // given.at_once),
+        max_completion_length=given.completion_length,
         logging_steps=1, save_strategy="no", report_to=[], use_cpu=given.cpu, bf16=not given.cpu, remove_unused_columns=False,
     )  # fmt: skip
     trainer = GRPOTrainer(

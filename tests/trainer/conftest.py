@@ -18,7 +18,8 @@ else:
 
     make_importable()
 
-SMALL = ("data.videossr.frames=8", "data.videossr.max_pixels=8192", "data.max_prompt_length=4096", "data.train_batch_size=2")
+SMALL = ("data.max_prompt_length=4096", "data.train_batch_size=2")
+SMALL_LIVE = ("data.videossr.frames=8", "data.videossr.max_pixels=8192")
 
 
 @pytest.fixture(scope="session")
@@ -55,5 +56,6 @@ def data_config(data: str, *more: str) -> Any:
     """verl's `data` section."""
     from trainer.configuration import make_config
 
-    given = [f"data={data}", "model=none", "reward_url=http://127.0.0.1:9", *SMALL, *more]
+    live = SMALL_LIVE if data.startswith("live:") else ()
+    given = [f"data={data}", "model=none", "reward_url=http://127.0.0.1:9", *SMALL, *live, *more]
     return make_config(given, cpu=True).data

@@ -218,7 +218,7 @@ def test_uneven_times_are_told_in_thousandths() -> None:
             ("preset=counting", "data.videossr.levels={lowest: 1}"),
             "levels.lowest is unknown; allowed: start, low",
         ),
-        ("live:{footage}", ("preset=counting", "data.videossr.levels={low: 2}"), "curriculum.low=2 is not allowed"),
+        ("live:{footage}", ("preset=counting", "data.videossr.levels={low: 2}"), "data.videossr.levels.low=2 is not allowed"),
         ("live:{footage}", ("data.videossr.difficulty=brutal",), "brutal"),
     ],
 )

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from .errors import BuildError
 from .identity import VERSION, code_digest, codec_versions, dataset_id
+from .progress import Progress, silent
 from .report import Report
 from .schema import features
 from .shards import DATA, Shard, finished_report, in_good_order, make_shard, plan_shards
@@ -34,9 +35,6 @@ SUMMARY = "build.json"
 MANIFEST = "manifest.jsonl"
 LOCK = ".lock"
 
-Progress = Callable[[int, int], None]
-"""Called now and then with (rows worked off, rows in all)."""
-
 
 def build(
     spec: BuildSpec,
@@ -49,9 +47,9 @@ def build(
     force: bool = False,
     clip_cache: str | None = None,
     clip_cache_gb: float | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
     so_far: Callable[[Report], None] = lambda report: None,
-    reading: Progress = lambda done, total: None,
+    reading: Progress = silent,
 ) -> Report:
     """Build a dataset into a folder, or finish one that was interrupted.
 
@@ -92,9 +90,7 @@ def build(
         return _build(work, target, repeated, held, workers, engine, force, progress, so_far)
 
 
-def build_work(
-    work: Work, out: str | os.PathLike[str], *, workers: int = 1, progress: Progress = lambda done, total: None
-) -> Report:
+def build_work(work: Work, out: str | os.PathLike[str], *, workers: int = 1, progress: Progress = silent) -> Report:
     """`build`, of sources that are known already, by processes of this machine."""
     target = Target.of(out)
     with _alone(target):

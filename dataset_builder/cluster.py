@@ -17,9 +17,9 @@ import ray
 import ray.data
 from ray.exceptions import RayError
 
-from .build import Progress
 from .errors import BuildError
 from .identity import code_digest, codec_versions
+from .progress import Progress
 from .schema import features
 from .shards import Shard, in_good_order, make_shard
 from .sources import Content, Source, read_content

@@ -34,6 +34,7 @@ _COMES_AFTER = (
     "footage.py",
     "hub/",
     "preview.py",
+    "progress.py",
     "references.py",
     "report.py",
     "validate.py",

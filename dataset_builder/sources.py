@@ -18,6 +18,7 @@ import fsspec
 
 from .errors import BuildError, SourceChanged, UnusableVideo
 from .length import pixels_to_decode
+from .progress import Progress, silent
 
 VIDEO_EXTENSIONS = (
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg",
@@ -167,7 +168,7 @@ def identify(
     read: Reader = read_contents,
     with_length: bool = False,
     remote: bool = True,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> list[Source]:
     """Give files their fingerprints, and lengths if asked to: those that were read before from memory, others by `read`.
 

@@ -21,9 +21,9 @@ from .clip import decode_jpeg
 from .mp4 import read_mp4
 from .shards import DATA
 from .tasks import EditList
+from .tasks.base import PLACEHOLDER
 
 DEVIATIONS = 4.0  # how far the blind answers' mean may lie above their floor, in standard errors
-PLACEHOLDER = "<video>"
 
 
 @dataclass

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .cache import ClipStore, clip_cache_folder, clip_cache_limit
 from .dealing import Unit, deal
+from .progress import Progress, silent
 from .questions import Question, Refusal, make_questions
 from .report import Report
 from .schema import to_row
@@ -57,7 +58,7 @@ def folder_work(
     *,
     read: Reader = read_contents,
     with_length: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> tuple[Work, dict[str, str]]:
     """The work on a folder of videos; and the files left out, with the name of the one that has the same content.
 

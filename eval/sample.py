@@ -13,7 +13,6 @@ from dataset_builder.clip import Frame, decode_jpeg
 from dataset_builder.identity import digest
 from dataset_builder.sampling import Sampling
 
-PLACE = "<video>"
 Kind = Literal["task", "choice", "interval"]
 
 

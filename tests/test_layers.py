@@ -89,7 +89,7 @@ def test_a_lambda_function_needs_msgspec_alone() -> None:
     )
 
 
-LOWER_TO_HIGHER = ["tasks", "errors sampling identity", "clip", "effects length shapes video mp4", "stats render sources", "cache presets", "spec references",
+LOWER_TO_HIGHER = ["tasks", "errors sampling identity progress", "clip", "effects length shapes video mp4", "stats render sources", "cache presets", "spec references",
                    "dealing questions", "schema report", "target work", "shards", "build builder preview", "cluster finished validate footage", "exports hub", "demo cli"]  # fmt: skip
 
 
@@ -98,7 +98,7 @@ SERVICE_LOWER_TO_HIGHER = ["items time_limit logs draining completion", "setting
 TRAINER_LOWER_TO_HIGHER = [
     "versions curriculum",
     "data",
-    "sampler vllm_prompt warm_up cpu launch",
+    "sampler vllm_prompt warm_up cpu launch run_folder",
     "configuration",
     "preflight",
     "proof __main__",

@@ -15,9 +15,9 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from ..finished import Build
+from ..progress import Progress, silent
 
 Row = dict[str, Any]
-Progress = Callable[[int, int], None]
 DATA = "train.parquet"
 _MARK = "export.json"
 
@@ -41,9 +41,7 @@ class Export:
     howto: str
 
 
-def export(
-    build: Build, out: str | os.PathLike[str], how: Export, force: bool = False, progress: Progress = lambda done, total: None
-) -> Path:
+def export(build: Build, out: str | os.PathLike[str], how: Export, force: bool = False, progress: Progress = silent) -> Path:
     """Write `out/train.parquet`; a rerun that finds the same build there leaves it.
 
     Raises:

@@ -13,9 +13,8 @@ import pyarrow as pa
 from ..clip import encode_jpeg
 from ..finished import Build
 from ..mp4 import read_mp4
+from ..tasks.base import PLACEHOLDER
 from .base import Export, Row, from_zero
-
-PLACEHOLDER = "<video>"
 
 
 def _schema(build: Build) -> pa.Schema:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
@@ -26,6 +26,7 @@ from ..build import MANIFEST, SUMMARY
 from ..errors import BuildError
 from ..finished import Build
 from ..preview import row_sheet, write_picture
+from ..progress import Progress, silent
 from ..shards import DATA, ROWS_PER_GROUP
 from .card import make_card
 from .files import cut, digest_row, file_names
@@ -34,7 +35,6 @@ DIGESTS = "rows.jsonl"
 SHEETS = "sheets"
 SAMPLES = 4
 FILES_PER_COMMIT = 8  # so many stand on the disk at a time
-Progress = Callable[[int, int], None]
 
 
 def push(
@@ -46,7 +46,7 @@ def push(
     public: bool = False,
     force: bool = False,
     token: str | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
 ) -> str:
     """Push a build; gives its address.
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from huggingface_hub import DatasetCard, HfApi
 
-from ..build import MANIFEST, Progress, build_work
+from ..build import MANIFEST, build_work
 from ..finished import Build
 from ..identity import VERSION, code_digest, codec_versions
+from ..progress import Progress, silent
 from ..sources import Source
 from ..spec import BuildSpec
 from ..work import Work, folder_work
@@ -72,7 +73,7 @@ def regenerate(
     token: str | None = None,
     clip_cache: str | None = None,
     clip_cache_gb: float | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Comparison:
     """Build `repo` again into `out`, and compare.
 

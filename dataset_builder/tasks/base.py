@@ -16,6 +16,7 @@ from .edits import EditList
 from .levels import Knob, Level, Params, resolve
 from .parsing import Unparseable
 
+PLACEHOLDER = "<video>"  # in a question, for each of its videos
 ANSWER_TAG = "Give only the answer, inside <answer></answer>."
 
 

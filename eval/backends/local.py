@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from dataset_builder.identity import digest
+from dataset_builder.tasks.base import PLACEHOLDER
 
-from ..sample import PLACE, Sample, Video
+from ..sample import Sample, Video
 from .base import Failed, Reply, Unusable
 from .messages import NO_TIMES, marker_fault, markers
 
@@ -105,8 +106,8 @@ class Local:
         import torch
         from transformers.video_utils import VideoMetadata
 
-        pieces = [piece for piece in re.split(f"({PLACE})", sample.question) if piece.strip()]
-        parts = [{"type": "video"} if piece == PLACE else {"type": "text", "text": piece} for piece in pieces]
+        pieces = [piece for piece in re.split(f"({PLACEHOLDER})", sample.question) if piece.strip()]
+        parts = [{"type": "video"} if piece == PLACEHOLDER else {"type": "text", "text": piece} for piece in pieces]
         shown = [part for part in parts if videos or part["type"] == "text"]
         system = [{"role": "system", "content": [{"type": "text", "text": self._system}]}] if self._system else []
         text = self._processor.apply_chat_template(

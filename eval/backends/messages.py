@@ -9,7 +9,9 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from ..sample import PLACE, Sample, Video
+from dataset_builder.tasks.base import PLACEHOLDER
+
+from ..sample import Sample, Video
 from .base import Failed
 
 FORMS = ("video", "images", "text")
@@ -25,8 +27,8 @@ def content(sample: Sample, videos: Sequence[Video], form: str) -> list[Part]:
     """The parts of the user's message."""
     waiting = iter(videos)
     parts: list[Part] = []
-    for piece in re.split(f"({PLACE})", sample.question):
-        if piece != PLACE:
+    for piece in re.split(f"({PLACEHOLDER})", sample.question):
+        if piece != PLACEHOLDER:
             parts += [{"type": "text", "text": piece}] if piece.strip() else []
         elif form == "video":
             parts.append(_video(next(waiting)))

@@ -28,11 +28,12 @@ from dataset_builder.identity import digest
 from dataset_builder.sampling import Sampling
 from dataset_builder.sources import VIDEO_EXTENSIONS, ContentMemory, Source, identify
 from dataset_builder.tasks.answers import Interval
+from dataset_builder.tasks.base import PLACEHOLDER
 from dataset_builder.tasks.parsing import Unparseable, answer_text
 
 from ..choice import lettered, options_of, parse_choice
 from ..frames import files
-from ..sample import PLACE, Benchmark, Sample
+from ..sample import Benchmark, Sample
 
 PROMPTS = {
     "vqa": "{question}\nAnswer with the letter of the right option, inside <answer></answer>.",
@@ -133,7 +134,7 @@ def _sample(entry: _Entry, kind: str, template: str, sources: list[Source], samp
         id=entry.id,
         column=entry.column,
         group=sources[0].fingerprint or sources[0].name,
-        question=asked if PLACE in asked else "\n".join([*[PLACE] * len(sources), asked]),
+        question=asked if PLACEHOLDER in asked else "\n".join([*[PLACEHOLDER] * len(sources), asked]),
         truth=answer.truth,
         kind="choice" if kind == "vqa" else "interval",
         metric="accuracy" if kind == "vqa" else "iou",
@@ -215,8 +216,8 @@ def _faults(entry: _Entry, kind: str) -> Iterator[tuple[str, str]]:
     question = fields["question"]
     if not isinstance(question, str) or not question.strip():
         yield "question", "is no text"
-    if PLACE in question and question.count(PLACE) != len(entry.names):
-        yield "question", f"has {question.count(PLACE)} places for {len(entry.names)} videos"
+    if PLACEHOLDER in question and question.count(PLACEHOLDER) != len(entry.names):
+        yield "question", f"has {question.count(PLACEHOLDER)} places for {len(entry.names)} videos"
     if "options" in fields and (not isinstance(fields["options"], list) or len(fields["options"]) < 2):
         yield "options", "is no list of two texts or more"
     duration = fields.get("duration")

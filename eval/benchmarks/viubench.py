@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from dataset_builder.cache import clip_cache_folder
 from dataset_builder.finished import Build
 from dataset_builder.identity import dataset_id, digest
+from dataset_builder.progress import Progress, silent
 from dataset_builder.questions import Question
 from dataset_builder.references import LiveVideos, StoredVideos
 from dataset_builder.sampling import Sampling
@@ -30,8 +31,6 @@ COLUMNS = 9
 SHOWN_REFUSALS = 8
 FORMAT = 2  # of the file that keeps them
 _FIELDS = ("data_source", "prompt", "reward_model", "extra_info")
-
-Progress = Callable[[int, int], None]
 
 
 def viubench_spec(seed: int, frames: int = 48, max_pixels: int = 512 * 512, per_column: int = COLUMN_SIZE) -> BuildSpec:
@@ -49,7 +48,7 @@ def from_videos(
     spec: BuildSpec,
     videos: str | os.PathLike[str],
     clip_cache: str | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Benchmark:
     """Plan all questions from raw videos. They are kept, so that this takes time once; videos are rendered when they are asked.
 

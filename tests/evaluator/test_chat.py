@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dataset_builder.tasks.base import PLACEHOLDER
 from eval.backends.base import Unusable
 from eval.backends.chat import Chat, ChatSettings
 from eval.backends.messages import expected_markers
@@ -17,7 +18,7 @@ from eval.frames import Frames
 from eval.results import results
 from eval.run import Run
 from eval.runner import Progress, run
-from eval.sample import PLACE, Benchmark, Sample
+from eval.sample import Benchmark, Sample
 
 from ..chat_server import Asked, Behaviour, prompt_of, serving_chat
 
@@ -73,7 +74,7 @@ def test_words_and_videos_keep_their_order(small: Benchmark, tmp_path: Path, cli
     [asked] = behaviour.asked
     assert asked.body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert (asked.body["temperature"], asked.body["max_tokens"]) == (0.0, 2048)
-    shown = "".join(value if kind == "text" else PLACE for kind, value in asked.parts)
+    shown = "".join(value if kind == "text" else PLACEHOLDER for kind, value in asked.parts)
     assert "".join(shown.split()) == "".join(jigsaw.samples[0].question.split())
 
 

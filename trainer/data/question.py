@@ -9,10 +9,9 @@ from typing import Any
 import torch
 
 from dataset_builder.references import LiveVideos, StoredVideos
+from dataset_builder.tasks.base import PLACEHOLDER
 
 from .frames import reference
-
-PLACE = "<video>"
 
 
 def to_verl(row: Mapping[str, Any], videos: StoredVideos | LiveVideos) -> dict[str, Any]:
@@ -26,13 +25,13 @@ def to_verl(row: Mapping[str, Any], videos: StoredVideos | LiveVideos) -> dict[s
     numbers = iter(range(len(info["frame_times"])))
 
     def part(text: str) -> dict[str, Any]:
-        if text != PLACE:
+        if text != PLACEHOLDER:
             return {"type": "text", "text": text}
         number = next(numbers)
         return reference(videos, number, info["frame_times"][number], info["end_times"][number])
 
     def content(text: str) -> Any:
-        return [part(piece) for piece in re.split(f"({PLACE})", text) if piece] if PLACE in text else text
+        return [part(piece) for piece in re.split(f"({PLACEHOLDER})", text) if piece] if PLACEHOLDER in text else text
 
     return {
         "data_source": row["data_source"],

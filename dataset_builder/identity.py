@@ -28,6 +28,7 @@ _MAKES_CLIPS = (
 )
 _COMES_AFTER = (
     "cli.py",
+    "commands/",
     "demo.py",
     "exports/",
     "finished.py",

@@ -107,6 +107,16 @@ def test_wrong_arguments_are_one_line_and_exit_code_two(
     assert not (tmp_path / "out").exists()
 
 
+def test_defaults_are_the_same_wherever_a_build_begins() -> None:
+    from dataset_builder.builder import VideoSSRConfig
+    from dataset_builder.cli import _parser
+    from dataset_builder.commands.arguments import spec_of
+    from dataset_builder.spec import BuildSpec
+
+    given = _parser().parse_args(["build", "mixed", "--videos", "clips", "--out", "out"])
+    assert spec_of(given) == VideoSSRConfig(name="mixed").spec() == BuildSpec("mixed")
+
+
 def test_help_has_examples() -> None:
     for command in ([], ["build"], ["preview"], ["validate"], ["tasks"], ["demo"]):
         done = subprocess.run(

@@ -90,7 +90,7 @@ def test_a_lambda_function_needs_msgspec_alone() -> None:
 
 
 LOWER_TO_HIGHER = ["tasks", "errors sampling identity progress", "clip", "effects length shapes video mp4", "stats render sources", "cache presets", "spec references",
-                   "dealing questions", "schema report", "target work", "shards", "build builder preview", "cluster finished validate footage", "exports hub", "demo cli"]  # fmt: skip
+                   "dealing questions", "schema report", "target work", "shards", "build builder preview", "cluster finished validate footage", "exports hub", "demo", "commands", "cli"]  # fmt: skip
 
 
 SERVICE_LOWER_TO_HIGHER = ["items time_limit logs draining completion", "settings errors rollouts scoring", "auth json_body body stats metrics shared_folder",

@@ -1,0 +1,3 @@
+"""What the exit codes mean."""
+
+OK, FAULTS, USAGE, INTERRUPTED = 0, 1, 2, 130

@@ -1,0 +1,31 @@
+"""A progress bar on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class _Bar:
+    """A progress bar that is told (how many are done, how many there are)."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+
+    def __call__(self, done: int, total: int) -> None:
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def note(self, **told: int | str) -> None:
+        """Show this beside it, from its next drawing on."""
+        self._bar.set_postfix(told, refresh=False)
+        self._bar.update(0)
+
+
+@contextmanager
+def progress_bar(what: str, unit: str = "rows") -> Iterator[_Bar]:
+    from tqdm import tqdm
+
+    with tqdm(unit=f" {unit}", desc=what, smoothing=0.1) as bar:
+        yield _Bar(bar)

@@ -1,0 +1,70 @@
+"""`videossr tasks`: the registry as a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from typing import Any
+
+from .arguments import add_command
+from .exit_codes import OK
+
+
+def add(commands: Any) -> None:
+    parser = add_command(
+        commands, "tasks", run, "list the tasks: answers, knobs at each level, chance floors", "videossr tasks --json"
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from .. import tasks
+
+    listing = {name: _described(tasks.get(name)) for name in tasks.names()}
+    if args.json:
+        print(json.dumps(listing, indent=2))
+        return OK
+    for name, task in listing.items():
+        print(f"{name} (version {task['version']})\n  answer: {task['answer']}")
+        print(f"  {'knob':15}" + "".join(f"{level:>10}" for level in tasks.LEVELS))
+        for knob in task["knobs"]:
+            values = knob["values"].values()
+            shown = [",".join(value) if isinstance(value, list) else _number(value) for value in values]
+            if max(map(len, shown)) > 9:  # a list, the same at every level
+                print(f"  {knob['name']:15}  {shown[0]}   {knob['doc']}\n{_wrapped(knob['allowed'])}")
+            else:
+                print(f"  {knob['name']:15}" + "".join(f"{value:>10}" for value in shown) + f"   {knob['doc']}")
+        for row in ("chance", "chance_exact"):
+            print(f"  {row:15}" + "".join(f"{value:10.3f}" for value in task[row].values()) + "   best blind answer, 48 frames")
+        print()
+    return OK
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(f"allowed: {text}", 118, initial_indent=" " * 19, subsequent_indent=" " * 19, break_on_hyphens=False)
+
+
+def _described(task: Any) -> dict[str, Any]:
+    from ..tasks import LEVELS, Level
+
+    floors = {level: task.chance(task.params(level), 48) for level in LEVELS}
+    knobs = [
+        {"name": knob.name, "doc": knob.doc, "allowed": knob.allowed(), "values": {level: _plain(knob.at(Level.of(level))) for level in LEVELS}}
+        for knob in task.knobs
+    ]  # fmt: skip
+    return {
+        "version": task.version,
+        "answer": task.answer_format,
+        "knobs": knobs,
+        "chance": {level: round(floor.smooth, 4) for level, floor in floors.items()},
+        "chance_exact": {level: round(floor.exact, 4) for level, floor in floors.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _number(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:.3g}" if isinstance(value, float) else str(value)

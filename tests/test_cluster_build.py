@@ -222,9 +222,12 @@ def test_faults_are_told_in_a_line(footage: Path, tmp_path: Path, store: str) ->
     mixed = ("mixed", "--videos", str(footage), "--samples", "2")
     assert "s3://nothing/out cannot be used" in cli(*mixed, "--out", "s3://nothing/out", **environment)
     assert "videos='s3://nothing' cannot be listed" in cli(
-        "mixed", "--videos", "s3://nothing", "--out", str(tmp_path), **environment
+        "mixed", "--videos", "s3://nothing", "--out", str(tmp_path / "out"), **environment
     )
-    assert "videos='s3://clips' holds no video" in cli("mixed", "--videos", "s3://clips", "--out", str(tmp_path), **environment)
+    assert "videos='s3://clips' holds no video" in cli(
+        "mixed", "--videos", "s3://clips", "--out", str(tmp_path / "out"), **environment
+    )
+    assert not (tmp_path / "out").exists()
     assert "engine='spark' is unknown; allowed: local, ray" in cli(*mixed, "--out", str(tmp_path / "x"), "--engine", "spark")
     assert "no Ray cluster at address='127.0.0.1:1'" in cli(
         *mixed, "--out", str(tmp_path / "x"), "--engine", "ray", "--address", "127.0.0.1:1"

@@ -176,7 +176,7 @@ class ClipStore:
 
 
 def _with_pictures(clip: Clip) -> Clip:
-    return replace(clip, h264=tuple(encode_pictures((index, clip.frame(index)) for index in range(len(clip.jpegs)))))
+    return replace(clip, h264=tuple(encode_pictures(enumerate(clip.jpegs))))
 
 
 def _to_table(found: Clip | UnusableVideo) -> pa.Table:

@@ -23,22 +23,28 @@ _OPTIONS = {
     "tune": "zerolatency",
     "x264-params": f"qp={QUANTISER}:keyint=1:scenecut=0:colormatrix=smpte170m:annexb=1",
 }
+_FORMAT = "yuv420p"
 _IDR_SLICE = 5
 _DELIMITER = b"\x00\x00\x00\x02\x09\x10"
 
 
-def encode_pictures(frames: Iterable[tuple[int, Frame]]) -> list[bytes]:
+def encode_pictures(frames: Iterable[tuple[int, Frame | bytes]]) -> list[bytes]:
     """Encode frames as single pictures, as MP4 samples.
 
     Args:
-        frames: (place, frame). Neighbours in a file must differ in the parity of their places: the standard wants the
-            numbers of IDR pictures that follow each other to differ, and the encoder alternates between 0 and 1.
+        frames: (place, frame, or JPEG file, whose colours then stay as they are stored). Neighbours in a file must differ in
+            the parity of their places: the standard wants the numbers of IDR pictures that follow each other to differ, and
+            the encoder alternates between 0 and 1.
     """
     pictures: list[bytes] = []
-    codec, parity = None, 0
+    codec, parity, decoder = None, 0, _jpeg_decoder()
     for place, frame in frames:
-        codec = codec or _encoder(frame.shape[1], frame.shape[0])
-        picture = av.VideoFrame.from_ndarray(frame, "rgb24").reformat(format="yuv420p", threads=1)
+        if isinstance(frame, bytes):
+            [picture] = decoder.decode(av.Packet(frame))
+        else:
+            picture = av.VideoFrame.from_ndarray(frame, "rgb24")
+        picture = picture.reformat(format=_FORMAT, dst_color_range="MPEG", threads=1)
+        codec = codec or _encoder(picture.width, picture.height)
         if parity != place % 2:
             _encode(codec, picture)
             parity ^= 1
@@ -79,10 +85,17 @@ def read_mp4(data: bytes) -> tuple[list[Frame], list[float]]:
     return [frame for frame, _ in shown], [round(time or 0.0, 3) for _, time in shown]
 
 
+def _jpeg_decoder() -> av.VideoCodecContext:
+    decoder = av.CodecContext.create("mjpeg", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.thread_count = 1
+    return decoder
+
+
 def _encoder(width: int, height: int) -> av.VideoCodecContext:
     codec = av.CodecContext.create("libx264", "w")
     assert isinstance(codec, av.VideoCodecContext)
-    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
+    codec.width, codec.height, codec.pix_fmt = width, height, _FORMAT
     codec.time_base, codec.framerate = MILLISECOND, Fraction(30)
     codec.thread_count = 1
     codec.options = _OPTIONS
@@ -103,7 +116,7 @@ def _template(width: int, height: int) -> av.container.InputContainer:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=30, options=_OPTIONS)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, _FORMAT
         stream.codec_context.thread_count = 1
         black = av.VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), "rgb24")
         container.mux(stream.encode(black))

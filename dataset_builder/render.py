@@ -49,13 +49,10 @@ class RenderedClip:
             if at not in self.drawn and self.clip.h264 and index % 2 == (at + shift) % 2:
                 ready[at] = self.clip.h264[index]
         missing = [at for at in range(len(self.sources)) if at not in ready]
-        frames = ((at + shift, self._frame(at)) for at in missing)
+        frames = ((at + shift, self.drawn.get(at, self.clip.jpegs[self.sources[at]])) for at in missing)
         ready.update(zip(missing, encode_pictures(frames), strict=True))
         stats = self.clip.stats
         return write_mp4([ready[at] for at in range(len(ready))], self.times, self.end, stats.width, stats.height)
-
-    def _frame(self, at: int) -> Frame:
-        return self.drawn[at] if at in self.drawn else self.clip.frame(self.sources[at])
 
 
 def render(clip: Clip, edits: EditList, donor: Clip | None = None) -> tuple[RenderedClip, ...]:

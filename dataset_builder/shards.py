@@ -111,7 +111,8 @@ def make_shard(
     report = Report()
     with (
         target.writing(shard.name) as path,
-        pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=False, write_statistics=False) as writer,
+        # pictures do not get smaller by compression
+        pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=False) as writer,
     ):
         group: list[dict[str, Any]] = []
         for row in make_rows(shard.units, work, report):

@@ -33,7 +33,7 @@ def clip_of(frames: list[Frame], step: float = 0.3, pictures: bool = False) -> C
     times = [round(step * k, 3) for k in range(len(frames))]
     stats = measure(frames, times, step * len(frames), "test")
     clip = Clip(tuple(map(encode_jpeg, frames)), tuple(times), stats)
-    return replace(clip, h264=tuple(encode_pictures((k, clip.frame(k)) for k in range(len(frames))))) if pictures else clip
+    return replace(clip, h264=tuple(encode_pictures(enumerate(clip.jpegs)))) if pictures else clip
 
 
 def panning(count: int = 12) -> list[Frame]:

@@ -180,7 +180,7 @@ def mp4_cost() -> dict[str, float]:
         start = cpu()
         from dataclasses import replace
 
-        clip = replace(clip, h264=tuple(encode_pictures((k, clip.frame(k)) for k in range(len(clip.jpegs)))))
+        clip = replace(clip, h264=tuple(encode_pictures(enumerate(clip.jpegs))))
         used += cpu() - start
         for name in ("grounding", "counting", "jigsaw"):
             task = tasks.get(name)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import os
 import pickle
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ import pytest
 from dataset_builder import tasks
 from reward_service.clients import ClientSettings, RewardClient, RewardError, RewardRefused, RewardUnavailable, item
 
-from .servers import Server, count_rollouts, free_port, serving
+from .servers import ROOT, Server, count_rollouts, free_port, serving
 from .test_serve import SLOW_TASK
 
 COUNTING = tasks.get("counting")
@@ -328,12 +329,29 @@ def test_event_loops_threads_and_processes(server: Server) -> None:
         copy = pickle.loads(pickle.dumps(rewards))
         assert isinstance(copy.score([counting(1)])[0], dict)
         copy.close()
-        context = multiprocessing.get_context("fork")
-        answers = context.Queue()
-        child = context.Process(target=lambda: answers.put(rewards.score([counting(2)])[0]))
-        child.start()
-        assert answers.get(timeout=20)["score"] == expected(2)
-        child.join()
+
+
+FORKED = """
+import os, sys
+from reward_service.clients import RewardClient
+rewards = RewardClient(sys.argv[1])
+item = {"task": "counting", "ground_truth": "3,1,4", "response": "3,1,4"}
+assert rewards.score([item])[0]["score"] == 1
+child = os.fork()
+found = rewards.score([item])[0]["score"]
+print(found, flush=True)
+if child:
+    os.waitpid(child, 0)
+else:
+    os._exit(0)
+"""
+
+
+def test_a_fork_of_a_process_that_scores_scores_too(server: Server) -> None:
+    # a process of its own: those who share this one have threads whose libraries do not outlive a fork
+    program = [sys.executable, "-c", FORKED, server.url]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["1.0", "1.0"]
 
 
 def test_numpy_values_and_odd_texts_go_through(server: Server) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -208,11 +210,12 @@ def test_answers_are_scored_anew_from_what_is_written(small: Benchmark, tmp_path
 def test_ctrl_c_leaves_what_is_there(footage: Path, clip_cache: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "eval", "viubench", "--videos", str(footage), "--baseline", "solver", "--per-column", "40",
                "--max-pixels", "16384", "--clip-cache", clip_cache, "--out", str(tmp_path / "run"), "--in-flight", "2"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what runs in the background is deaf to it
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heard)
     path = tmp_path / "run" / RESPONSES
     while process.poll() is None and not (path.exists() and len(path.read_bytes().splitlines()) > 5):
         pass
-    process.send_signal(2)
+    process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
     assert "interrupted; the same command goes on" in told

@@ -252,24 +252,37 @@ def test_clients_that_are_forgotten_leave_no_thread() -> None:
         assert eventually(lambda: threading.active_count() < before + 20)
 
 
-def test_a_fork_while_others_submit(server: Server) -> None:
-    with client(server.url) as rewards:
-        done = threading.Event()
+FORKS = """
+import os, sys, threading
+from reward_service.clients import RewardClient
+rewards = RewardClient(url=sys.argv[1])
+item = {"task": "counting", "ground_truth": "3,1,4", "response": "3,1,4"}
+assert rewards.score([item])[0]["score"] == 1
+done = threading.Event()
 
-        def submit() -> None:
-            while not done.is_set():
-                rewards._submit([]).result(timeout=20)
+def submit():
+    while not done.is_set():
+        rewards._submit([]).result(timeout=20)
 
-        threading.Thread(target=submit, daemon=True).start()
-        context = multiprocessing.get_context("fork")
-        answers = context.Queue()
-        children = [context.Process(target=lambda: answers.put(rewards.score([counting(2)])[0]), daemon=True) for _ in range(8)]
-        for child in children:
-            child.start()
-        assert [answers.get(timeout=20)["score"] for _ in children] == [expected(2)] * 8
-        done.set()
-        for child in children:
-            child.join()
+threading.Thread(target=submit, daemon=True).start()
+children = []
+for _ in range(8):
+    child = os.fork()
+    if not child:
+        os._exit(0 if rewards.score([item])[0]["score"] == 1 else 1)
+    children.append(child)
+ended = [os.waitpid(child, 0)[1] for child in children]
+done.set()
+assert rewards.score([item])[0]["score"] == 1
+print(*ended)
+"""
+
+
+def test_forks_score_whatever_other_threads_do(server: Server) -> None:
+    # in a process of its own: this one may have threads of libraries that do not outlive a fork
+    program = [sys.executable, "-c", FORKS, server.url]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split() == ["0"] * 8, done.stderr
 
 
 def test_an_item_that_cannot_be_sent_is_its_own_error(server: Server) -> None:
@@ -329,29 +342,6 @@ def test_event_loops_threads_and_processes(server: Server) -> None:
         copy = pickle.loads(pickle.dumps(rewards))
         assert isinstance(copy.score([counting(1)])[0], dict)
         copy.close()
-
-
-FORKED = """
-import os, sys
-from reward_service.clients import RewardClient
-rewards = RewardClient(sys.argv[1])
-item = {"task": "counting", "ground_truth": "3,1,4", "response": "3,1,4"}
-assert rewards.score([item])[0]["score"] == 1
-child = os.fork()
-found = rewards.score([item])[0]["score"]
-print(found, flush=True)
-if child:
-    os.waitpid(child, 0)
-else:
-    os._exit(0)
-"""
-
-
-def test_a_fork_of_a_process_that_scores_scores_too(server: Server) -> None:
-    # a process of its own: those who share this one have threads whose libraries do not outlive a fork
-    program = [sys.executable, "-c", FORKED, server.url]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.split() == ["1.0", "1.0"]
 
 
 def test_numpy_values_and_odd_texts_go_through(server: Server) -> None:

@@ -211,7 +211,10 @@ def test_ctrl_c_leaves_what_is_there(footage: Path, clip_cache: str, tmp_path: P
     command = [sys.executable, "-m", "eval", "viubench", "--videos", str(footage), "--baseline", "solver", "--per-column", "40",
                "--max-pixels", "16384", "--clip-cache", clip_cache, "--out", str(tmp_path / "run"), "--in-flight", "2"]  # fmt: skip
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what runs in the background is deaf to it
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heard)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=heard,  # noqa: PLW1509 - no lock is taken
+    )  # fmt: skip
     path = tmp_path / "run" / RESPONSES
     while process.poll() is None and not (path.exists() and len(path.read_bytes().splitlines()) > 5):
         pass

@@ -264,7 +264,7 @@ def _claim(target: Target, work: Work, shards: Sequence[Shard], held: Mapping[st
     target.remove_unfinished()
     if held and held["spec"] != wanted:
         target.remove(*target.names(f"{DATA}/"))
-    of_this = held.get("finished") and held["identity"] == dataset_id(work.spec, {work.split: work.sources})
+    of_this = held.get("finished") and held.get("identity") == dataset_id(work.spec, {work.split: work.sources})
     if not (of_this and all(finished_report(shard, target) is not None for shard in shards)):
         target.write_text(SUMMARY, json.dumps({"spec": wanted, "finished": False}, indent=2) + "\n")
 

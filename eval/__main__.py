@@ -6,12 +6,12 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dataset_builder.commands.progress_bar import progress_bar
 from dataset_builder.tasks.levels import nearest
 
 from .arguments import make_parser
@@ -69,7 +69,7 @@ def _viubench(given: argparse.Namespace) -> int:
         benchmark = from_build(given.data)
     else:
         spec = viubench_spec(given.seed, given.frames, given.max_pixels, given.per_column)
-        with _planning() as told:
+        with progress_bar("planning", "questions", leave=False) as told:
             benchmark = from_videos(spec, given.videos, given.clip_cache, told)
     if given.expect and benchmark.hash != given.expect:
         raise ValueError(
@@ -243,20 +243,6 @@ def _lmms_tasks(given: argparse.Namespace) -> int:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()
-
-
-@contextmanager
-def _planning() -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told (questions, in all)."""
-    from tqdm import tqdm
-
-    with tqdm(unit=" questions", desc="planning", leave=False) as bar:
-
-        def tell(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield tell
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder import tasks
-from dataset_builder.tasks import LEVELS, EditList, Plan, Unsolvable, item_rng
+from dataset_builder.tasks import LEVELS, EditList, Plan, Task, Unsolvable, item_rng
 from dataset_builder.tasks.anomalies import ANOMALIES
 from dataset_builder.tasks.answers import Interval, Order
 from dataset_builder.tasks.clip_stats import ClipStats
@@ -32,6 +32,12 @@ def make(name: str, level: str | float, seed: int, clip: ClipStats | None = None
     return task.plan(clip, item_rng(task, clip.fingerprint, seed, 0), task.params(level, overrides), lively(99, clip.frames))
 
 
+def contradiction(name: str, answered: Plan, asked: Plan, clip: ClipStats) -> str:
+    """What one plan's edits say against another's answer."""
+    shown = [output.times(clip.times) for output in asked.edits.clips]
+    return tasks.get(name).contradiction(answered.answer, asked.edits, shown)
+
+
 @pytest.mark.parametrize(("name", "level"), CASES)
 @settings(max_examples=25, deadline=None)
 @given(seed=seeds)
@@ -44,6 +50,10 @@ def test_plans_are_whole(name: str, level: str, seed: int) -> None:
     assert plan.question.count("<video>") == len(plan.edits.clips)
     score = tasks.get(name).score(f"<answer>{plan.answer}</answer>", plan.answer.format())
     assert (score.score, score.exact, score.parsed) == (1.0, 1.0, plan.answer.format())
+    assert not contradiction(name, plan, plan, clip)
+    if type(tasks.get(name)).contradiction is not Task.contradiction:  # the task looks
+        other = next(one for one in (make(name, level, seed + k) for k in range(1, 99)) if one.answer != plan.answer)
+        assert contradiction(name, other, plan, clip), "another question's answer is not this one's"
     for output in plan.edits.clips:
         assert output.frames
         assert all(0 <= index < clip.frames for _, index in output.frames)
@@ -115,6 +125,7 @@ def test_grounding_marks_what_it_asks_for(effect: str, seed: int, level: str) ->
     assert isinstance(plan.answer, Interval)
     start, end = times.index(plan.answer.start), times.index(plan.answer.end)
     assert start % 2 == end % 2 == 0
+    assert not contradiction("grounding", plan, plan, clip)
     assert 2 <= start < end <= len(output.frames) - 2
     if changed:
         assert changed == set(range(start, end))

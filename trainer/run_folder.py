@@ -18,14 +18,8 @@ from .data.settings import LIVE
 
 MARK = "run.json"
 _LATEST = "latest_checkpointed_iteration.txt"  # verl's
-_FREE = (
-    "clip_cache",
-    "clip_cache_gb",
-    "ahead",
-    "curriculum",
-    "levels",
-    "difficulty",
-)  # of live questions, what may change on the way
+# of live questions, what may change on the way
+_FREE = ("clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels", "difficulty")
 
 
 def checkpoint(config: DictConfig) -> int | None:

@@ -24,8 +24,8 @@ class _Bar:
 
 
 @contextmanager
-def progress_bar(what: str, unit: str = "rows") -> Iterator[_Bar]:
+def progress_bar(what: str, unit: str = "rows", leave: bool = True) -> Iterator[_Bar]:
     from tqdm import tqdm
 
-    with tqdm(unit=f" {unit}", desc=what, smoothing=0.1) as bar:
+    with tqdm(unit=f" {unit}", desc=what, smoothing=0.1, leave=leave) as bar:
         yield _Bar(bar)

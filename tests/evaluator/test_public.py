@@ -119,22 +119,17 @@ def test_nothing_is_run_without_being_asked(tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "public").exists()
 
 
+def run_public(out: Path, lmms_python: str) -> list[str]:
+    """The command, with a server that nobody runs."""
+    given = {"--model": "tiny", "--base-url": "http://127.0.0.1:9/v1", "--out": str(out), "--lmms-python": lmms_python}
+    return ["public", *(word for pair in given.items() for word in pair), "--run"]
+
+
 def test_what_is_missing_is_a_line_each(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HF_HOME", raising=False)
-    command = [
-        "public",
-        "--model",
-        "tiny",
-        "--base-url",
-        "http://127.0.0.1:9/v1",
-        "--out",
-        str(tmp_path),
-        "--lmms-python",
-        sys.executable,
-        "--run",
-    ]
+    command = run_public(tmp_path, sys.executable)
     assert main([*command, "--only", "MVBench,TACoS"]) == 1
     told = capsys.readouterr().err.splitlines()
     assert any(line.startswith("eval: lmms-eval: ") and "has no lmms-eval; " in line for line in told)
@@ -175,18 +170,7 @@ def test_what_one_benchmark_lacks_keeps_no_other_from_being_run(
     python = tmp_path / "python"
     python.write_text(STAND_IN)
     python.chmod(0o755)
-    command = [
-        "public",
-        "--model",
-        "tiny",
-        "--base-url",
-        "http://127.0.0.1:9/v1",
-        "--out",
-        str(tmp_path / "out"),
-        "--lmms-python",
-        str(python),
-    ]
-    assert main([*command, "--only", "TACoS,MVBench,LVBench", "--run", "--json"]) == 1
+    assert main([*run_public(tmp_path / "out", str(python)), "--only", "TACoS,MVBench,LVBench", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert [row["score"] for row in told["benchmarks"]] == [None, None, pytest.approx(41.5)]
     assert [fault.partition(":")[0] for fault in told["faults"]] == ["TACoS", "MVBench"]

@@ -11,14 +11,21 @@ from typing import Any
 
 from .registration import register
 
-_WHERE = {"VideoSSR": "builder", "VideoSSRConfig": "builder", "BuildSpec": "spec", "render": "render", "EditList": "tasks"}
+_MODULES = {
+    "BuildSpec": "questions.spec",
+    "EditList": "tasks",
+    "VideoSSR": "builder",
+    "VideoSSRConfig": "builder",
+    "build": "storage.build",
+    "render_row": "questions.row",
+}
 
-__all__ = list(_WHERE)
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

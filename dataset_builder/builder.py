@@ -8,22 +8,27 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import MISSING, field, fields, make_dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import datasets
-from datasets.data_files import DataFilesDict, get_data_patterns
+from datasets.data_files import SPLIT_KEYWORDS, DataFilesDict, get_data_patterns
 
-from .cache import clip_cache_folder, clip_cache_limit
-from .dealing import Unit
-from .identity import VERSION, dataset_id
-from .presets import preset, preset_names
-from .report import Report
-from .schema import features
-from .sources import ContentMemory, Source, distinct, find_videos, identify, listed_videos
-from .spec import BuildSpec
-from .work import Work, make_rows
+from .media.clip_cache import ClipCache
+from .questions.dealing import Unit
+from .questions.identity import dataset_id
+from .questions.job import Job, make_rows
+from .questions.presets import preset, preset_names
+from .questions.report import Report
+from .questions.row import features
+from .questions.spec import BuildSpec
+from .sources.find import find_videos, list_videos
+from .sources.identify import drop_repeats, identify
+from .sources.memory import ContentMemory
+from .sources.source import Source
+from .tasks import UsageError
+from .version import VERSION
 
 logger = logging.getLogger(__name__)
 
@@ -33,74 +38,101 @@ NO_VIDEOS = (
 )
 
 
-@dataclass
-class VideoSSRConfig(datasets.BuilderConfig):  # type: ignore[misc]
-    """The fields of `BuildSpec` (its `config` is this `name`), and where sampled clips are kept.
+class _Config(datasets.BuilderConfig):  # type: ignore[misc]
+    """What the configuration does; its fields are added below."""
 
-    Attributes:
-        clip_cache: folder, else VIDEOSSR_CLIP_CACHE; "" for none.
-        clip_cache_gb: its size limit, else VIDEOSSR_CLIP_CACHE_GB.
-    """
-
-    seed: int = 0
-    difficulty: str | float | None = None
-    samples: int | None = None
-    per_video: int = 1
-    frames: int = 48
-    max_pixels: int = 256 * 256
-    sampling: str = "exact"
-    video_format: str = "mp4"
-    system_prompt: str = ""
-    overrides: dict[str, Any] = field(default_factory=dict)
-    clip_cache: str | None = None
-    clip_cache_gb: float | None = None
+    clip_cache: str | None
+    clip_cache_gb: float | None
+    storage_options: dict[str, Any]
+    sources: dict[str, tuple[Source, ...]]  # of each split; set once, with the fields checked
+    duplicates: dict[str, str]
 
     def spec(self) -> BuildSpec:
         """The checked choices.
 
         Raises:
-            ValueError: naming the field, the value and what is allowed.
+            UsageError: naming the field, the value and what is allowed.
         """
-        names = [name for name in BuildSpec.field_names() if name != "config"]
-        return BuildSpec(config=self.name, **{name: getattr(self, name) for name in names})
+        return BuildSpec(
+            preset=self.name, **{one.name: getattr(self, one.name) for one in fields(BuildSpec) if one.name != "preset"}
+        )
 
-    def splits(self) -> dict[str, tuple[list[Source], dict[str, str]]]:
-        """The sources of each split, as from `distinct`.
-
-        `data_dir` is one split, whatever words its file names hold; `data_files` may name several.
-
-        Raises:
-            ValueError: if there are none.
-        """
-        memory = ContentMemory(clip_cache_folder(self.clip_cache))
-        if self.data_dir is not None:
-            found = {str(datasets.Split.TRAIN): find_videos(self.data_dir)}
-        elif not self.data_files or _is_guessed(self.data_files):
-            raise ValueError(NO_VIDEOS)
-        else:
-            found = {str(split): listed_videos(map(str, files)) for split, files in self.data_files.items()}
-        return {split: distinct(identify(sources, memory, remote=False)) for split, sources in found.items()}
+    def cache(self) -> ClipCache:
+        return ClipCache.of(self.clip_cache, self.clip_cache_gb)
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None) -> str:
         """Names the cache folder. Also the one place that datasets calls with all fields set: so they are checked here."""
         if custom_features is not None:
-            raise ValueError("features= is not allowed; the columns are fixed, cast them afterwards")
+            raise UsageError("features= is not allowed; the columns are fixed, cast them afterwards")
         spec = self.spec()
-        clip_cache_limit(self.clip_cache_gb)
-        self.found = self.splits()  # not a field: found once, used by the builder
-        return f"{self.name}-{dataset_id(spec, {split: kept for split, (kept, _) in self.found.items()})}"
+        self._find_sources()
+        return f"{self.name}-{dataset_id(spec, self.sources)}"
+
+    def _find_sources(self) -> None:
+        """The sources of each split. A video that two splits hold stays in the first of them alone.
+
+        `data_dir` is one split, whatever words its file names hold; `data_files` may name several.
+        """
+        memory = ContentMemory(self.cache().folder)
+        if self.data_dir is not None:
+            splits = {str(datasets.Split.TRAIN): find_videos(self.data_dir, self.storage_options)}
+        elif not self.data_files or _is_guessed(self.data_files):
+            raise UsageError(NO_VIDEOS)
+        else:
+            splits = {str(split): list_videos(map(str, files)) for split, files in self.data_files.items()}
+        self.sources, self.duplicates = {}, {}
+        first: dict[str, str] = {}
+        for split, sources in splits.items():
+            identified = identify(sources, memory, self.storage_options, remote=False)
+            distinct, duplicates = drop_repeats(identified, first, f"{split}: " if len(splits) > 1 else "")
+            self.sources[split] = tuple(distinct)
+            self.duplicates |= duplicates
+
+
+VideoSSRConfig = make_dataclass(
+    "VideoSSRConfig",
+    [
+        *((one.name, one.type, field(default=one.default) if one.default is not MISSING else field(default_factory=dict))
+          for one in fields(BuildSpec) if one.name != "preset"),
+        ("clip_cache", "str | None", None),
+        ("clip_cache_gb", "float | None", None),
+        ("storage_options", "dict[str, Any]", field(default_factory=dict)),
+    ],
+    bases=(_Config,),
+    namespace={"__module__": __name__, "__doc__": """The fields of `BuildSpec` (its `preset` is this `name`), and where sampled clips are kept, as in `ClipCache.of`."""},
+)  # fmt: skip
 
 
 def _is_guessed(data_files: DataFilesDict) -> bool:
     """Whether these are the files of the current folder, which datasets takes where nothing was given."""
-    names = [str(name) for files in data_files.values() for name in files]
-    if any("://" in name for name in names):
+    names = {str(name) for files in data_files.values() for name in files}
+    here = os.path.join(os.getcwd(), "")
+    if not names or not all(name.startswith(here) for name in names):
         return False
+    split_words = [word for words in SPLIT_KEYWORDS.values() for word in words]
+    if not all(
+        any(word in name.removeprefix(here) for word in split_words) for name in names
+    ):  # then it takes all files, or it is not at work
+        return all(path in names for path in _walk(os.getcwd()))
     try:
         guessed = DataFilesDict.from_patterns(get_data_patterns(os.getcwd()), base_path=os.getcwd())
     except FileNotFoundError:
         return False
-    return sorted(names) == sorted(str(name) for files in guessed.values() for name in files)
+    return names == {str(name) for files in guessed.values() for name in files}
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """The files below a folder that datasets would take."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+        yield from (os.path.join(parent, name) for name in files if not name.startswith("."))
+
+
+class _Presets:
+    """Configurations by the presets and tasks that are registered when they are asked for."""
+
+    def __get__(self, builder: Any, owner: type | None = None) -> list[Any]:
+        return [VideoSSRConfig(name=name, description=preset(name).doc) for name in preset_names()]
 
 
 class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
@@ -108,49 +140,50 @@ class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
 
     VERSION = datasets.Version(VERSION)
     BUILDER_CONFIG_CLASS = VideoSSRConfig
-    BUILDER_CONFIGS: ClassVar = [VideoSSRConfig(name=name, description=preset(name).doc) for name in preset_names()]
+    BUILDER_CONFIGS = _Presets()
     DEFAULT_CONFIG_NAME = "mixed"
-    config: VideoSSRConfig
+    config: _Config
     _report_folder: str | None = None  # where workers leave their reports; none while streaming
+
+    def _create_builder_config(self, *args: Any, **config_kwargs: Any) -> tuple[Any, str]:
+        # datasets keeps these to itself; finding and identifying videos needs them
+        return super()._create_builder_config(*args, storage_options=dict(self.storage_options or {}), **config_kwargs)  # type: ignore[no-any-return]
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
             description=preset(self.config.name).doc,
-            features=features(self.config.video_format),
+            features=features(self.config.spec().video_format),
             license="the source videos' own",
         )
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        spec = self.config.spec()
+        spec, cache = self.config.spec(), self.config.cache()
         generators = []
-        for split, (kept, _) in self.config.found.items():
-            options = dict(self.storage_options or {})
-            work = Work(spec, split, tuple(kept), self.config.clip_cache, self.config.clip_cache_gb, options)
-            generators.append(datasets.SplitGenerator(name=split, gen_kwargs={"units": work.units(), "work": work}))
+        for split, sources in self.config.sources.items():
+            job = Job(spec, split, sources, cache, self.config.storage_options)
+            generators.append(datasets.SplitGenerator(name=split, gen_kwargs={"units": job.units(), "job": job}))
         return generators
 
-    def _generate_examples(self, units: list[Unit], work: Work) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_examples(self, units: list[Unit], job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
         report = Report()
-        for row in make_rows(units, work, report):
-            yield f"{work.split}-{row['extra_info']['index']}", row
+        for row in make_rows(units, job, report):
+            yield f"{job.split}-{row['extra_info']['index']}", row
         if self._report_folder:
-            path = Path(self._report_folder, f"{work.split}-{units[0].source}.json")
+            path = Path(self._report_folder, f"{job.split}-{units[0].source}.json")
             path.write_text(json.dumps(report.to_dict()))
-        elif report.left_out:  # streaming: datasets hands over a few units at a time, and there is no end to report at
-            logger.info("videossr, %s:\n%s", work.split, report.table())
+        elif report.has_remarks:  # streaming: datasets hands over a few units at a time, and there is no end to report at
+            logger.info("videossr, %s:\n%s", job.split, report.table())
 
     def _download_and_prepare(self, dl_manager: Any, verification_mode: Any, **prepare_split_kwargs: Any) -> None:
         self._report_folder = tempfile.mkdtemp(prefix="videossr-report-")
         try:
             super()._download_and_prepare(dl_manager, verification_mode, **prepare_split_kwargs)
-            report = Report()
+            report = Report(duplicates=dict(self.config.duplicates))
             for path in sorted(Path(self._report_folder).glob("*.json")):
                 report.update(Report.from_dict(json.loads(path.read_text())))
         finally:
             shutil.rmtree(self._report_folder, ignore_errors=True)
             self._report_folder = None
-        for _, repeated in self.config.found.values():
-            report.repeated.update(repeated)
         report.check()
-        if report.left_out:
+        if report.has_remarks:
             logger.warning("videossr:\n%s", report.table())

@@ -1,4 +1,8 @@
-"""The `videossr` command: its subcommands, and what is said when one fails."""
+"""The `videossr` command: its subcommands, and what is said when one fails.
+
+A subcommand is a module with `add(commands)`, which adds its parser and sets `command`, a function from the parsed arguments
+to an exit code. Those of installed packages stand in the entry-point group `videossr.commands`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,17 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from typing import Any
 
-from .commands import build, demo, diagnose, export, preview, push, regenerate, tasks, validate
-from .commands.exit_codes import FAULTS, INTERRUPTED, OK, USAGE
+from . import tasks
+from .commands import build, demo, export, preview, push, regenerate, validate
+from .commands import tasks as list_tasks
+from .commands.exit_codes import FAULTS, INTERRUPTED, USAGE
+from .errors import BuildError
 
-COMMANDS = (tasks, preview, build, validate, export, push, regenerate, demo, diagnose)
+COMMANDS = (list_tasks, preview, build, validate, export, push, regenerate, demo)
+ENTRY_POINTS = "videossr.commands"
 
 EXAMPLES = """examples:
   videossr demo --out demo/
@@ -25,56 +35,53 @@ EXAMPLES = """examples:
   videossr diagnose rollouts.jsonl --plot groups.png
 
 exit codes: 0 done, 1 faults found or the build stopped, 2 a wrong argument, 130 interrupted
-With VIDEOSSR_TRACEBACK=1 an error comes with its traceback."""
+VIDEOSSR_TRACEBACK=1 shows where an error came from; VIDEOSSR_IMPORTS=… does the same as --imports, for every process."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
-    argv = sys.argv[1:] if argv is None else argv
     try:
-        if argv[:1] == ["serve"]:  # its flags are its settings, which only it should load
-            return _serve(argv[1:])
         args = _parser().parse_args(argv)
+        if getattr(args, "imports", None):
+            os.environ[tasks.IMPORTS] = args.imports  # worker processes inherit it
         command: Callable[[argparse.Namespace], int] = args.command
         return command(args)
-    except Exception as error:
-        if os.environ.get("VIDEOSSR_TRACEBACK"):
-            raise
-        return _told(error)
     except KeyboardInterrupt:
         print("videossr: interrupted; run the same command again to go on", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        message, code = _explain(error)
+        if os.environ.get("VIDEOSSR_TRACEBACK") or not message:
+            raise
+        print(f"videossr: {message}", file=sys.stderr)
+        return code
 
 
-def _told(error: Exception) -> int:
-    """Say an error in one line, if it is one that a user can mend; returns its exit code."""
-    if isinstance(error, ModuleNotFoundError):
-        print(
-            f"videossr: {error}; the extra `{_extra(error.name)}` brings it: pip install -e '.[{_extra(error.name)}]'",
-            file=sys.stderr,
-        )
-        return USAGE
-    if isinstance(error, ValueError | FileNotFoundError):
-        print(f"videossr: {error}", file=sys.stderr)
-        return USAGE
-    if isinstance(error, RuntimeError | OSError):
-        print(f"videossr: {_explained(error)}", file=sys.stderr)
-        return FAULTS
-    raise error
+def _explain(error: Exception) -> tuple[str, int]:
+    """What to say of an error that a user can mend, and its exit code; "" for others, which are faults of the program."""
+    if isinstance(error, ModuleNotFoundError) and (extra := _extra(error.name)):
+        return f"{error}; the extra `{extra}` brings it: pip install 'videossr[{extra}]'", USAGE
+    if isinstance(error, tasks.UsageError | FileNotFoundError):
+        return str(error), USAGE
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        place = error.filename or f"the output, the clip cache or the temporary folder ({tempfile.gettempdir()}, or TMPDIR)"
+        return f"no space left on the disk of {place}; free some and run the same command again", FAULTS
+    if isinstance(error, BuildError | OSError):
+        return str(error), FAULTS
+    return "", FAULTS
 
 
 def _extra(module: str | None) -> str:
-    """The extra that brings a module."""
-    served = ("fastapi", "starlette", "uvicorn", "pydantic", "pydantic_settings", "msgspec", "prometheus_client")
-    others = {**dict.fromkeys(served, "serve"), "matplotlib": "plot", "ray": "cluster", "s3fs": "s3"}
-    return others.get(str(module), "build")
-
-
-def _explained(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        place = error.filename or f"the output, the clip cache or the temporary folder ({tempfile.gettempdir()}, or TMPDIR)"
-        return f"no space left on the disk of {place}; free some and run the same command again"
-    return str(error)
+    """The extra that brings a module; "" if none does."""
+    extras = {
+        "build": "av cv2 datasets filelock fsspec httpx2 huggingface_hub numpy PIL pyarrow tqdm",
+        "serve": "fastapi starlette uvicorn pydantic pydantic_settings msgspec prometheus_client",
+        "plot": "matplotlib",
+        "cluster": "ray",
+        "s3": "s3fs",
+    }
+    top = str(module).partition(".")[0]
+    return next((extra for extra, modules in extras.items() if top in modules.split()), "")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,18 +89,18 @@ def _parser() -> argparse.ArgumentParser:
         "videossr", description="Verifiable video questions from raw videos.", epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    subcommands = parser.add_subparsers(required=True, metavar="command")
-    for command in COMMANDS:
-        command.add(subcommands)
-    subcommands.add_parser("serve", help="score rollouts over HTTP, see `videossr serve --help`")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for command in (*COMMANDS, *_installed_commands()):
+        command.add(commands)
+    for subparser in commands.choices.values():
+        if subparser.add_help:  # the others read their arguments themselves
+            subparser.add_argument("--imports", metavar="MODULES", help="modules that register own tasks, comma-separated")
     return parser
 
 
-def _serve(arguments: Sequence[str]) -> int:
-    from reward_service.serve import read_settings, serve
-
-    serve(read_settings(arguments))
-    return OK
+def _installed_commands() -> list[Any]:
+    """The commands of installed packages, among them this distribution's own service."""
+    return [entry.load() for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)]
 
 
 if __name__ == "__main__":

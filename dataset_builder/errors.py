@@ -1,4 +1,4 @@
-"""What can go wrong between a raw video and a row. `tasks.Unsolvable`, for a question, lives with the tasks."""
+"""What can go wrong between a raw video and a row, beside what the tasks raise (`tasks.errors`)."""
 
 from __future__ import annotations
 

@@ -1,52 +1,12 @@
-"""What makes two builds the same: the choices, the videos' content, the code and the codecs below it."""
+"""Digests that tell whether something kept from an earlier run may be used again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .sources import Source
-    from .spec import BuildSpec
-
-VERSION = "0.1.0"
-
-_MAKES_CLIPS = (
-    "cache.py",
-    "clip.py",
-    "effects.py",
-    "mp4.py",
-    "sampling.py",
-    "stats.py",
-    "tasks/anomalies.py",
-    "tasks/clip_stats.py",
-    "video.py",
-)
-_COMES_AFTER = (
-    "cli.py",
-    "commands/",
-    "demo.py",
-    "exports/",
-    "finished.py",
-    "footage.py",
-    "hub/",
-    "preview.py",
-    "progress.py",
-    "references.py",
-    "report.py",
-    "validate.py",
-)
-
-
-def dataset_id(spec: BuildSpec, splits: Mapping[str, Sequence[Source]]) -> str:
-    """A hash that changes if and only if the rows may: not with the videos' folder or their times."""
-    videos = {split: [[source.name, source.fingerprint or source.stamp] for source in own] for split, own in splits.items()}
-    versions = {portion.task.name: portion.task.version for portion in spec.portions}
-    return digest(spec.to_dict(), videos, versions, code_digest(), codec_versions())
+from typing import Any
 
 
 def digest(*values: Any) -> str:
@@ -54,25 +14,14 @@ def digest(*values: Any) -> str:
     return hashlib.blake2b(json.dumps(values, sort_keys=True, default=str).encode(), digest_size=10).hexdigest()
 
 
-def code_digest() -> str:
-    """Hash of the source files that rows depend on: for all we know, an edit to any of them makes other rows."""
-    return _hash_files(leaving_out=_COMES_AFTER)
-
-
-def clip_code_digest() -> str:
-    """The same for sampled clips."""
-    return _hash_files(only=_MAKES_CLIPS)
-
-
 @cache
-def _hash_files(only: tuple[str, ...] = (), leaving_out: tuple[str, ...] = ()) -> str:
-    root = Path(__file__).parent
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(root.rglob("*.py")):
-        name = path.relative_to(root).as_posix()
-        if not name.startswith(leaving_out) and (not only or name in only):
-            digest.update(name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+def code_digest(*folders: str) -> str:
+    """A hash of every Python file below these folders of the package: an edit to any of them may change what it makes."""
+    package = Path(__file__).parent
+    hashed = hashlib.blake2b(digest_size=8)
+    for path in sorted(path for folder in folders for path in (package / folder).rglob("*.py")):
+        hashed.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return hashed.hexdigest()
 
 
 @cache

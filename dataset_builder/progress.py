@@ -1,4 +1,4 @@
-"""How long work tells how far it has got."""
+"""How long-running work reports its progress."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ Progress = Callable[[int, int], None]
 """Called now and then with (how many are done, how many there are): rows, files or videos."""
 
 
-def silent(done: int, total: int) -> None:
-    """Nobody listens."""
+def no_progress(done: int, total: int) -> None:
+    """For callers that show no progress."""

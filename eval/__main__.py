@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataset_builder.commands.progress_bar import progress_bar
-from dataset_builder.tasks.levels import nearest
+from dataset_builder.tasks import UsageError
+from dataset_builder.tasks.errors import nearest
 
 from .arguments import make_parser
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(f"eval: {error.name} is not installed; {_brings(error.name)}", file=sys.stderr)
         return USAGE
-    except ValueError as error:
+    except UsageError as error:
         print(f"eval: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
@@ -55,7 +56,7 @@ def _viubench(given: argparse.Namespace) -> int:
     from .benchmarks.viubench import from_build, from_videos, viubench_spec
 
     if (given.videos is None) == (given.data is None):
-        raise ValueError("one of --videos and --data is wanted")
+        raise UsageError("one of --videos and --data is wanted")
     if given.data is not None:
         fixed = [
             name
@@ -63,7 +64,7 @@ def _viubench(given: argparse.Namespace) -> int:
             if getattr(given, name) != default
         ]
         if fixed:
-            raise ValueError(
+            raise UsageError(
                 f"{fixed[0]}={getattr(given, fixed[0])} is not allowed with --data, which has its own; leave it out"
             )
         benchmark = from_build(given.data)
@@ -72,7 +73,7 @@ def _viubench(given: argparse.Namespace) -> int:
         with progress_bar("planning", "questions", leave=False) as told:
             benchmark = from_videos(spec, given.videos, given.clip_cache, told)
     if given.expect and benchmark.hash != given.expect:
-        raise ValueError(
+        raise UsageError(
             f"expect={given.expect}, but these questions have the hash {benchmark.hash}: other videos, seed or settings"
         )
     return _ask(given, benchmark)
@@ -98,7 +99,7 @@ def _ask(given: argparse.Namespace, benchmark: Benchmark) -> int:
     if given.limit is not None and benchmark.kind == "viubench":
         benchmark = replace(benchmark, samples=benchmark.samples[: given.limit])
     if not benchmark.samples:
-        raise ValueError(f"there is no question to ask: none of its {len(benchmark.missing)} videos is there")
+        raise UsageError(f"there is no question to ask: none of its {len(benchmark.missing)} videos is there")
     label = given.label or backend.label
     out = given.out or Path("runs") / _slug(f"{benchmark.name}-{label}")
     if not given.json:
@@ -119,13 +120,13 @@ def _backend(given: argparse.Namespace) -> Backend:
     from .backends.messages import FORMS
 
     if (given.baseline is None) == (given.model is None):
-        raise ValueError("one of --model and --baseline is wanted")
+        raise UsageError("one of --model and --baseline is wanted")
     if given.baseline is not None:
         if given.baseline not in BASELINES:
-            raise ValueError(f"baseline={given.baseline!r} is not allowed; {nearest(given.baseline, list(BASELINES))}")
+            raise UsageError(f"baseline={given.baseline!r} is not allowed; {nearest(given.baseline, list(BASELINES))}")
         return Baseline(given.baseline)
     if given.form not in FORMS:
-        raise ValueError(f"form={given.form!r} is not allowed; {nearest(given.form, FORMS)}")
+        raise UsageError(f"form={given.form!r} is not allowed; {nearest(given.form, FORMS)}")
     if given.base_url:
         from .backends.chat import Chat, ChatSettings
 
@@ -135,7 +136,7 @@ def _backend(given: argparse.Namespace) -> Backend:
 
     if given.form == "images" or given.temperature:
         name = "form" if given.form == "images" else "temperature"
-        raise ValueError(
+        raise UsageError(
             f"{name}={getattr(given, name)!r} is not allowed without --base-url: a model in this process sees videos, and answers greedily"
         )
     return Local(given.model, text_only=given.form == "text", system=given.system, max_tokens=given.max_tokens)
@@ -195,10 +196,10 @@ def _report(given: argparse.Namespace) -> int:
         try:
             run = Run.read(folder)
             found.append((run, results(run)))
-        except ValueError as error:
+        except UsageError as error:
             print(f"eval: left out: {error}", file=sys.stderr)
     if not found:
-        raise ValueError("there is no run to report")
+        raise UsageError("there is no run to report")
     files = write_report(found, given.out, examples=given.examples, clip_cache=given.clip_cache)
     print(f"written: {', '.join(map(str, files))}")
     return OK if len(found) == len(given.runs) else FAULTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from dataset_builder.tasks.parsing import Unparseable, answer_text
+from dataset_builder.tasks.answers.reading import Unparseable, answer_text
 
 _ON_A_LINE = re.compile(r"^[ \t]*\(?([A-Z])[.):：][ \t]+", re.MULTILINE)
 _ANYWHERE = re.compile(r"(?:^|(?<=\s))\(?([A-Z])[.):：]\s+")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from dataset_builder.tasks import UsageError
+
 from .bootstrap import Estimate, column_means, estimate, mean_over_columns
 from .results import OVERALL, Marked, Results, value
 from .tables import percent
@@ -60,12 +62,12 @@ def compare(first: Results, second: Results, *, mean_of_columns: bool) -> Compar
         mean_of_columns: whether overall is that, or the mean of all questions.
 
     Raises:
-        ValueError: if they share no answered question.
+        UsageError: if they share no answered question.
     """
     known = {_key(one): one for one in second.marked if one.mark is not None}
     pairs = [(one, known[_key(one)]) for one in first.marked if one.mark is not None and _key(one) in known]
     if not pairs:
-        raise ValueError(
+        raise UsageError(
             f"{first.label!r} and {second.label!r} share no answered question: were they asked the same benchmark?"
         )
     gains = [value(right) - value(left) for left, right in pairs]

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dataset_builder.cache import ClipStore, clip_cache_folder, clip_cache_limit
-from dataset_builder.references import LiveVideos, StoredVideos
-from dataset_builder.sampling import Sampling
-from dataset_builder.sources import Source
+from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.media.clip_store import ClipStore
+from dataset_builder.media.sampling import Sampling
+from dataset_builder.questions.live_videos import LiveVideos
+from dataset_builder.sources.source import Source
+from dataset_builder.storage.stored_videos import StoredVideos
 
 from .sample import Sample, Video
 
@@ -36,11 +38,11 @@ class Frames:
 
     Args:
         sampling: how frames are taken from source videos.
-        clip_cache: folder for sampled clips, as in `clip_cache_folder`.
+        clip_cache: folder for sampled clips, as in `ClipCache.of`.
     """
 
     def __init__(self, sampling: Sampling, clip_cache: str | None = None) -> None:
-        self._sampling, self._folder = sampling, clip_cache_folder(clip_cache)
+        self._sampling, self._cache = sampling, ClipCache.of(clip_cache)
         self._own = threading.local()
         self._one_at_a_time: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -70,5 +72,5 @@ class Frames:
     def _store(self) -> ClipStore:
         store: ClipStore | None = getattr(self._own, "store", None)
         if store is None:
-            store = self._own.store = ClipStore(self._folder, clip_cache_limit(), self._sampling, with_h264=False)
+            store = self._own.store = ClipStore(self._cache, self._sampling, with_h264=False)
         return store

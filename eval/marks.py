@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from dataset_builder import tasks
 from dataset_builder.tasks.answers import Interval
-from dataset_builder.tasks.parsing import Unparseable, answer_text
+from dataset_builder.tasks.answers.reading import Unparseable, answer_text
 
 from .choice import parse_choice
 from .sample import Sample

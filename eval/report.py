@@ -12,10 +12,10 @@ from typing import Any
 import cv2
 
 from dataset_builder.errors import BuildError, UnusableVideo
-from dataset_builder.preview import Shown, draw, edited
+from dataset_builder.gallery.contact_sheet import Sheet, draw
 from dataset_builder.tasks import EditList
 from dataset_builder.tasks.answers import Interval
-from dataset_builder.tasks.parsing import Unparseable
+from dataset_builder.tasks.answers.reading import Unparseable
 
 from . import paper, tables
 from .frames import Frames
@@ -150,14 +150,14 @@ def _example(one: Marked, frames: Frames) -> Example:
 
 def _picture(sample: Sample, videos: Sequence[Video]) -> bytes:
     shown = [(video.frames(), video.times) for video in videos]
-    sheet = draw(Shown(sample.id, sample.question, sample.truth, shown, _marked(sample, videos)))
+    sheet = draw(Sheet(sample.id, sample.question, sample.truth, shown, _marked(sample, videos)))
     return cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 60])[1].tobytes()
 
 
 def _marked(sample: Sample, videos: Sequence[Video]) -> list[set[int]]:
     """What the right answer is about: the edited frames, or those within the interval."""
     if "edits" in sample.videos:
-        return edited(EditList.from_json(sample.videos["edits"]))
+        return [clip.edited for clip in EditList.from_json(sample.videos["edits"]).clips]
     try:
         spans = [Interval.read(truth) for truth in sample.truth.split("|")]
     except Unparseable:

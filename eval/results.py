@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import nan
 from statistics import fmean
 
+from dataset_builder.tasks import UsageError
+
 from .bootstrap import Draws, Estimate, column_means, estimate, mean_over_columns
 from .marks import Mark, mark, metrics
 from .run import RESPONSES, Run
@@ -83,14 +85,14 @@ def results(run: Run) -> Results:
     """Mark all answers of a run; those of an unfinished one that are there.
 
     Raises:
-        ValueError: if it has no answer.
+        UsageError: if it has no answer.
     """
     marked = tuple(_marked(run, sample) for sample in run.benchmark.samples)
     answered = [one for one in marked if one.mark is not None]
     failures = dict(Counter(one.error for one in marked if one.mark is None).most_common())
     if not answered:
         told = "; ".join(f"{number} × {reason}" for reason, number in list(failures.items())[:3])
-        raise ValueError(f"{str(run.folder)!r} holds no answer: {told}")
+        raise UsageError(f"{str(run.folder)!r} holds no answer: {told}")
     values = [value(one) for one in answered]
     groups = [one.sample.group for one in answered]
     means, drawn = column_means(values, groups, [one.sample.column for one in answered])

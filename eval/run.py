@@ -18,7 +18,8 @@ from typing import Any, TextIO
 from filelock import FileLock, Timeout
 
 from dataset_builder.identity import digest
-from dataset_builder.sampling import Sampling
+from dataset_builder.media.sampling import Sampling
+from dataset_builder.tasks import UsageError
 
 from .sample import Benchmark, Sample
 
@@ -77,11 +78,11 @@ class Run:
         """Open a run, finished or not.
 
         Raises:
-            ValueError: if the folder holds none, or a file of it is damaged.
+            UsageError: if the folder holds none, or a file of it is damaged.
         """
         path = Path(folder)
         if not (path / RUN).is_file() or not (path / SAMPLES).is_file():
-            raise ValueError(
+            raise UsageError(
                 f"{str(path)!r} holds no run ({RUN}, {SAMPLES}); `python -m eval viubench … --out {path}` makes one"
             )
         told = _told(path)
@@ -92,7 +93,7 @@ class Run:
                 named["name"], named["kind"], samples, Sampling(**named["sampling"]), tuple(named["missing"]), named["told"]
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
+            raise UsageError(
                 f"{path / SAMPLES} or {RUN} beside it is damaged ({error}); remove it, and the command that made the run writes it anew"
             ) from None
         return cls(path, told, benchmark, *_responses(path / RESPONSES))
@@ -112,14 +113,14 @@ def opened(
     A line that was cut off half-written is dropped. Questions may have come or gone since: answers stay, by their keys.
 
     Raises:
-        ValueError: if the folder holds another run, or one that is going on.
+        UsageError: if the folder holds another run, or one that is going on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ValueError(f"out={str(folder)!r}: another process is asking there; wait for it, or give another folder") from None
+        raise UsageError(f"out={str(folder)!r}: another process is asking there; wait for it, or give another folder") from None
     try:
         _claim(folder, benchmark, label, protocol)
         path = folder / RESPONSES
@@ -143,9 +144,9 @@ def _claim(folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str
         _same(folder, held["protocol"], told["protocol"])
         before = Run.read(folder).benchmark if (folder / SAMPLES).exists() else benchmark
         if held["benchmark"]["kind"] != benchmark.kind or not _shared(before, benchmark):
-            raise ValueError(f"out={str(folder)!r} holds answers to other questions; give another folder")
+            raise UsageError(f"out={str(folder)!r} holds answers to other questions; give another folder")
     elif any(path.name not in _OWN for path in folder.iterdir()):
-        raise ValueError(f"out={str(folder)!r} is not empty and holds no run; give another folder")
+        raise UsageError(f"out={str(folder)!r} is not empty and holds no run; give another folder")
     _write(folder / RUN, json.dumps(told, indent=2) + "\n")
     _write(folder / SAMPLES, "".join(json.dumps(sample.to_dict()) + "\n" for sample in benchmark.samples))
 
@@ -154,7 +155,7 @@ def _same(folder: Path, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> N
     other = [name for name in {**held, **wanted} if held.get(name) != wanted.get(name)]
     if other:
         shown = ", ".join(f"{name}={held.get(name)!r}" for name in other)
-        raise ValueError(f"out={str(folder)!r} holds a run that was asked otherwise ({shown}); give another folder")
+        raise UsageError(f"out={str(folder)!r} holds a run that was asked otherwise ({shown}); give another folder")
 
 
 def _shared(one: Benchmark, other: Benchmark) -> bool:
@@ -168,7 +169,7 @@ def _told(folder: Path) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads((folder / RUN).read_text())
     except ValueError as error:
-        raise ValueError(
+        raise UsageError(
             f"{folder / RUN} is damaged ({error}); remove it, and the command that made the run writes it anew"
         ) from None
     return told

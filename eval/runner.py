@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from dataset_builder.errors import BuildError, UnusableVideo
+from dataset_builder.tasks import UsageError
 
 from .backends.base import Backend, Failed, Unusable
 from .frames import Frames
@@ -75,11 +76,11 @@ async def run(
         told: called after each.
 
     Raises:
-        ValueError: if the folder holds another run, or there is nothing to ask at a time.
+        UsageError: if the folder holds another run, or there is nothing to ask at a time.
         Unusable: if nothing can be answered; the answers until then stand.
     """
     if in_flight < 1:
-        raise ValueError(f"in_flight={in_flight} is not allowed; allowed: an integer from 1")
+        raise UsageError(f"in_flight={in_flight} is not allowed; allowed: an integer from 1")
     with opened(folder, benchmark, label or backend.label, backend.protocol) as (known, file):
         progress = Progress(len(benchmark.samples))
         waiting = []

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from dataset_builder.clip import Frame, decode_jpeg
 from dataset_builder.identity import digest
-from dataset_builder.sampling import Sampling
+from dataset_builder.media.frame import Frame, decode_jpeg
+from dataset_builder.media.sampling import Sampling
 
 Kind = Literal["task", "choice", "interval"]
 

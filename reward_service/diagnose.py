@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dataset_builder.tasks import UsageError
+
 from .items import Fault, Item, Scored
 from .protocols.base import Call
 from .protocols.reading import parse_item, to_item
@@ -40,7 +42,7 @@ def diagnose(path: Path, task: str | None = None) -> Diagnosis:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no rollout.
+        UsageError: if it holds no rollout.
     """
     stats = GroupStats()
     faults: list[str] = []
@@ -58,7 +60,7 @@ def diagnose(path: Path, task: str | None = None) -> Diagnosis:
     stats.write(waiting)
     if not number:
         why = f"; {faults[0]}" if faults else ""
-        raise ValueError(f"{path} holds no rollout{why}")
+        raise UsageError(f"{path} holds no rollout{why}")
     return Diagnosis(stats.summarize(), number, tuple(faults))
 
 

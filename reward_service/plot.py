@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dataset_builder.tasks import UsageError
+
 FLAT, VARIED, SMOOTH = "#c0504d", "#9bbb59", "#4f81bd"
 
 
@@ -16,13 +18,13 @@ def plot(tasks: dict[str, dict[str, Any]], path: Path) -> None:
         path: a file whose ending says its format, as `.png` or `.svg`.
 
     Raises:
-        ValueError: if no group has several rollouts, or the format is unknown.
+        UsageError: if no group has several rollouts, or the format is unknown.
     """
     from matplotlib.figure import Figure
 
     shown = {task: found for task, levels in tasks.items() if (found := _hits(levels)) is not None}
     if not shown:
-        raise ValueError("nothing to plot: no group has several rollouts")
+        raise UsageError("nothing to plot: no group has several rollouts")
     figure = Figure(figsize=(9, 2.9 * len(shown)), layout="constrained")
     grid = figure.subplots(len(shown), 2, squeeze=False)
     for row, (task, (size, hits)) in zip(grid, shown.items(), strict=True):

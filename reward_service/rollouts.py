@@ -8,7 +8,7 @@ from hashlib import blake2b
 from itertools import count
 from typing import NamedTuple
 
-from dataset_builder.tasks import LEVELS, Level
+from dataset_builder.tasks import LEVELS, Level, UsageError
 
 from .items import Item, Scored
 
@@ -54,7 +54,7 @@ def level_label(name: str | None, value: float | str | None) -> str:
         return name
     try:
         level = Level.of(value if value is not None else "")
-    except ValueError:
+    except UsageError:
         return "unknown"
     return level.name if level.name in LEVELS else f"{level.value:.1f}"
 

@@ -27,7 +27,7 @@ def score_item(item: Item, max_chars: int = 2_000_000) -> Result:
         score = task.score(item.response, item.ground_truth, None if extra is None else extra.chance)
     except tasks.UnknownTask as error:
         return fault("unknown_task", str(error), item)
-    except ValueError as error:
+    except tasks.UsageError as error:
         return fault("bad_truth", str(error), item)
     if not (isfinite(score.score) and isfinite(score.exact) and isfinite(score.above_chance)):
         return fault("internal", f"task {score.task} gave a score that is no finite number", item)

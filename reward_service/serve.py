@@ -14,6 +14,8 @@ from typing import NoReturn
 import uvicorn
 from pydantic import ValidationError
 
+from dataset_builder.tasks import UsageError
+
 from .logs import log_config
 from .settings import Settings
 from .shared_folder import shared_folder
@@ -25,26 +27,26 @@ def read_settings(arguments: Sequence[str]) -> Settings:
     """Settings from flags, and from the environment where no flag is given.
 
     Raises:
-        ValueError: naming each setting that is not allowed.
+        UsageError: naming each setting that is not allowed.
     """
     try:
         return Settings(_cli_parse_args=list(arguments))
     except ValidationError as error:
-        raise ValueError("; ".join(f"{one['loc'][0]}={one['input']!r}: {one['msg']}" for one in error.errors())) from None
+        raise UsageError("; ".join(f"{one['loc'][0]}={one['input']!r}: {one['msg']}" for one in error.errors())) from None
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is in progress.
 
     Raises:
-        ValueError: if a module of `imports` cannot be imported. Workers would find out by themselves, and uvicorn start one
+        UsageError: if a module of `imports` cannot be imported. Workers would find out by themselves, and uvicorn start one
             after the other.
     """
     for module in settings.import_names:
         try:
             import_module(module)
         except ImportError as error:
-            raise ValueError(f"imports={module!r}: {error}; it has to be on PYTHONPATH") from None
+            raise UsageError(f"imports={module!r}: {error}; it has to be on PYTHONPATH") from None
     _allow_connections()
     signal.signal(signal.SIGTERM, _end)  # uvicorn, when it has ended, raises the signal again for whoever was there before
     settings = settings.model_copy(update={"stats_dir": shared_folder(settings)})  # made here, it goes with this process

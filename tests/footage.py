@@ -16,7 +16,7 @@ def has_shared() -> bool:
 @cache
 def rendered_folder() -> Path:
     """The sample footage, rendered once a process."""
-    from dataset_builder.footage import render_footage
+    from dataset_builder.demo.footage import render_footage
 
     folder = Path(tempfile.mkdtemp(prefix="videossr-footage-"))
     render_footage(folder)

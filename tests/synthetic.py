@@ -6,7 +6,7 @@ from functools import cache
 from random import Random
 
 from dataset_builder.tasks.anomalies import PIXEL_EFFECTS
-from dataset_builder.tasks.clip_stats import GRID_SIDE, SIGNATURE_BYTES, ClipStats
+from dataset_builder.tasks.statistics import GRID_SIDE, SIGNATURE_BYTES, ClipStats
 
 
 @cache

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,14 @@ def _present_at_start() -> set[str]:
 
 def test_building_needs_neither_server_nor_torch() -> None:
     imported(
-        "dataset_builder.build dataset_builder.demo dataset_builder.validate dataset_builder.preview",
+        "dataset_builder.storage.build dataset_builder.demo.tour dataset_builder.storage.validate dataset_builder.commands.preview",
         "fastapi uvicorn torch torchcodec eval trainer tests",
     )
     imported("dataset_builder.builder", "fastapi uvicorn eval trainer tests reward_service")
 
 
 def test_worker_processes_start_without_datasets() -> None:
-    imported("dataset_builder.build dataset_builder.work", "datasets torch")
+    imported("dataset_builder.storage.build dataset_builder.questions.job", "datasets torch")
 
 
 def test_solvers_see_tasks_and_effects_only() -> None:
@@ -73,7 +74,7 @@ def test_the_service_needs_tasks_and_nothing_heavy() -> None:
     imported(
         "reward_service.app reward_service.serve reward_service.diagnose", f"{heavy} httpx ray matplotlib eval trainer tests"
     )
-    modules = "dataset_builder.build dataset_builder.builder dataset_builder.video dataset_builder.clip"
+    modules = "dataset_builder.storage.build dataset_builder.builder dataset_builder.media.decode dataset_builder.media.clip"
     assert not imported("reward_service.app", heavy) & set(modules.split())
 
 
@@ -89,63 +90,117 @@ def test_a_lambda_function_needs_msgspec_alone() -> None:
     )
 
 
-LOWER_TO_HIGHER = ["tasks", "errors sampling identity progress", "clip", "effects length shapes video mp4", "stats render sources", "cache presets", "spec references",
-                   "dealing questions", "schema report", "target work", "shards", "build builder preview", "cluster finished validate footage", "exports hub", "demo", "commands", "cli"]  # fmt: skip
+# The rooms of each package, lower to higher: a room imports itself and lower ones. A room is a folder, or a file beside them.
+ROOMS = {
+    "dataset_builder": [
+        "tasks",
+        "errors identity progress version",
+        "sources",
+        "media",
+        "questions",
+        "storage",
+        "builder exports gallery",
+        "demo hub",
+        "commands",
+        "cli",
+    ],
+    "reward_service": [
+        "items time_limit logs draining completion",
+        "settings errors rollouts scoring",
+        "auth json_body body stats metrics shared_folder",
+        "service",
+        "protocols",
+        "openapi routes",
+        "app",
+        "serve cluster diagnose plot",
+        "commands",
+    ],
+    "trainer": [
+        "versions curriculum",
+        "data",
+        "sampler vllm_prompt warm_up cpu launch run_folder",
+        "configuration",
+        "preflight",
+        "proof __main__",
+    ],
+    "eval": [
+        "solvers choice paper bootstrap",
+        "sample",
+        "frames marks",
+        "backends benchmarks run",
+        "runner results",
+        "tables",
+        "compare",
+        "plots",
+        "report publish progress_bar arguments",
+        "public",
+        "__main__",
+    ],
+}
+OUTSIDE = {"__init__", "__pycache__", "clients", "config", "examples", "registration", "videossr"}
+
+# What a package may import of the others, wherever in a file the import stands.
+FOREIGN = {
+    "dataset_builder": (),
+    "reward_service": ("dataset_builder.tasks",),
+    "reward_service/clients": (),
+    "eval": ("dataset_builder", "reward_service"),
+    "trainer": ("dataset_builder", "reward_service"),
+}
 
 
-SERVICE_LOWER_TO_HIGHER = ["items time_limit logs draining completion", "settings errors rollouts scoring", "auth json_body body stats metrics shared_folder",
-                           "service", "protocols", "openapi routes", "app", "serve cluster diagnose plot"]  # fmt: skip
-TRAINER_LOWER_TO_HIGHER = [
-    "versions curriculum",
-    "data",
-    "sampler vllm_prompt warm_up cpu launch run_folder",
-    "configuration",
-    "preflight",
-    "proof __main__",
-]
-EVAL_LOWER_TO_HIGHER = [
-    "solvers choice paper bootstrap",
-    "sample",
-    "frames marks",
-    "backends benchmarks run",
-    "runner results",
-    "tables",
-    "compare",
-    "plots",
-    "report publish progress_bar arguments",
-    "public",
-    "__main__",
-]
-FLOORS = [
-    *(("dataset_builder", LOWER_TO_HIGHER, floor) for floor in range(len(LOWER_TO_HIGHER))),
-    *(("reward_service", SERVICE_LOWER_TO_HIGHER, floor) for floor in range(len(SERVICE_LOWER_TO_HIGHER))),
-    *(("trainer", TRAINER_LOWER_TO_HIGHER, floor) for floor in range(len(TRAINER_LOWER_TO_HIGHER))),
-    *(("eval", EVAL_LOWER_TO_HIGHER, floor) for floor in range(len(EVAL_LOWER_TO_HIGHER))),
-]
+@pytest.mark.parametrize(
+    ("package", "floor"), [(package, floor) for package, rooms in ROOMS.items() for floor in range(len(rooms))]
+)
+def test_no_room_imports_a_higher_one(package: str, floor: int) -> None:
+    higher = {name for rooms in ROOMS[package][floor + 1 :] for name in rooms.split()}
+    for room in ROOMS[package][floor].split():
+        for path in _files(package, room):
+            imported = {name[1] for name in _imports(path, anywhere=False) if name[0] == package and len(name) > 1}
+            assert not imported & higher, f"{path.relative_to(ROOT)} imports {imported & higher}"
 
 
-@pytest.mark.parametrize(("package", "floors", "floor"), FLOORS)
-def test_no_floor_imports_a_higher_one(package: str, floors: list[str], floor: int) -> None:
-    higher = {name for names in floors[floor + 1 :] for name in names.split()}
-    for module in floors[floor].split():
-        folder = ROOT / package / module
-        for path in sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]:
-            found = set(_imported_of(package, path))
-            assert not found & higher, f"{path.relative_to(ROOT)} imports {found & higher}"
+@pytest.mark.parametrize("package", ROOMS)
+def test_every_module_has_its_room(package: str) -> None:
+    rooms = {name for names in ROOMS[package] for name in names.split()} | OUTSIDE
+    modules = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert modules <= rooms, f"{modules - rooms} stand in no room"
 
 
-def _imported_of(package: str, path: Path) -> Iterator[str]:
-    """The modules just below the package that a file imports at its top, not where it uses them."""
+@pytest.mark.parametrize("place", FOREIGN)
+def test_packages_import_of_each_other_what_the_contract_says(place: str) -> None:
+    own = place.partition("/")[0]
+    for path in sorted((ROOT / place).rglob("*.py")):
+        for name in _imports(path, anywhere=True):
+            if name[0] in ROOMS and name[0] != own:
+                assert ".".join(name).startswith(FOREIGN[place]), f"{path.relative_to(ROOT)} imports {'.'.join(name)}"
+
+
+@pytest.mark.parametrize("room", ROOMS["dataset_builder"][0].split() + ROOMS["dataset_builder"][2:6])
+def test_modules_of_a_room_form_no_circle(room: str) -> None:
+    graph: dict[str, set[str]] = {}
+    for path in _files("dataset_builder", room):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        imports = {".".join(parts[:depth]) for parts in _imports(path, anywhere=False) for depth in range(2, len(parts) + 1)}
+        graph[name] = imports - {name}
+    TopologicalSorter({name: imports & set(graph) for name, imports in graph.items()}).prepare()  # raises CycleError
+
+
+def _files(package: str, room: str) -> list[Path]:
+    folder = ROOT / package / room
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+
+
+def _imports(path: Path, anywhere: bool) -> Iterator[tuple[str, ...]]:
+    """The modules that a file imports, as their parts: at its top, or anywhere; of `from a import b`, a.b."""
     here = path.relative_to(ROOT).with_suffix("").parts
-    for node in ast.parse(path.read_text()).body:
-        names: list[tuple[str, ...]] = []
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree) if anywhere else tree.body:
         if isinstance(node, ast.Import):
-            names = [tuple(alias.name.split(".")) for alias in node.names]
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = (*(here[: len(here) - node.level] if node.level else ()), *(node.module or "").split("."))
-            base = tuple(filter(None, base))
-            names = [(*base, alias.name) for alias in node.names]
-        yield from (name[1] for name in names if name[0] == package and len(name) > 1)
+            yield from ((*filter(None, base), alias.name) for alias in node.names)
 
 
 def test_imports_are_seen_wherever_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,26 +209,8 @@ def test_imports_are_seen_wherever_they_are_written(tmp_path: Path, monkeypatch:
     path.parent.mkdir(parents=True)
     path.write_text(
         "from ..one import x\nfrom .. import two\nimport package.three\nfrom package.four import y\nfrom .near import z\n"
+        "def later():\n    import package.five\n"
     )
-    assert set(_imported_of("package", path)) == {"one", "two", "three", "four", "inner"}
-
-
-@pytest.mark.parametrize("package", ["dataset_builder", "reward_service", "trainer", "eval"])
-def test_every_module_has_its_floor(package: str) -> None:
-    floors = {
-        "dataset_builder": LOWER_TO_HIGHER,
-        "reward_service": SERVICE_LOWER_TO_HIGHER,
-        "trainer": TRAINER_LOWER_TO_HIGHER,
-        "eval": EVAL_LOWER_TO_HIGHER,
-    }[package]
-    known = {name for names in floors for name in names.split()} | {
-        "clients",
-        "config",
-        "examples",
-        "registration",
-        "videossr",
-        "__init__",
-        "__pycache__",
-    }
-    found = {path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert found <= known, f"{found - known} stand on no floor"
+    top = {name[1] for name in _imports(path, anywhere=False)}
+    assert top == {"one", "two", "three", "four", "inner"}
+    assert {name[1] for name in _imports(path, anywhere=True)} == top | {"five"}

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from dataset_builder.tasks import UsageError
+
 from .launch import prepare_environment, train
 
 DONE, FAULTS, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(f"trainer: {error.name} is not installed; `pip install -e '.[train]'` brings it", file=sys.stderr)
         return USAGE
-    except ValueError as error:
+    except UsageError as error:
         print(f"trainer: {error}", file=sys.stderr)
         return USAGE
     if config is None or given.dry_run:
@@ -79,7 +81,7 @@ def _prepare(given: argparse.Namespace) -> Any:
 
     legacy = legacy_faults(given.settings)
     if legacy:
-        raise ValueError("; ".join(legacy))
+        raise UsageError("; ".join(legacy))
     config = make_config(given.settings, cpu=given.cpu)
     told: list[str] = []
 

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dataset_builder.tasks import Level
+from dataset_builder.tasks import Level, UsageError
 
 from .data.settings import LIVE
 from .launch import python_path
@@ -23,7 +23,7 @@ SHORT = {
     "val_data": "data.val_files",
     "model": "actor_rollout_ref.model.path",
     "reward_url": "reward.custom_reward_function.reward_kwargs.url",
-    "preset": "data.videossr.config",
+    "preset": "data.videossr.preset",
     "difficulty": "data.videossr.difficulty",
     "seed": "data.seed",
     "steps": "trainer.total_training_steps",
@@ -44,21 +44,21 @@ def make_config(given: Sequence[str], *, cpu: bool = False) -> DictConfig:
         cpu: whether it is for `trainer.cpu`.
 
     Raises:
-        ValueError: for what cannot be composed.
+        UsageError: for what cannot be composed.
     """
     named = {name: os.environ[variable] for name, variable in ENVIRONMENT.items() if os.environ.get(variable)}
     others = []
     for one in given:
         key, equals, value = one.partition("=")
         if not equals:
-            raise ValueError(f"{one!r} is not allowed; allowed: key=value, as data=DIR or actor_rollout_ref.rollout.n=4")
+            raise UsageError(f"{one!r} is not allowed; allowed: key=value, as data=DIR or actor_rollout_ref.rollout.n=4")
         if key in SHORT:
             named[key] = value
         else:  # keys of ours are checked where they are read
             others.append(f"++{one.lstrip('+')}" if _is_ours(key) else one)
     for name in ("data", "model", "reward_url"):
         if not named.get(name):
-            raise ValueError(f"{name}=… is missing; `python -m trainer --help` has examples")
+            raise UsageError(f"{name}=… is missing; `python -m trainer --help` has examples")
     overrides = [f"++{key}={value}" for key, value in _overlay("cpu.yaml")] if cpu else []
     if named["data"].startswith(LIVE):
         overrides.append("data.shuffle=False")
@@ -75,7 +75,7 @@ def make_config(given: Sequence[str], *, cpu: bool = False) -> DictConfig:
         OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException) as error:
         told = "; ".join(filter(None, map(str.strip, str(error).splitlines())))  # a later line has the cure
-        raise ValueError(f"the configuration cannot be composed: {told}") from None
+        raise UsageError(f"the configuration cannot be composed: {told}") from None
     return config
 
 
@@ -87,14 +87,14 @@ def _refuse_live_settings(given: Sequence[str], data: str) -> None:
     keys = [one.lstrip("+").partition("=")[0] for one in given]
     live = [key for key in keys if key in ("preset", "difficulty") or key.startswith("data.videossr.")]
     if live:
-        raise ValueError(f"{live[0]}= is for live questions; data={data!r} has been built, with its own; leave it out")
+        raise UsageError(f"{live[0]}= is for live questions; data={data!r} has been built, with its own; leave it out")
 
 
 def _read(name: str, value: str) -> Any:
     """A value of a short name, as the text that it is unless a number is wanted."""
     if name in WHOLE:
         if not value.isdecimal():
-            raise ValueError(f"{name}={value!r} is not allowed; allowed: an integer from 0 up")
+            raise UsageError(f"{name}={value!r} is not allowed; allowed: an integer from 0 up")
         return int(value)
     if name == "difficulty":
         level: float = Level.of(value).value  # refuses what is none

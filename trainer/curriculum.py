@@ -12,6 +12,8 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
+from dataset_builder.tasks import UsageError
+
 
 @dataclass(frozen=True)
 class CurriculumSettings:
@@ -37,13 +39,13 @@ class CurriculumSettings:
         for name in ("start", "low", "high", "gain", "most"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-                raise ValueError(f"data.videossr.levels.{name}={value!r} is not allowed; allowed: a number")
+                raise UsageError(f"data.videossr.levels.{name}={value!r} is not allowed; allowed: a number")
         if not 0 <= self.start <= 1:
-            raise ValueError(f"data.videossr.levels.start={self.start} is not allowed; allowed: 0 to 1")
+            raise UsageError(f"data.videossr.levels.start={self.start} is not allowed; allowed: 0 to 1")
         if not self.low < self.high:
-            raise ValueError(f"data.videossr.levels.low={self.low} is not allowed; it must be below high={self.high}")
+            raise UsageError(f"data.videossr.levels.low={self.low} is not allowed; it must be below high={self.high}")
         if self.gain <= 0 or self.most <= 0 or self.groups < 1:
-            raise ValueError("data.videossr.levels: gain, most and groups must be above 0")
+            raise UsageError("data.videossr.levels: gain, most and groups must be above 0")
 
 
 class Curriculum:
@@ -61,14 +63,14 @@ class Curriculum:
         """Tell the mean reward of each group of a training step, by portion; gives what is logged of it.
 
         Raises:
-            ValueError: for a portion it does not know, or a reward that is no number.
+            UsageError: for a portion it does not know, or a reward that is no number.
         """
         told: dict[str, float] = {}
         for portion in sorted(rewards):
             if portion not in self._levels:
-                raise ValueError(f"portion={portion!r} is unknown; allowed: {', '.join(sorted(self._levels))}")
+                raise UsageError(f"portion={portion!r} is unknown; allowed: {', '.join(sorted(self._levels))}")
             if not all(map(isfinite, rewards[portion])):
-                raise ValueError(f"the rewards of {portion} are {list(rewards[portion])}; allowed: finite numbers")
+                raise UsageError(f"the rewards of {portion} are {list(rewards[portion])}; allowed: finite numbers")
             self._seen[portion] += sorted(rewards[portion])
             if len(self._seen[portion]) >= self.settings.groups:
                 self._move(portion, fmean(self._seen[portion]))

@@ -26,7 +26,6 @@ from statistics import fmean
 from typing import Any
 
 from dataset_builder import tasks
-from dataset_builder.tasks.guessing import guess
 
 from .launch import ROOT, prepare_environment
 
@@ -131,7 +130,7 @@ def prove(
     """
     out.mkdir(parents=True, exist_ok=True)
     if videos is None:
-        from dataset_builder.footage import render_footage
+        from dataset_builder.demo.footage import render_footage
 
         videos = out / "videos"
         render_footage(videos)
@@ -168,9 +167,9 @@ def make_model(folder: Path, recipe: Recipe, settings: Sequence[str], seed: int)
     config = make_config(settings, cpu=True)
     task = tasks.get(recipe.task)
     rng = Random(f"texts\0{seed}")
-    told = DataSettings.of(OmegaConf.to_container(config.data.videossr))
+    data = DataSettings.of(OmegaConf.to_container(config.data.videossr))
     videos = config.data.train_files.removeprefix(LIVE)
-    live = LiveQuestions(told.spec(), videos, clip_cache=told.clip_cache)  # not measured: its words are to be learned from them
+    live = LiveQuestions(data.spec, videos, cache=data.cache)  # not measured: its words are to be learned from them
     questions = [live[at] for at in range(WARM_QUESTIONS)]
 
     answer = random_answer(task, questions, recipe.shuffled)
@@ -189,7 +188,7 @@ def random_answer(
         said = task.read_truth(asked["reward_model"]["ground_truth"])
         if not shuffled:
             info = question["extra_info"]
-            said = guess(said, json.loads(info["params"]), info["frame_times"][0], rng)
+            said = said.guess(rng, task.guess_space(json.loads(info["params"]), info["frame_times"][0]))
         return f"<answer>{said.format()}</answer>"
 
     return answer

@@ -12,7 +12,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dataset_builder.build import SUMMARY
+from dataset_builder.storage.folder import Folder
+from dataset_builder.storage.summary import Summary
 
 from .data.settings import LIVE
 
@@ -66,6 +67,6 @@ def _run(config: DictConfig) -> dict[str, Any]:
         told = OmegaConf.to_container(config.data.videossr, resolve=True)
         assert isinstance(told, dict)
         asked = {str(key): value for key, value in told.items() if key not in _FREE}
-    elif (summary := Path(name, SUMMARY)).exists():
-        asked = json.loads(summary.read_text()).get("identity")
+    elif summary := Summary.read(Folder.of(name)):
+        asked = summary.identity
     return {"model": str(config.actor_rollout_ref.model.path), "data": name, "seed": config.data.seed, "questions": asked}

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 
 def add_command(
     commands: Any, name: str, command: Callable[[argparse.Namespace], int], doc: str, example: str
 ) -> argparse.ArgumentParser:
+    """Add a subcommand.
+
+    Args:
+        commands: what `add` of a command's module is called with.
+        command: runs it; returns the exit code.
+    """
     parser: argparse.ArgumentParser = commands.add_parser(name, help=doc, description=doc, epilog=f"example: {example}")
     parser.set_defaults(command=command)
     return parser
 
 
 def add_spec(parser: argparse.ArgumentParser) -> None:
-    """The flags that make a BuildSpec, by its field names."""
+    """The choices of a BuildSpec, by its field names; its overrides as `--set`."""
+    from ..questions.spec import BuildSpec
+
+    for choice in fields(BuildSpec):
+        doc = choice.metadata["doc"]
+        if choice.name == "preset":
+            parser.add_argument("preset", help=doc)
+        elif choice.name == "overrides":
+            parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=f"{doc}; see `videossr tasks`")
+        else:
+            default = "" if choice.default in (None, "") else f" (default: {choice.default})"
+            kind = int if str(choice.type).startswith("int") else str
+            flag = f"--{choice.name.replace('_', '-')}"
+            parser.add_argument(flag, type=kind, default=choice.default, help=doc + default)
     parser.add_argument("--videos", required=True, help="folder of raw videos, or s3://… and whatever else fsspec knows")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--difficulty", help="easy, medium, hard, extreme or a number in [0, 1] (default: the preset's)")
-    parser.add_argument("--samples", type=int, help="rows in all (default: the preset's)")
-    parser.add_argument("--per-video", type=int, default=1, help="for presets without a total: rows of each task a video")
-    parser.add_argument("--frames", type=int, default=48, help="frames a clip (default: 48)")
-    parser.add_argument("--max-pixels", type=int, default=256 * 256, help="most pixels a frame (default: 65536)")
-    parser.add_argument("--sampling", default="exact", help="exact or keyframe (default: exact)")
-    parser.add_argument("--video-format", default="mp4", help="mp4 or jpeg (default: mp4)")
-    parser.add_argument("--system-prompt", default="", help="put before each question (default: none)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a task parameter, see `videossr tasks`"
-    )
     add_cache(parser)
 
 
@@ -41,13 +49,26 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
 
 
 def spec_of(args: argparse.Namespace) -> Any:
-    from ..spec import BuildSpec
+    """The BuildSpec that the flags say.
+
+    Raises:
+        UsageError: naming what is not allowed.
+    """
+    from ..questions.spec import BuildSpec
+    from ..tasks import UsageError
 
     overrides = {}
     for setting in args.set:
         name, equals, value = setting.partition("=")
         if not equals:
-            raise ValueError(f"--set {setting!r} is not allowed; allowed: NAME=VALUE")
+            raise UsageError(f"--set {setting!r} is not allowed; allowed: NAME=VALUE")
         overrides[name] = value
-    names = [name for name in BuildSpec.field_names() if name != "overrides"]
-    return BuildSpec(**{name: getattr(args, name) for name in names}, overrides=overrides)
+    choices = {choice.name: getattr(args, choice.name) for choice in fields(BuildSpec) if choice.name != "overrides"}
+    return BuildSpec(**choices, overrides=overrides)
+
+
+def cache_of(args: argparse.Namespace) -> Any:
+    """The ClipCache that the flags say."""
+    from ..media.clip_cache import ClipCache
+
+    return ClipCache.of(args.clip_cache, args.clip_cache_gb)

@@ -23,6 +23,6 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..demo import run_demo
+    from ..demo.tour import run_demo
 
     return OK if run_demo(args.out, args.seed) else FAULTS

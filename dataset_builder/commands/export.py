@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         commands, "export", run, "write a build as a trainer reads it", "videossr export verl data/30k --out data/30k-verl"
     )
     parser.add_argument("trainer", help="verl or trl")
-    parser.add_argument("folder", type=Path, help="the build")
+    parser.add_argument("folder", help="the build: a folder, or s3://… and whatever else fsspec knows")
     parser.add_argument("--out", type=Path, required=True, help="folder for the export")
     parser.add_argument("--force", action="store_true", help="replace what stands in that folder")
 
@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from .. import exports
     from ..exports.base import export
-    from ..finished import Build
+    from ..storage.stored_build import Build
 
     how = exports.get(args.trainer)
     build = Build.read(args.folder)

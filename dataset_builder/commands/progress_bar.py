@@ -8,7 +8,7 @@ from typing import Any
 
 
 class _Bar:
-    """A progress bar that is told (how many are done, how many there are)."""
+    """A progress bar, called as a `Progress`."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
@@ -17,9 +17,9 @@ class _Bar:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
-    def note(self, **told: int | str) -> None:
-        """Show this beside it, from its next drawing on."""
-        self._bar.set_postfix(told, refresh=False)
+    def note(self, **values: int | str) -> None:
+        """Show these values beside it, from its next drawing on."""
+        self._bar.set_postfix(values, refresh=False)
         self._bar.update(0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from .arguments import add_command
@@ -16,7 +15,7 @@ def add(commands: Any) -> None:
         commands, "push", run, "push a build to the Hugging Face Hub; a rerun goes on",
         "videossr push data/30k me/videossr-30k --license cc-by-4.0",
     )  # fmt: skip
-    parser.add_argument("folder", type=Path, help="the build")
+    parser.add_argument("folder", help="the build: a folder, or s3://… and whatever else fsspec knows")
     parser.add_argument("repo", help="owner/name; made if it is not there")
     parser.add_argument("--license", help="of the dataset, as the Hub spells it: cc-by-4.0, … (needed unless its card has one)")
     parser.add_argument(
@@ -27,8 +26,8 @@ def add(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..finished import Build
     from ..hub.push import push, quietly
+    from ..storage.stored_build import Build
 
     build = Build.read(args.folder)
     quietly()
@@ -37,5 +36,5 @@ def run(args: argparse.Namespace) -> int:
             build, args.repo, license=args.license, source_datasets=args.source_dataset, public=args.public, force=args.force,
             progress=progress,
         )  # fmt: skip
-    print(f'{build.rows} rows: {url}\nload_dataset("{args.repo}", "{next(iter(build.summary["portions"]))}", split="train")')
+    print(f'{build.rows} rows: {url}\nload_dataset("{args.repo}", "{next(iter(build.summary.portions))}", split="train")')
     return OK

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_cache, add_command
+from .arguments import add_cache, add_command, cache_of
 from .exit_codes import FAULTS, OK
 from .progress_bar import progress_bar
 
@@ -32,8 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     with progress_bar(f"regenerate {args.repo}") as progress, TemporaryDirectory(prefix="videossr-") as temporary:
         comparison = regenerate(
-            args.repo, args.videos, args.out or temporary, workers=args.workers, clip_cache=args.clip_cache,
-            clip_cache_gb=args.clip_cache_gb, progress=progress,
+            args.repo, args.videos, args.out or temporary, workers=args.workers, cache=cache_of(args), progress=progress,
         )  # fmt: skip
     print(json.dumps(comparison.to_dict(), indent=2) if args.json else comparison.table())
     return OK if comparison.is_same else FAULTS

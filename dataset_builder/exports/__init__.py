@@ -6,15 +6,15 @@ import importlib
 import pkgutil
 from functools import cache
 
-from ..tasks.levels import nearest
+from ..tasks.errors import UsageError, nearest
 from .base import Export
 
 
 @cache
 def _registry() -> dict[str, Export]:
     modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    found = [module.EXPORT for module in modules if hasattr(module, "EXPORT")]
-    return {export.name: export for export in found}
+    exports = [module.EXPORT for module in modules if hasattr(module, "EXPORT")]
+    return {export.name: export for export in exports}
 
 
 def names() -> list[str]:
@@ -25,9 +25,9 @@ def get(name: str) -> Export:
     """The export of this name.
 
     Raises:
-        ValueError: naming what there is.
+        UsageError: naming what there is.
     """
     try:
         return _registry()[name]
     except KeyError:
-        raise ValueError(f"export={name!r} is unknown; {nearest(name, names())}") from None
+        raise UsageError(f"export={name!r} is unknown; {nearest(name, names())}") from None

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from ..finished import Build
-from ..progress import Progress, silent
+from ..progress import Progress, no_progress
+from ..storage.stored_build import Build
+from ..tasks import UsageError
 
 Row = dict[str, Any]
 DATA = "train.parquet"
@@ -30,7 +31,7 @@ class Export:
         name: how the command line calls it.
         schema: the columns, for a build.
         convert: rows of the build to rows of the export, in that schema; it may write files into the folder given.
-        check: refuses builds that the trainer could not use; raises ValueError.
+        check: refuses builds that the trainer could not use; raises UsageError.
         howto: one line that says how to use it.
     """
 
@@ -41,26 +42,31 @@ class Export:
     howto: str
 
 
-def export(build: Build, out: str | os.PathLike[str], how: Export, force: bool = False, progress: Progress = silent) -> Path:
+def export(
+    build: Build, out: str | os.PathLike[str], how: Export, force: bool = False, progress: Progress = no_progress
+) -> Path:
     """Write `out/train.parquet`; a rerun that finds the same build there leaves it.
 
     Raises:
-        ValueError: if the trainer could not use the build, or `out` holds something else.
+        UsageError: if the trainer could not use the build, or `out` holds something else.
     """
     how.check(build)
     folder = Path(out)
-    ours, its = build.folder.resolve(), folder.resolve()
-    if ours == its or ours in its.parents or its in ours.parents:
-        raise ValueError(f"out={str(folder)!r} and the build {str(build.folder)!r} lie within each other; give another folder")
-    mark = {"export": how.name, "build": build.summary["identity"], "videossr": build.summary["videossr"]}
+    if not build.folder.is_remote:
+        own, other = build.folder.path.resolve(), folder.resolve()
+        if own == other or own in other.parents or other in own.parents:
+            raise UsageError(
+                f"out={str(folder)!r} and the build {build.folder.url!r} lie within each other; give another folder"
+            )
+    mark = {"export": how.name, "build": build.summary.identity, "version": build.summary.version}
     if folder.exists() and any(folder.iterdir()):
-        held = json.loads((folder / _MARK).read_text()) if (folder / _MARK).exists() else None
-        if held == mark and (folder / DATA).exists():
+        existing = json.loads((folder / _MARK).read_text()) if (folder / _MARK).exists() else None
+        if existing == mark and (folder / DATA).exists():
             return folder / DATA
-        if held is None:
-            raise ValueError(f"out={str(folder)!r} is not empty and holds no export; give another folder")
-        if held != mark and not force:
-            raise ValueError(f"out={str(folder)!r} holds another export; give another folder, or --force to replace it")
+        if existing is None:
+            raise UsageError(f"out={str(folder)!r} is not empty and holds no export; give another folder")
+        if existing != mark and not force:
+            raise UsageError(f"out={str(folder)!r} holds another export; give another folder, or --force to replace it")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).write_text(json.dumps(mark))

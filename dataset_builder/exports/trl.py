@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..clip import encode_jpeg
-from ..finished import Build
-from ..mp4 import read_mp4
+from ..media.frame import encode_jpeg
+from ..media.mp4 import read_mp4
+from ..storage.stored_build import Build
 from ..tasks.base import PLACEHOLDER
 from .base import Export, Row, from_zero
 
@@ -20,7 +20,7 @@ from .base import Export, Row, from_zero
 def _schema(build: Build) -> pa.Schema:
     from datasets import Features, Image, Value
 
-    from ..schema import features
+    from ..questions.row import features
 
     columns = features(build.video_format)
     content = [{"type": Value("string"), "text": Value("string")}]

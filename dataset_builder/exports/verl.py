@@ -13,7 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..finished import Build
+from ..storage.stored_build import Build
+from ..tasks import UsageError
 from .base import Export, from_zero
 
 URI = b"data:image/jpeg;base64,"
@@ -21,14 +22,14 @@ VIDEOS = "videos"
 
 
 def _check(build: Build) -> None:
-    if build.summary["spec"]["sampling"] != "exact":
-        raise ValueError(
+    if build.summary.spec["sampling"] != "exact":
+        raise UsageError(
             "sampling='keyframe' gives frames at uneven times, which verl cannot be told; build with sampling='exact'"
         )
 
 
 def _schema(build: Build) -> pa.Schema:
-    from ..schema import features
+    from ..questions.row import features
 
     columns = features(build.video_format).arrow_schema
     pixels = [("max_pixels", pa.int64()), ("min_pixels", pa.int64())]

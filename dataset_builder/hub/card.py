@@ -9,10 +9,11 @@ from typing import Any
 
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from ..build import MANIFEST
-from ..finished import Build
-from ..shards import DATA
-from ..spec import BuildSpec
+from ..questions.spec import BuildSpec
+from ..storage.shards import DATA
+from ..storage.stored_build import Build
+from ..storage.summary import MANIFEST
+from ..tasks import UsageError
 
 BEGIN, END = "<!-- videossr: begin -->", "<!-- videossr: end -->"  # between them the text is ours
 BLOCK = "videossr"
@@ -23,7 +24,7 @@ _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M
 def make_card(
     build: Build,
     repo: str,
-    found: DatasetCard | None,
+    existing: DatasetCard | None,
     *,
     license: str | None,
     source_datasets: Sequence[str],
@@ -32,18 +33,18 @@ def make_card(
     """The card of a build, merged into the one that is there: what somebody else wrote in it stays.
 
     Args:
-        found: the repository's card.
+        existing: the repository's card.
         license: None for the one that the card names.
         sheets: names of contact sheets in the repository.
 
     Raises:
-        ValueError: if no license is named anywhere.
+        UsageError: if no license is named anywhere.
     """
-    portions = list(build.summary["report"]["made"])
-    data: dict[str, Any] = {} if found is None else found.data.to_dict()  # type: ignore[no-untyped-call]
+    portions = list(build.summary.report["rows"])
+    data: dict[str, Any] = {} if existing is None else existing.data.to_dict()  # type: ignore[no-untyped-call]
     license = license or data.get("license")
     if not license:
-        raise ValueError("license is missing, and is yours to choose: add --license cc-by-4.0, or what your videos allow")
+        raise UsageError("license is missing, and is yours to choose: add --license cc-by-4.0, or what your videos allow")
     paths = {"default": f"{DATA}/*/*.parquet", **{portion: f"{DATA}/{portion}/*.parquet" for portion in portions}}
     configs = [{"config_name": name, "data_files": [{"split": "train", "path": path}]} for name, path in paths.items()]
     configs[0]["default"] = True
@@ -65,42 +66,39 @@ def make_card(
     if source_datasets:
         data["source_datasets"] = _union(data.get("source_datasets"), source_datasets)
     data.setdefault("pretty_name", repo.partition("/")[2])
-    text = _merged("" if found is None else found.text, _body(build, repo, portions, sheets))
+    text = _merged("" if existing is None else existing.text, _body(build, repo, portions, sheets))
     return DatasetCard(f"---\n{DatasetCardData(**data).to_yaml()}\n---\n{text}")
 
 
 def block(build: Build) -> dict[str, Any]:
     """What identifies the build, and what makes it again."""
     summary = build.summary
-    spec = summary["spec"]
-    portions = summary["portions"]
+    portions = summary.portions
     return {
-        "version": summary["videossr"],
-        "code": summary["code"],
-        "identity": summary["identity"],
-        "seed": spec["seed"],
+        "version": summary.version,
+        "code": summary.code,
+        "identity": summary.identity,
+        "seed": summary.spec["seed"],
         "rows": build.rows,
         "tasks": {one["task"]: one["task_version"] for one in portions.values()},
         "levels": {name: one["level"] for name, one in portions.items()},
-        "codecs": dict(summary["codecs"]),
-        "manifest_sha256": hashlib.sha256((build.folder / MANIFEST).read_bytes()).hexdigest(),
-        "spec": dict(spec),
+        "codecs": dict(summary.codecs),
+        "manifest_sha256": hashlib.sha256((build.folder.read_text(MANIFEST) or "").encode()).hexdigest(),
+        "spec": dict(summary.spec),
     }
 
 
 def call(build: Build, videos: str) -> str:
     """The Python call that makes the build's rows again."""
-    spec = build.summary["spec"]
-    usual = BuildSpec(spec["config"]).to_dict()
-    changed = {name: value for name, value in spec.items() if name not in ("config", "overrides") and value != usual[name]}
-    changed |= spec["overrides"]
-    said = "".join(f", {name}={value!r}" for name, value in changed.items() if name.isidentifier())
-    dotted = {name: value for name, value in changed.items() if not name.isidentifier()}
-    return f'load_dataset("videossr", "{spec["config"]}", data_dir="{videos}"{said}{f", **{dotted}" if dotted else ""}, split="train")'
+    spec = build.summary.spec
+    default = BuildSpec(spec["preset"]).to_dict()
+    changed = {name: value for name, value in spec.items() if name != "preset" and value != default[name]}
+    choices = "".join(f", {name}={value!r}" for name, value in changed.items())
+    return f'load_dataset("videossr", "{spec["preset"]}", data_dir="{videos}"{choices}, split="train")'
 
 
 def _body(build: Build, repo: str, portions: Sequence[str], sheets: Iterable[str]) -> str:
-    summary, spec = build.summary, build.summary["spec"]
+    spec, portion_facts, report = build.summary.spec, build.summary.portions, build.summary.report
     parts = [
         BEGIN,
         f"# {repo.partition('/')[2]}",
@@ -110,16 +108,17 @@ def _body(build: Build, repo: str, portions: Sequence[str], sheets: Iterable[str
         f'load_dataset("{repo}", "{portions[0]}", split="train", streaming=True)\n```',
         "## What is in it",
         _table(
-            ("config", "task", "level", "rows", "of", "blind floor", "strict floor", "metric"),
+            ("config", "task", "level", "rows", "of", "blind baseline", "strict", "metric"),
             [
-                (name, one["task"], one["level"], summary["report"]["made"].get(name, 0), summary["report"]["wanted"].get(name, 0),
+                (name, one["task"], one["level"], report["rows"].get(name, 0), report["planned"].get(name, 0),
                  one["chance"], one["chance_exact"], one["metric"])
-                for name, one in summary["portions"].items()
+                for name, one in portion_facts.items()
             ],
         ),
-        "A floor is what the best answer that never looks at the video scores: on the smooth reward, and on the strict one.",
+        "The blind baseline is what the best answer that never looks at the video scores: on the smooth reward, and on the "
+        "strict one.",
         f"Every clip has {spec['frames']} frames of at most {spec['max_pixels']:,} pixels. `prompt` holds a `<video>` for each of "
-        "`videos`; `reward_model.ground_truth` is the answer; `extra_info` has the frames' true times, the floors, where the clip comes "
+        "`videos`; `reward_model.ground_truth` is the answer; `extra_info` has the frames' true times, the blind baseline, where the clip comes "
         "from (`source`, `fingerprint`, `source_times`) and the edit list (`recipe`).",
     ]  # fmt: skip
     if sheets := list(sheets):
@@ -127,12 +126,18 @@ def _body(build: Build, repo: str, portions: Sequence[str], sheets: Iterable[str
             "## Samples",
             "\n\n".join(f"![a question, its frames and its answer; edited frames in red]({sheet})" for sheet in sheets),
         ]
-    if refused := summary["report"]["refused"]:
+    if repeated := report["repeated"]:
+        listed = ", ".join(f"{count} of {name}" for name, count in repeated.items())
+        parts.append(f"Some questions are asked twice of the same video, as it gives no more that differ: {listed}.")
+    if unproven := report["unproven"]:
+        listed = ", ".join(f"{count / report['rows'][name]:.1%} of {name}" for name, count in unproven.items())
+        parts.append(f"Of some questions the pictures do not prove that no other answer fits as well: {listed}.")
+    if refused := report["refused"]:
         parts += ["## What was refused", "Attempts at a question whose answer could not be seen for certain:"]
         parts.append(_table(("portion", "times", "why"), [(name, count, reason) for name, reason, count in refused]))
     left_out = {
-        **summary["report"]["unusable"],
-        **{a: f"same content as {b}" for a, b in summary["report"]["repeated"].items()},
+        **report["unusable"],
+        **{name: f"same content as {other}" for name, other in report["duplicates"].items()},
     }
     if left_out:
         parts += [f"{len(left_out)} of the videos were not used:", _table(("video", "why"), sorted(left_out.items()))]

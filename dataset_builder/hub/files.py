@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..finished import Build
-from ..schema import features
-from ..shards import DATA, ROWS_PER_GROUP
+from ..questions.row import features
+from ..storage.shards import DATA, ROWS_PER_GROUP
+from ..storage.stored_build import Build
 
 ROWS_PER_FILE = 500  # some 300 MB
 
@@ -52,7 +52,7 @@ def digest_row(row: dict[str, Any]) -> RowDigest:
 def file_names(build: Build) -> dict[str, list[str]]:
     """The repository's data files by portion, in their order."""
     names = {}
-    for portion, rows in build.summary["report"]["made"].items():
+    for portion, rows in build.summary.report["rows"].items():
         number = math.ceil(rows / ROWS_PER_FILE)
         names[portion] = [f"{DATA}/{portion}/train-{k:05d}-of-{number:05d}.parquet" for k in range(number)]
     return names

@@ -22,12 +22,13 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from huggingface_hub.utils import logging
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from ..build import MANIFEST, SUMMARY
 from ..errors import BuildError
-from ..finished import Build
-from ..preview import row_sheet, write_picture
-from ..progress import Progress, silent
-from ..shards import DATA, ROWS_PER_GROUP
+from ..gallery.contact_sheet import row_sheet, write_picture
+from ..progress import Progress, no_progress
+from ..storage.shards import DATA, ROWS_PER_GROUP
+from ..storage.stored_build import Build
+from ..storage.summary import MANIFEST, SUMMARY
+from ..tasks import UsageError
 from .card import make_card
 from .files import cut, digest_row, file_names
 
@@ -46,7 +47,7 @@ def push(
     public: bool = False,
     force: bool = False,
     token: str | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> str:
     """Push a build; gives its address.
 
@@ -60,32 +61,32 @@ def push(
         progress: called with (files uploaded, files in all).
 
     Raises:
-        ValueError: for bad arguments, and for a repository that holds something else.
+        UsageError: for bad arguments, and for a repository that holds something else.
         BuildError: if the Hub refuses, or cannot be reached.
     """
     if repo.count("/") != 1 or not all(repo.split("/")):
-        raise ValueError(f"repo={repo!r} names no owner; write it as owner/name")
+        raise UsageError(f"repo={repo!r} names no owner; write it as owner/name")
     api = HfApi(token=token)
     with explained(repo):
         there = _files_there(api, repo)
         _check_free(api, repo, there, build, force)
-        found = DatasetCard(read_file(api, repo, "README.md")) if "README.md" in there else None
+        card_there = DatasetCard(read_file(api, repo, "README.md")) if "README.md" in there else None
         with tempfile.TemporaryDirectory(prefix="videossr-push-") as folder:
             sheets = _draw(build, Path(folder))
             card = make_card(
-                build, repo, found, license=license, source_datasets=source_datasets, sheets=[name for name, _ in sheets]
+                build, repo, card_there, license=license, source_datasets=source_datasets, sheets=[name for name, _ in sheets]
             )
             api.create_repo(repo, repo_type="dataset", private=not public, exist_ok=True)
             total = sum(map(len, file_names(build).values()))
             # the summary comes first: it says whose a half-pushed repository is
-            _commit(api, repo, [CommitOperationAdd(SUMMARY, build.folder / SUMMARY)], f"Begin to push {build.rows} rows")
+            _commit(api, repo, [_copy(build, SUMMARY)], f"Begin to push {build.rows} rows")
             sent = _upload(api, repo, build, Path(folder), total, progress)
             stale = [name for name in there if _is_stale(name, sent | {name for name, _ in sheets}, force)]
             _commit(
                 api,
                 repo,
                 [
-                    CommitOperationAdd(MANIFEST, build.folder / MANIFEST),
+                    _copy(build, MANIFEST),
                     CommitOperationAdd(DIGESTS, Path(folder) / DIGESTS),
                     *(CommitOperationAdd(name, path) for name, path in sheets),
                     CommitOperationAdd("README.md", str(card).encode()),
@@ -119,22 +120,22 @@ def _check_free(api: HfApi, repo: str, there: Sequence[str], build: Build, force
     data = [name for name in there if name not in (".gitattributes", "README.md")]
     if not data or force:
         return
-    if SUMMARY in there and json.loads(read_file(api, repo, SUMMARY)).get("identity") == build.summary["identity"]:
+    if SUMMARY in there and json.loads(read_file(api, repo, SUMMARY)).get("identity") == build.summary.identity:
         return
     kind = "another build" if SUMMARY in there else f"something else ({data[0]}, …)"
-    raise ValueError(f"{repo} holds {kind}; give another name, or --force to replace it")
+    raise UsageError(f"{repo} holds {kind}; give another name, or --force to replace it")
 
 
 def _draw(build: Build, folder: Path) -> list[tuple[str, Path]]:
     """Contact sheets of the first rows of each portion in turn, the first portion of every task before its others."""
-    made = build.summary["report"]["made"]
+    rows = build.summary.report["rows"]
     turns: dict[str, int] = {}
     seen: Counter[str] = Counter()
-    for portion in made:
-        task = build.summary["portions"][portion]["task"]
+    for portion in rows:
+        task = build.summary.portions[portion]["task"]
         turns[portion] = seen[task]
         seen[task] += 1
-    portions = sorted(made, key=lambda portion: turns[portion])
+    portions = sorted(rows, key=lambda portion: turns[portion])
     wanted = {portion: (SAMPLES + len(portions) - 1 - k) // len(portions) for k, portion in enumerate(portions)}
     drawn: list[tuple[str, Path]] = []
     (folder / SHEETS).mkdir()
@@ -170,6 +171,10 @@ def _upload(api: HfApi, repo: str, build: Build, folder: Path, total: int, progr
     return sent
 
 
+def _copy(build: Build, name: str) -> CommitOperationAdd:
+    return CommitOperationAdd(name, (build.folder.read_text(name) or "").encode())
+
+
 def _is_stale(name: str, ours: set[str], force: bool) -> bool:
     """Whether a file of the repository belongs to what was pushed before."""
     if name in ours:
@@ -189,14 +194,16 @@ def explained(repo: str) -> Iterator[None]:
         yield
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
-        said = {
+        explanations = {
             401: "the Hub knows no such token; set HF_TOKEN, or log in with `hf auth login`, to one that may write",
             403: f"the token may not write to {repo}; use one of its owner's with the right to write",
             404: f"{repo} is not there, or not for this token",
             409: f"{repo} was changed by somebody else at the same time; {again}",
             412: f"{repo} was changed by somebody else at the same time; {again}",
         }
-        raise BuildError(said.get(status, f"the Hub answered {status}: {error.server_message or error}; {again}")) from None
+        raise BuildError(
+            explanations.get(status, f"the Hub answered {status}: {error.server_message or error}; {again}")
+        ) from None
     except RuntimeError as error:  # what the client makes of an upload that broke off, again and again
         raise BuildError(f"{error} {error.__cause__ or ''}; {again}") from None
     except httpx2.TransportError as error:

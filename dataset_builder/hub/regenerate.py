@@ -10,13 +10,19 @@ from typing import Any
 
 from huggingface_hub import DatasetCard, HfApi
 
-from ..build import MANIFEST, build_work
-from ..finished import Build
-from ..identity import VERSION, code_digest, codec_versions
-from ..progress import Progress, silent
-from ..sources import Source
-from ..spec import BuildSpec
-from ..work import Work, folder_work
+from ..identity import codec_versions
+from ..media.clip_cache import ClipCache
+from ..progress import Progress, no_progress
+from ..questions.identity import row_code_digest
+from ..questions.job import folder_job
+from ..questions.spec import BuildSpec
+from ..sources.source import Source
+from ..storage.build import SPLIT, build_job
+from ..storage.local_engine import LocalEngine
+from ..storage.stored_build import Build
+from ..storage.summary import MANIFEST
+from ..tasks import UsageError
+from ..version import VERSION
 from .card import BLOCK
 from .files import RowDigest, digest_row
 from .push import DIGESTS, explained, read_file
@@ -71,9 +77,8 @@ def regenerate(
     *,
     workers: int = 1,
     token: str | None = None,
-    clip_cache: str | None = None,
-    clip_cache_gb: float | None = None,
-    progress: Progress = silent,
+    cache: ClipCache | None = None,
+    progress: Progress = no_progress,
 ) -> Comparison:
     """Build `repo` again into `out`, and compare.
 
@@ -82,30 +87,29 @@ def regenerate(
         videos: a folder that holds the source videos, under whatever names: they are known by their content.
 
     Raises:
-        ValueError: if the card says nothing of a build, or source videos are not in the folder.
+        UsageError: if the card says nothing of a build, or source videos are not in the folder.
         BuildError: if the Hub cannot be reached, or the build stopped.
     """
     api = HfApi(token=token)
     with explained(repo):
         block = DatasetCard(read_file(api, repo, "README.md")).data.to_dict().get(BLOCK)  # type: ignore[no-untyped-call]
         if not block:
-            raise ValueError(f"the card of {repo} has no `{BLOCK}:` block; only what `videossr push` pushed can be made again")
+            raise UsageError(f"the card of {repo} has no `{BLOCK}:` block; only what `videossr push` pushed can be made again")
         manifest = [json.loads(line) for line in read_file(api, repo, MANIFEST).splitlines()]
         digests = [RowDigest(**json.loads(line)) for line in read_file(api, repo, DIGESTS).splitlines()]
     spec = BuildSpec(**block["spec"])
-    found, _ = folder_work(spec, videos, "train", clip_cache, clip_cache_gb)
-    sources = _matched(manifest, found.sources, videos)
-    work = Work(spec, "train", sources, clip_cache, clip_cache_gb)
-    build_work(work, out, workers=workers, progress=progress)
+    job, _ = folder_job(spec, videos, SPLIT, cache or ClipCache.of())
+    job = replace(job, sources=_matched(manifest, job.sources, videos))
+    build_job(job, out, engine=LocalEngine(workers), progress=progress)
     comparison = _compare(digests, Build.read(out))
     comparison.versions = _versions(block)
     return comparison
 
 
-def _matched(manifest: Sequence[Mapping[str, str]], found: Sequence[Source], videos: Any) -> tuple[Source, ...]:
+def _matched(manifest: Sequence[Mapping[str, str]], sources: Sequence[Source], videos: Any) -> tuple[Source, ...]:
     """The manifest's sources, by their content, under the manifest's names."""
-    by_content = {source.fingerprint: source for source in found if source.fingerprint}
-    by_name = {source.name: source for source in found}
+    by_content = {source.fingerprint: source for source in sources if source.fingerprint}
+    by_name = {source.name: source for source in sources}
     matched, missing = [], []
     for line in manifest:
         source = by_content.get(line["fingerprint"]) if line["fingerprint"] else by_name.get(line["name"])
@@ -115,7 +119,7 @@ def _matched(manifest: Sequence[Mapping[str, str]], found: Sequence[Source], vid
             matched.append(replace(source, name=line["name"]))
     if missing:
         named = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-        raise ValueError(f"videos={str(videos)!r} does not hold {len(missing)} of the {len(manifest)} source videos: {named}")
+        raise UsageError(f"videos={str(videos)!r} does not hold {len(missing)} of the {len(manifest)} source videos: {named}")
     return tuple(matched)
 
 
@@ -139,5 +143,5 @@ def _compare(digests: Sequence[RowDigest], build: Build) -> Comparison:
 
 def _versions(block: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     there = {"videossr": block["version"], "its code": block["code"], **block["codecs"]}
-    here = {"videossr": VERSION, "its code": code_digest(), **codec_versions()}
+    here = {"videossr": VERSION, "its code": row_code_digest(), **codec_versions()}
     return [(name, there[name], here.get(name, "missing")) for name in there if there[name] != here.get(name)]

@@ -1,4 +1,9 @@
-"""The registry of tasks. Any module of this package that ends in `TASK = …` is in it; `register` adds one from elsewhere."""
+"""The registry of tasks.
+
+Any module of this package that ends in `TASK = …` is in it, and any task that an installed package names in the entry-point
+group `videossr.tasks`. Modules that the environment variable VIDEOSSR_IMPORTS names (comma-separated) are imported, so that they
+can `register` theirs: in every process that asks for a task, workers among them.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +12,65 @@ import pkgutil
 from functools import cache
 
 from .answers import Answer, Chance, Score
-from .base import Plan, Task, Unsolvable, item_rng
-from .clip_stats import ClipStats
+from .base import Plan, Task, item_rng
 from .edits import EditList
-from .levels import LEVELS, Level, nearest
+from .errors import UnknownTask, Unsolvable, UsageError, nearest
+from .levels import LEVELS, Level
+from .statistics import ClipStats
 
 __all__ = [
     "LEVELS", "Answer", "Chance", "ClipStats", "EditList", "Level", "Plan", "Score", "Task", "UnknownTask", "Unsolvable",
-    "get", "item_rng", "names", "register",
+    "UsageError", "get", "item_rng", "names", "register",
 ]  # fmt: skip
 
 PREFIX = "videossr/"  # how a row's data_source names its task
-
-
-class UnknownTask(ValueError):
-    """No task has this name; the message names the nearest."""
-
-
-@cache
-def _registry() -> dict[str, Task]:
-    found = {}
-    for module in pkgutil.iter_modules(__path__):
-        task = getattr(importlib.import_module(f"{__name__}.{module.name}"), "TASK", None)
-        if task is not None:
-            found[task.name] = task
-    return found
+ENTRY_POINTS = "videossr.tasks"
+IMPORTS = "VIDEOSSR_IMPORTS"
 
 
 def register(task: Task) -> None:
-    """Add a task that lives outside this package. Worker processes that are spawned must import its module too."""
-    _registry()[task.name] = task
+    """Add a task that lives outside this package, where no entry point names it.
+
+    Raises:
+        UsageError: if another task has its name.
+    """
+    if not isinstance(task, Task):
+        raise UsageError(f"{task!r} is no task; register an instance of a subclass of dataset_builder.tasks.Task")
+    other = _registered().get(task.name)
+    if other is not None and type(other) is not type(task):
+        raise UsageError(f"two tasks are called {task.name!r}: {type(other)} and {type(task)}; rename one")
+    _registered()[task.name] = task
+
+
+@cache
+def _registered() -> dict[str, Task]:
+    """The registry itself, at first empty."""
+    return {}
+
+
+@cache
+def _load() -> None:
+    """Register all tasks that are not registered by hand; once."""
+    import os
+    from importlib.metadata import entry_points
+
+    for module in pkgutil.iter_modules(__path__):
+        task = getattr(importlib.import_module(f"{__name__}.{module.name}"), "TASK", None)
+        if task is not None:
+            register(task)
+    for entry in entry_points(group=ENTRY_POINTS):
+        register(entry.load())
+    for name in filter(None, os.environ.get(IMPORTS, "").split(",")):
+        try:
+            importlib.import_module(name.strip())
+        except ImportError as error:
+            raise UsageError(f"imports={name.strip()!r}: {error}; it has to be on PYTHONPATH, or installed") from None
 
 
 def names() -> list[str]:
     """All task names, sorted."""
-    return sorted(_registry())
+    _load()
+    return sorted(_registered())
 
 
 def get(name: str) -> Task:
@@ -51,7 +80,8 @@ def get(name: str) -> Task:
         UnknownTask: naming what there is.
     """
     key = name.removeprefix(PREFIX) if isinstance(name, str) else name
+    _load()
     try:
-        return _registry()[key]
+        return _registered()[key]
     except (KeyError, TypeError):
         raise UnknownTask(f"task={name!r} is unknown; {nearest(str(key), names())}") from None

@@ -5,32 +5,45 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from random import Random
 from typing import Any, ClassVar
 
 from .answers import Answer, Chance, Score
-from .clip_stats import ClipStats
+from .answers.reading import Unparseable
 from .edits import EditList
+from .errors import UsageError
 from .levels import Knob, Level, Params, resolve
-from .parsing import Unparseable
+from .statistics import ClipStats
 
 PLACEHOLDER = "<video>"  # in a question, for each of its videos
 ANSWER_TAG = "Give only the answer, inside <answer></answer>."
 
 
-class Unsolvable(Exception):
-    """No question that can be answered from the pixels was found in this clip; the message says why, in few words."""
-
-
 @dataclass(frozen=True)
 class Plan:
-    """One question: its text with a `<video>` for each output clip, its answer, and the edits that make its videos."""
+    """One question.
+
+    Attributes:
+        question: its text, with a `<video>` for each output clip.
+        answer: the truth.
+        edits: what makes its videos.
+        proven: whether the clip's statistics show every other answer that was compared to fit worse.
+    """
 
     question: str
     answer: Answer
     edits: EditList
+    proven: bool = True
+
+    @property
+    def content(self) -> tuple[str, str, str]:
+        """What makes two questions about a clip the same; the seeds of noise do not make them different."""
+        clips = tuple(
+            replace(clip, effects=tuple(replace(effect, seed=0) for effect in clip.effects)) for clip in self.edits.clips
+        )
+        return self.question, self.answer.format(), EditList(clips).to_json()
 
 
 class Task(ABC):
@@ -43,6 +56,7 @@ class Task(ABC):
         answer: the answer's type.
         answer_format: the answer's form with an example, for listings.
         knobs: its parameters, at each level.
+        in_mixed: whether the preset `mixed` asks it.
     """
 
     name: ClassVar[str]
@@ -51,6 +65,7 @@ class Task(ABC):
     answer: ClassVar[type[Answer]]
     answer_format: ClassVar[str]
     knobs: ClassVar[tuple[Knob, ...]]
+    in_mixed: ClassVar[bool] = False
 
     @abstractmethod
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
@@ -72,18 +87,22 @@ class Task(ABC):
         """Whether planning may use frames of another video."""
         return False
 
+    def guess_space(self, params: Params, times: Sequence[float]) -> Any:
+        """What `Answer.guess` draws from: frame times for an interval, the largest count for counts."""
+        return None
+
     def params(self, difficulty: str | float | Level, overrides: Mapping[str, Any] | None = None) -> Params:
         """All parameters at a difficulty.
 
         Raises:
-            ValueError: naming the field, the value and what is allowed.
+            UsageError: naming the field, the value and what is allowed.
         """
         params = resolve(self.knobs, Level.of(difficulty), overrides or {})
         self.check(params)
         return params
 
     def check(self, params: Params) -> None:  # noqa: B027 - most tasks have nothing to refuse
-        """Refuse parameters that do not fit together; raises ValueError."""
+        """Refuse parameters that do not fit together; raises UsageError."""
 
     def blind(self, params: Params, times: tuple[float, ...], end: float) -> Answer:
         """The best constant answer for a clip with these times."""
@@ -101,12 +120,12 @@ class Task(ABC):
         """Read a ground truth as stored in a row.
 
         Raises:
-            ValueError: if it is not an answer of this task.
+            UsageError: if it is not an answer of this task.
         """
         try:
             return _read(self.answer, ground_truth)  # a group's rollouts share it
         except (Unparseable, AttributeError, TypeError) as error:
-            raise ValueError(f"ground_truth={ground_truth!r} is no answer of task {self.name!r}: {error}") from None
+            raise UsageError(f"ground_truth={ground_truth!r} is no answer of task {self.name!r}: {error}") from None
 
     def score(self, response: str, ground_truth: str, chance: float | None = None) -> Score:
         """Score a model's whole response.
@@ -117,7 +136,7 @@ class Task(ABC):
             chance: the row's floor, for `above_chance`; else that of the medium level at 48 frames.
 
         Raises:
-            ValueError: if the ground truth is malformed.
+            UsageError: if the ground truth is malformed.
         """
         truth = self.read_truth(ground_truth)
         floor = self._default_floor(truth) if chance is None else chance

@@ -14,10 +14,11 @@ from random import Random
 from typing import ClassVar
 
 from .answers import Answer, Chance, Counts
-from .base import ANSWER_TAG, Plan, Task, Unsolvable
-from .clip_stats import ClipStats
+from .base import ANSWER_TAG, Plan, Task
 from .edits import EditList, OutputClip, Shape, unedited
+from .errors import Unsolvable, UsageError
 from .levels import Knob, Params
+from .statistics import ClipStats
 
 SHAPES = ("circle", "square", "triangle")
 LAYOUTS_TRIED = 6
@@ -43,6 +44,7 @@ class Counting(Task):
     ability = "counting"
     answer = ShapeCounts
     answer_format = "circles,squares,triangles, 3,1,4"
+    in_mixed = True
     knobs = (
         Knob("max_frames", (3, 3, 4, 5), "most frames that carry one kind of shape", 1, 64),
         Knob("max_per_frame", (3, 4, 4, 5), "most shapes of one kind on one frame", 1, 12),
@@ -53,7 +55,11 @@ class Counting(Task):
 
     def check(self, params: Params) -> None:
         if params["min_size"] > params["max_size"]:
-            raise ValueError(f"min_size={params['min_size']} is not allowed; allowed: at most max_size={params['max_size']}")
+            raise UsageError(f"min_size={params['min_size']} is not allowed; allowed: at most max_size={params['max_size']}")
+
+    def guess_space(self, params: Params, times: Sequence[float]) -> int:
+        top: int = params["max_frames"] * params["max_per_frame"]
+        return top
 
     def chance(self, params: Params, frames: int) -> Chance:
         return _chance(min(params["max_frames"], frames), params["max_per_frame"])

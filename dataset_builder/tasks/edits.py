@@ -51,6 +51,19 @@ class OutputClip:
     effects: tuple[Effect, ...] = ()
     shapes: tuple[Shape, ...] = ()
 
+    @property
+    def edited(self) -> set[int]:
+        """The positions that carry an effect or a shape, show another video, or lie in a stretch of reordered frames.
+
+        A stretch of reordered frames is where the frames' numbers do not go on by one: from the first jump to the last.
+        """
+        indices = [index for _, index in self.frames]
+        jumps = [k for k in range(1, len(indices)) if indices[k] != indices[k - 1] + 1]
+        positions = set(range(jumps[0], jumps[-1])) if jumps else set()
+        positions |= {k for k, (source, _) in enumerate(self.frames) if source == DONOR}
+        positions |= {k for effect in self.effects for k in range(effect.start, effect.end)}
+        return positions | {shape.position for shape in self.shapes}
+
     def times(self, sampled: tuple[float, ...]) -> tuple[float, ...]:
         """Seconds at which each position is shown, to the millisecond, from the clip's sampled times."""
         zero = sampled[self.clock]

@@ -13,10 +13,11 @@ from random import Random
 
 from .anomalies import ANOMALIES, DEFAULT_MIX, Anomaly
 from .answers import Answer, Chance, Interval
-from .base import ANSWER_TAG, Plan, Task, Unsolvable
-from .clip_stats import ClipStats
+from .base import ANSWER_TAG, Plan, Task
 from .edits import CLIP, DONOR, EditList, Effect, FrameRef, OutputClip, unedited
+from .errors import Unsolvable, UsageError
 from .levels import Knob, Params
+from .statistics import ClipStats
 
 PLACES_TRIED = 16  # per effect
 MIN_FOREIGN = 20.0  # grey levels by which another video's frames must differ
@@ -33,6 +34,7 @@ class Grounding(Task):
     ability = "temporal_grounding"
     answer = Interval
     answer_format = "start-end in seconds, 14.5-26.2"
+    in_mixed = True
     knobs = (
         Knob("effects", (DEFAULT_MIX,) * 4, "anomalies to choose from", choices=tuple(ANOMALIES)),
         Knob("min_share", (1 / 6, 1 / 8, 1 / 12, 1 / 24), "shortest stretch, as a share of the clip", 0.01, 0.8),
@@ -46,7 +48,7 @@ class Grounding(Task):
 
     def check(self, params: Params) -> None:
         if params["min_share"] > params["max_share"]:
-            raise ValueError(
+            raise UsageError(
                 f"min_share={params['min_share']} is not allowed; allowed: at most max_share={params['max_share']}"
             )
 
@@ -57,6 +59,9 @@ class Grounding(Task):
     def wants_donor(self, params: Params) -> bool:
         return any(ANOMALIES[name].kind == "donor" for name in params["effects"])
 
+    def guess_space(self, params: Params, times: Sequence[float]) -> Sequence[float]:
+        return times
+
     def chance(self, params: Params, frames: int) -> Chance:
         key = tuple(params[name] for name in ("effects", "min_share", "max_share", "strength", "align"))
         return _chance(*key, frames=frames)
@@ -65,18 +70,20 @@ class Grounding(Task):
         frames = len(times)
         guess = self.chance(params, frames).blind
         assert isinstance(guess, Interval)
-        return Interval(round(guess.start / frames * end, 2), round(guess.end / frames * end, 2))
+        edges = guess.start / frames * end, guess.end / frames * end
+        digits = 2 if round(edges[0], 2) < round(edges[1], 2) else 3
+        return Interval(round(edges[0], digits), round(edges[1], digits))
 
     def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
         assert isinstance(answer, Interval)
         [clip], [shown] = edits.clips, times
-        altered = _altered(clip)
-        start, end = (min(range(len(shown)), key=lambda k: abs(shown[k] - time)) for time in (answer.start, answer.end))
+        edited = clip.edited
+        start, end = _frame_at(shown, answer.start), _frame_at(shown, answer.end)
         if max(abs(shown[start] - answer.start), abs(shown[end] - answer.end)) > ROUNDED:
             return "no frame is shown then"
         whole = clip.effects or edits.needs_donor  # of another order, a frame at an end may be where it was
-        if not altered or min(altered) < start or max(altered) >= end or (whole and len(altered) < end - start):
-            return f"frames {sorted(altered)} are altered"
+        if not edited or min(edited) < start or max(edited) >= end or (whole and len(edited) < end - start):
+            return f"frames {sorted(edited)} are altered"
         return ""
 
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
@@ -132,20 +139,21 @@ def _plan(attempt: _Attempt, rng: Random) -> Plan:
         frames = _reordered(attempt, rng)
     output = OutputClip(frames, effects=effects)
     times = output.times(clip.times)
-    digits = 1 if clip.end / clip.frames >= 0.5 else 2
-    answer = Interval(round(times[start], digits), round(times[end], digits))
+    answer = _truth(times, start, end, 1 if clip.end / clip.frames >= 0.5 else 2)
     named = attempt.anomaly if attempt.params["named"] else None
     return Plan(_question(named), answer, EditList((output,)))
 
 
-def _altered(clip: OutputClip) -> set[int]:
-    """The positions that an effect lies on, or that show another frame than what comes before and after them asks for."""
-    under = {k for effect in clip.effects for k in range(effect.start, effect.end)}
-    foreign = {k for k, (source, _) in enumerate(clip.frames) if source == DONOR}
-    if under or foreign:
-        return under | foreign
-    jumps = [k for k in range(1, len(clip.frames)) if clip.frames[k][1] != clip.frames[k - 1][1] + 1]
-    return set(range(jumps[0], jumps[-1])) if jumps else set()
+def _truth(times: Sequence[float], start: int, end: int, digits: int) -> Interval:
+    """The stretch in seconds, with at least so many decimals, and as many as tell its frames from their neighbours."""
+    while digits < 3 and any(_frame_at(times, round(times[frame], digits)) != frame for frame in (start, end)):
+        digits += 1
+    return Interval(round(times[start], digits), round(times[end], digits))
+
+
+def _frame_at(times: Sequence[float], seconds: float) -> int:
+    """The frame whose time is nearest."""
+    return min(range(len(times)), key=lambda frame: abs(times[frame] - seconds))
 
 
 def _question(anomaly: Anomaly | None) -> str:
@@ -188,7 +196,7 @@ def _chance(
             shown = frames - (end - start) * (speed - 1)
             spans.append((start * frames / shown, end * frames / shown))
     if not spans:
-        raise ValueError(f"clips of {frames} frames are too short for these parameters")
+        raise UsageError(f"clips of {frames} frames are too short for these parameters")
     return Interval.chance(spans[:: len(spans) // SPANS_FOR_CHANCE + 1], frames)
 
 

@@ -11,10 +11,11 @@ from itertools import combinations, pairwise
 from random import Random
 
 from .answers import Answer, Chance, Order
-from .base import ANSWER_TAG, Plan, Task, Unsolvable
-from .clip_stats import ClipStats
+from .base import ANSWER_TAG, Plan, Task
 from .edits import CLIP, EditList, OutputClip
+from .errors import Unsolvable
 from .levels import Knob, Params
+from .statistics import ClipStats
 
 MIN_CLIP_FRAMES = 2
 STATIC = 1.0  # grey levels a join, below which any order joins smoothly
@@ -26,6 +27,7 @@ class Jigsaw(Task):
     ability = "temporal_ordering"
     answer = Order
     answer_format = "clip numbers in order, 341562 (comma-separated from 10 clips up)"
+    in_mixed = True
     knobs = (
         Knob("clips", (6, 7, 8, 12), "clips to put in order", 2, 64),
         Knob(
@@ -60,7 +62,7 @@ class Jigsaw(Task):
         length -= length % 2
         first = (clip.frames - count * length) // 4 * 2
         segments = [range(first + k * length, first + (k + 1) * length) for k in range(count)]
-        _check_order(clip, segments, params["margin"])
+        proven = _check_order(clip, segments, params["margin"])
         shown = list(range(count))  # shown[k]: the segment that is shown as clip k + 1
         while shown == sorted(shown):
             rng.shuffle(shown)
@@ -68,7 +70,7 @@ class Jigsaw(Task):
             OutputClip(tuple((CLIP, index) for index in segments[segment]), clock=segments[segment][0]) for segment in shown
         )
         answer = Order(tuple(shown.index(segment) + 1 for segment in range(count)))
-        return Plan(_question(count), answer, EditList(outputs))
+        return Plan(_question(count), answer, EditList(outputs), proven)
 
 
 def _question(count: int) -> str:
@@ -80,8 +82,8 @@ def _question(count: int) -> str:
     )
 
 
-def _check_order(clip: ClipStats, segments: list[range], margin: float) -> None:
-    """Refuse footage whose pictures do not show the order.
+def _check_order(clip: ClipStats, segments: list[range], margin: float) -> bool:
+    """Refuse footage whose pictures do not show the order; tells whether the true order joins best of all that are compared.
 
     The true order's joins, from each clip's last picture to the next one's first, must be smoother together than those of any
     order that is one exchange, one move of a clip or one reversal of a run away.
@@ -99,6 +101,7 @@ def _check_order(clip: ClipStats, segments: list[range], margin: float) -> None:
         raise Unsolvable("too static: the clips look alike")
     if rival < (1 + margin) * best:
         raise Unsolvable("the pictures do not show which clip follows")
+    return rival >= best
 
 
 def _neighbours(order: list[int]) -> Iterator[list[int]]:

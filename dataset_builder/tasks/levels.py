@@ -6,18 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .errors import UsageError, nearest
+
 LEVELS: dict[str, float] = {"easy": 0.0, "medium": 1 / 3, "hard": 2 / 3, "extreme": 1.0}
 
 Params = dict[str, Any]
-
-
-def nearest(name: str, allowed: Sequence[str]) -> str:
-    """A clause that lists what is allowed and, where one is close, what was probably meant."""
-    import difflib  # only where something went wrong
-
-    close = difflib.get_close_matches(str(name), allowed, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else ""
-    return f"allowed: {', '.join(allowed)}{meant}"
 
 
 @dataclass(frozen=True)
@@ -32,7 +25,7 @@ class Level:
         """Read `easy | medium | hard | extreme` or a number in [0, 1].
 
         Raises:
-            ValueError: for anything else, naming what is allowed.
+            UsageError: for anything else, naming what is allowed.
         """
         if isinstance(difficulty, Level):
             return difficulty
@@ -47,13 +40,14 @@ class Level:
                 if 0.0 <= value <= 1.0:
                     names = {knot: name for name, knot in LEVELS.items()}
                     return cls(value, names.get(value, f"{value:.3g}"))
-        raise ValueError(f"difficulty={difficulty!r} is not a level; allowed: {', '.join(LEVELS)}, or a number in [0, 1]")
+        raise UsageError(f"difficulty={difficulty!r} is not a level; allowed: {', '.join(LEVELS)}, or a number in [0, 1]")
 
 
 @dataclass(frozen=True)
 class Knob:
     """One parameter of a task: its value at each named level, and what an override may be.
 
+    A knob of text, or of a tuple of texts, may name its `choices`.
     Numbers between two levels are interpolated (integers rounded); anything else keeps the value of the level below.
     """
 
@@ -78,7 +72,7 @@ class Knob:
         """Check an override, which may come as text from a command line.
 
         Raises:
-            ValueError: naming the knob, the value and what is allowed.
+            UsageError: naming the knob, the value and what is allowed.
         """
         kind = type(self.values[0])
         try:
@@ -97,12 +91,14 @@ class Knob:
                 if isinstance(value, bool):
                     raise ValueError
                 parsed = kind(value)
+            if self.choices and kind is str and parsed not in self.choices:
+                raise ValueError
             if self.lowest is not None and not parsed >= self.lowest:
                 raise ValueError
             if self.highest is not None and not parsed <= self.highest:
                 raise ValueError
         except (KeyError, TypeError, ValueError, OverflowError):
-            raise ValueError(f"{self.name}={value!r} is not allowed; allowed: {self.allowed()}") from None
+            raise UsageError(f"{self.name}={value!r} is not allowed; allowed: {self.allowed()}") from None
         return parsed
 
     def allowed(self) -> str:
@@ -111,6 +107,8 @@ class Knob:
             return "true or false"
         if kind is tuple:
             return f"one or several of {', '.join(self.choices or ())}"
+        if kind is str:
+            return f"one of {', '.join(self.choices)}" if self.choices else "text"
         name = "an integer" if kind is int else "a number"
         low, high = self.lowest, self.highest
         if low is not None and high is not None:
@@ -122,10 +120,10 @@ def resolve(knobs: Sequence[Knob], level: Level, overrides: Mapping[str, Any]) -
     """All parameters of a task at a level, with overrides by name.
 
     Raises:
-        ValueError: for an unknown name or a value that is not allowed.
+        UsageError: for an unknown name or a value that is not allowed.
     """
     names = [knob.name for knob in knobs]
     for name in overrides:
         if name not in names:
-            raise ValueError(f"{name}={overrides[name]!r} is not a parameter of this task; {nearest(name, names)}")
+            raise UsageError(f"{name}={overrides[name]!r} is not a parameter of this task; {nearest(name, names)}")
     return {k.name: k.read(overrides[k.name]) if k.name in overrides else k.at(level) for k in knobs}

@@ -10,7 +10,6 @@ from typing import Any
 
 from dataset_builder import tasks
 from dataset_builder.tasks.answers import Interval
-from dataset_builder.tasks.guessing import guess
 
 from ..sample import Sample, Video
 from .base import Failed, Reply
@@ -24,8 +23,9 @@ def uniform(sample: Sample, videos: Sequence[Video], seed: int) -> str:
         return rng.choice(letters)
     if sample.kind == "interval":
         return Interval(*sorted(rng.uniform(0, _length(sample)) for _ in range(2))).format()
-    truth = tasks.get(sample.info["task"]).read_truth(sample.truth)
-    return guess(truth, sample.info["params"], sample.videos["times"][0], rng).format()
+    task = tasks.get(sample.info["task"])
+    space = task.guess_space(sample.info["params"], sample.videos["times"][0])
+    return task.read_truth(sample.truth).guess(rng, space).format()
 
 
 def blind(sample: Sample, videos: Sequence[Video], seed: int) -> str:

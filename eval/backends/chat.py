@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import openai
 
-from dataset_builder.tasks.levels import nearest
+from dataset_builder.tasks import UsageError
+from dataset_builder.tasks.errors import nearest
 
 from ..sample import Sample, Video
 from .base import Failed, Reply, Unusable
@@ -49,21 +50,21 @@ class ChatSettings:
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:
-            raise ValueError(f"form={self.form!r} is not allowed; {nearest(self.form, FORMS)}")
+            raise UsageError(f"form={self.form!r} is not allowed; {nearest(self.form, FORMS)}")
 
 
 class Chat:
     """Asks a server, and looks, until it was so once for each shape of question, whether all frames arrived at their times.
 
     Raises:
-        ValueError: if `base_url` is none.
+        UsageError: if `base_url` is none.
     """
 
     def __init__(self, settings: ChatSettings) -> None:
         self._settings = settings
         url = urlsplit(settings.base_url)
         if url.scheme not in ("http", "https") or not url.hostname:
-            raise ValueError(f"base_url={settings.base_url!r} is not allowed; allowed: http://HOST:PORT/v1")
+            raise UsageError(f"base_url={settings.base_url!r} is not allowed; allowed: http://HOST:PORT/v1")
         self._client = openai.AsyncOpenAI(
             base_url=settings.base_url, api_key=settings.api_key, max_retries=RETRIES, timeout=settings.timeout
         )

@@ -23,13 +23,17 @@ from typing import Any
 
 import av
 
-from dataset_builder.cache import clip_cache_folder
 from dataset_builder.identity import digest
-from dataset_builder.sampling import Sampling
-from dataset_builder.sources import VIDEO_EXTENSIONS, ContentMemory, Source, identify
+from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.media.sampling import Sampling
+from dataset_builder.sources.find import VIDEO_EXTENSIONS
+from dataset_builder.sources.identify import identify
+from dataset_builder.sources.memory import ContentMemory
+from dataset_builder.sources.source import Source
+from dataset_builder.tasks import UsageError
 from dataset_builder.tasks.answers import Interval
+from dataset_builder.tasks.answers.reading import Unparseable, answer_text
 from dataset_builder.tasks.base import PLACEHOLDER
-from dataset_builder.tasks.parsing import Unparseable, answer_text
 
 from ..choice import lettered, options_of, parse_choice
 from ..frames import files
@@ -103,14 +107,14 @@ def from_file(
         limit: the first so many of those whose videos are there.
 
     Raises:
-        ValueError: naming line and field of the first entry that is wrong.
+        UsageError: naming line and field of the first entry that is wrong.
     """
     template = prompt or PROMPTS[kind]
     if "{question}" not in template:
-        raise ValueError(f"prompt={template!r} is not allowed; allowed: a text with {{question}} in it")
+        raise UsageError(f"prompt={template!r} is not allowed; allowed: a text with {{question}} in it")
     folder = Path(videos).expanduser()
     if not folder.is_dir():
-        raise ValueError(f"videos={str(videos)!r} is no folder; give the folder of the questions' videos")
+        raise UsageError(f"videos={str(videos)!r} is no folder; give the folder of the questions' videos")
     sampling = Sampling(frames, max_pixels, share=1.0, fewer=True)
     entries = list(_checked(_entries(Path(path)), str(path), kind))
     found = _find(folder, {name for entry in entries for name in entry.names}, clip_cache)
@@ -150,14 +154,14 @@ def _entries(path: Path) -> Iterator[_Entry]:
     """The file's objects.
 
     Raises:
-        ValueError: naming the line that is no JSON.
+        UsageError: naming the line that is no JSON.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ValueError(f"questions={str(path)!r} cannot be read: {error.strerror}") from None
+        raise UsageError(f"questions={str(path)!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"questions={str(path)!r} is no UTF-8 text; give a JSON list, or one JSON object a line") from None
+        raise UsageError(f"questions={str(path)!r} is no UTF-8 text; give a JSON list, or one JSON object a line") from None
     decoder = json.JSONDecoder()
     listed = text.lstrip().startswith("[")
     at, line, counted, number = (text.index("[") + 1 if listed else 0), 1, 0, 0
@@ -169,15 +173,15 @@ def _entries(path: Path) -> Iterator[_Entry]:
         try:
             value, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
-            raise ValueError(f"{path}, line {error.lineno}: no JSON ({error.msg}); give a list, or one object a line") from None
+            raise UsageError(f"{path}, line {error.lineno}: no JSON ({error.msg}); give a list, or one object a line") from None
         yield _Entry(number, line, value)
     last = 1 + text.count("\n", 0, at)
     if listed and at >= len(text):
-        raise ValueError(f"{path}, line {last}: the list does not end; is the file whole?")
+        raise UsageError(f"{path}, line {last}: the list does not end; is the file whole?")
     if listed and text[at + 1 :].strip():
-        raise ValueError(f"{path}, line {last}: something stands behind the list's end")
+        raise UsageError(f"{path}, line {last}: something stands behind the list's end")
     if number == 0:
-        raise ValueError(f"{path} holds no question")
+        raise UsageError(f"{path} holds no question")
 
 
 def _skip(text: str, at: int, what: str) -> int:
@@ -190,20 +194,20 @@ def _checked(entries: Iterable[_Entry], path: str, kind: str) -> Iterator[_Entry
     """The entries, each looked at.
 
     Raises:
-        ValueError: naming line and field of one that is wrong.
+        UsageError: naming line and field of one that is wrong.
     """
     lines: dict[str, int] = {}
     for entry in entries:
         where = f"{path}, line {entry.line}"
         if not isinstance(entry.fields, dict):
-            raise ValueError(f"{where}: {entry.fields!r} is no object with video, question and answer")
+            raise UsageError(f"{where}: {entry.fields!r} is no object with video, question and answer")
         for name in ("video", "question", "answer"):
             if name not in entry.fields:
-                raise ValueError(f"{where}: field {name!r} is missing; there are {', '.join(entry.fields)}")
+                raise UsageError(f"{where}: field {name!r} is missing; there are {', '.join(entry.fields)}")
         for name, fault in _faults(entry, kind):
-            raise ValueError(f"{where}, field {name!r}: {entry.fields[name]!r} {fault}")
+            raise UsageError(f"{where}, field {name!r}: {entry.fields[name]!r} {fault}")
         if entry.id in lines:
-            raise ValueError(f"{where}, field 'id': {entry.id!r} is the id of line {lines[entry.id]} too")
+            raise UsageError(f"{where}, field 'id': {entry.id!r} is the id of line {lines[entry.id]} too")
         lines[entry.id] = entry.line
         yield entry
 
@@ -294,7 +298,7 @@ def _find(folder: Path, names: set[str], clip_cache: str | None) -> dict[str, So
     """The sources of those names that are there: at that path, or, of a bare name, anywhere below the folder.
 
     Raises:
-        ValueError: if a bare name is that of several files.
+        UsageError: if a bare name is that of several files.
     """
     there: dict[str, Path] = {}
     for name in names:
@@ -311,11 +315,11 @@ def _find(folder: Path, names: set[str], clip_cache: str | None) -> dict[str, So
             stem = Path(name).stem if Path(name).suffix.lower() in VIDEO_EXTENSIONS else name
             own = stems.get(stem, [])
             if len(own) > 1:
-                raise ValueError(
+                raise UsageError(
                     f"video={name!r} is the name of several files: {', '.join(str(path.relative_to(folder)) for path in own[:3])}; give its path"
                 )
             if own:
                 there[name] = own[0]
-    memory = ContentMemory(clip_cache_folder(clip_cache))
+    memory = ContentMemory(ClipCache.of(clip_cache).folder)
     sources = identify([Source(name, str(path.absolute())) for name, path in sorted(there.items())], memory)
     return {source.name: source for source in sources}

@@ -6,22 +6,24 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from dataset_builder.cache import clip_cache_folder
-from dataset_builder.finished import Build
-from dataset_builder.identity import dataset_id, digest
-from dataset_builder.progress import Progress, silent
-from dataset_builder.questions import Question
-from dataset_builder.references import LiveVideos, StoredVideos
-from dataset_builder.sampling import Sampling
-from dataset_builder.schema import describe
-from dataset_builder.spec import BuildSpec
-from dataset_builder.work import Work, each_question, folder_work
+from dataset_builder.identity import digest
+from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.media.sampling import Sampling
+from dataset_builder.progress import Progress, no_progress
+from dataset_builder.questions.identity import dataset_id
+from dataset_builder.questions.job import Job, folder_job, make_questions
+from dataset_builder.questions.live_videos import LiveVideos
+from dataset_builder.questions.maker import Question
+from dataset_builder.questions.row import describe
+from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.storage.stored_build import Build
+from dataset_builder.storage.stored_videos import StoredVideos
+from dataset_builder.tasks import UsageError
 
 from .. import frames
 from ..sample import Benchmark, Sample
@@ -37,7 +39,7 @@ def viubench_spec(seed: int, frames: int = 48, max_pixels: int = 512 * 512, per_
     """What VIUBench asks.
 
     Raises:
-        ValueError: for a value that is not allowed.
+        UsageError: for a value that is not allowed.
     """
     return BuildSpec(
         "viubench", seed=seed, samples=COLUMNS * per_column, frames=frames, max_pixels=max_pixels, video_format="jpeg"
@@ -48,73 +50,72 @@ def from_videos(
     spec: BuildSpec,
     videos: str | os.PathLike[str],
     clip_cache: str | None = None,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> Benchmark:
     """Plan all questions from raw videos. They are kept, so that this takes time once; videos are rendered when they are asked.
 
     Raises:
-        ValueError: if there are no videos, or they give too few questions.
+        UsageError: if there are no videos, or they give too few questions.
     """
-    work, _ = folder_work(spec, videos, "test", clip_cache)
-    path = _kept_at(work, clip_cache)
+    job, _ = folder_job(spec, videos, "test", ClipCache.of(clip_cache))
+    path = _kept_at(job, clip_cache)
     if path is None or not path.exists():
-        samples, left_out = _plan(work, progress)
+        samples, left_out = _plan(job, progress)
         told = {"samples": [sample.to_dict() for sample in samples], **left_out}
         if path is None:
-            return _benchmark(work, told)
+            return _benchmark(job, told)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(f".{os.getpid()}.tmp")
         aside.write_text(json.dumps(told))
         aside.replace(path)
-    return _benchmark(work, json.loads(path.read_text()))
+    return _benchmark(job, json.loads(path.read_text()))
 
 
 def from_build(folder: str | os.PathLike[str]) -> Benchmark:
     """The rows of a finished build, of whatever preset; its portions are the columns.
 
     Raises:
-        ValueError: if there is none.
+        UsageError: if there is none.
     """
     build = Build.read(folder)
     samples: list[Sample] = []
-    for shard in build.summary["shards"]:
-        path = build.folder.absolute() / shard["file"]
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                rows = file.read_row_group(group, list(_FIELDS)).to_pylist()
-                samples += [_sample(row, frames.stored(StoredVideos(str(path), group, at), row["extra_info"]["frame_times"])) for at, row in enumerate(rows)]  # fmt: skip
-    spec = build.summary["spec"]
-    told = {name: spec[name] for name in ("config", "seed", "frames", "max_pixels")}
-    samples = _in_order(samples, list(build.summary["portions"]))
+    for shard in build.summary.shards:
+        with build.folder.open(shard["file"]) as file, pq.ParquetFile(file) as parquet:
+            for group in range(parquet.num_row_groups):
+                for place, row in enumerate(parquet.read_row_group(group, list(_FIELDS)).to_pylist()):
+                    videos = StoredVideos(build.folder.url, shard["file"], group, place)
+                    samples.append(_sample(row, frames.stored(videos, row["extra_info"]["frame_times"])))
+    spec = build.summary.spec
+    facts = {name: spec[name] for name in ("preset", "seed", "frames", "max_pixels")}
+    samples = _in_order(samples, list(build.summary.portions))
     sampling = Sampling(spec["frames"], spec["max_pixels"], spec["sampling"])
-    return Benchmark(str(spec["config"]), "viubench", tuple(samples), sampling, told={**told, "build": str(build.folder)})
+    return Benchmark(str(spec["preset"]), "viubench", tuple(samples), sampling, told={**facts, "build": build.folder.url})
 
 
-def _kept_at(work: Work, clip_cache: str | None) -> Path | None:
-    folder = clip_cache_folder(clip_cache)
-    places = [(source.url, source.stamp) for source in work.sources]
+def _kept_at(job: Job, clip_cache: str | None) -> Path | None:
+    folder = ClipCache.of(clip_cache).folder
+    places = [(source.url, source.stamp) for source in job.sources]
     return (
-        folder / "benchmarks" / f"{digest(FORMAT, dataset_id(work.spec, {work.split: work.sources}), places)}.json"
+        folder / "benchmarks" / f"{digest(FORMAT, dataset_id(job.spec, {job.split: job.sources}), places)}.json"
         if folder
         else None
     )
 
 
-def _plan(work: Work, progress: Progress) -> tuple[list[Sample], dict[str, Any]]:
+def _plan(job: Job, progress: Progress) -> tuple[list[Sample], dict[str, Any]]:
     samples: list[Sample] = []
     refused: Counter[str] = Counter()
     unusable: dict[str, str] = {}
-    wanted = work.spec.total or 0
-    for made in each_question(work):
+    wanted = job.spec.total or 0
+    for made in make_questions(job):
         if not isinstance(made, Question):
             if made.portion:
                 refused[made.reason] += 1
             else:
                 unusable[made.source] = made.reason
             continue
-        row = describe(made, work.spec, work.split)
-        videos = LiveVideos(asdict(made.source), asdict(made.donor) if made.donor else None, row["extra_info"]["recipe"])
-        samples.append(_sample(row, frames.live(videos, row["extra_info"]["frame_times"])))
+        row = describe(made, job.spec, job.split)
+        samples.append(_sample(row, frames.live(LiveVideos.of(made), row["extra_info"]["frame_times"])))
         progress(len(samples), wanted)
     if len(samples) < wanted:
         reasons = [
@@ -122,7 +123,7 @@ def _plan(work: Work, progress: Progress) -> tuple[list[Sample], dict[str, Any]]
             *(f"{name}: {reason}" for name, reason in list(unusable.items())[:3]),
         ]
         told = "; ".join(reasons)
-        raise ValueError(f"the videos give {len(samples)} of {wanted} questions; give more or other ones. Most refused: {told}")
+        raise UsageError(f"the videos give {len(samples)} of {wanted} questions; give more or other ones. Most refused: {told}")
     return samples, {"refused": dict(refused.most_common(SHOWN_REFUSALS)), "unusable": unusable}
 
 
@@ -159,13 +160,13 @@ def _sample(row: Mapping[str, Any], videos: dict[str, Any]) -> Sample:
     )  # fmt: skip
 
 
-def _benchmark(work: Work, told: Mapping[str, Any]) -> Benchmark:
-    spec = work.spec
+def _benchmark(job: Job, told: Mapping[str, Any]) -> Benchmark:
+    spec = job.spec
     facts = {
         "seed": spec.seed,
         "frames": spec.frames,
         "max_pixels": spec.max_pixels,
-        "videos": len(work.sources) - len(told["unusable"]),
+        "videos": len(job.sources) - len(told["unusable"]),
     }
     samples = tuple(_in_order([Sample(**sample) for sample in told["samples"]], [portion.name for portion in spec.portions]))
     return Benchmark(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dataset_builder.tasks.levels import nearest
+from dataset_builder.tasks import UsageError
+from dataset_builder.tasks.errors import nearest
 
 from .convert import FORMATS
 from .suite import FRAMES, SUITES, Converted, LmmsTask, PublicBenchmark
@@ -27,7 +28,7 @@ def public(given: argparse.Namespace) -> int:
     """Show the table of a suite, and with `--run` fill it.
 
     Raises:
-        ValueError: for an argument that is not allowed.
+        UsageError: for an argument that is not allowed.
     """
     from .. import tables
     from . import lmms
@@ -41,7 +42,7 @@ def public(given: argparse.Namespace) -> int:
     told = []
     if given.run:
         if not (given.model and given.base_url):
-            raise ValueError("--run wants --model and --base-url")
+            raise UsageError("--run wants --model and --base-url")
         told = (
             [f"lmms-eval: {fault}" for fault in lmms.faults(settings)]
             if any(isinstance(one.by, LmmsTask) for one in chosen)
@@ -91,7 +92,7 @@ class _Row:
 
 def _chosen(given: argparse.Namespace) -> list[PublicBenchmark]:
     if given.suite not in SUITES:
-        raise ValueError(f"suite={given.suite!r} is unknown; {nearest(given.suite, list(SUITES))}")
+        raise UsageError(f"suite={given.suite!r} is unknown; {nearest(given.suite, list(SUITES))}")
     if given.frames not in FRAMES:
         print(
             f"eval: the paper has no figures for {given.frames} frames; it has them for {', '.join(map(str, FRAMES))}",
@@ -101,7 +102,7 @@ def _chosen(given: argparse.Namespace) -> list[PublicBenchmark]:
     wanted = given.only.split(",") if given.only else list(suite)
     for name in wanted:
         if name not in suite:
-            raise ValueError(f"only={name!r} is unknown; {nearest(name, list(suite))}")
+            raise UsageError(f"only={name!r} is unknown; {nearest(name, list(suite))}")
     return [suite[name] for name in wanted]
 
 
@@ -152,9 +153,9 @@ def _files(given: Sequence[str]) -> Iterator[tuple[str, tuple[Path, Path]]]:
         name, _, rest = one.partition("=")
         file, comma, videos = rest.partition(",")
         if not comma:
-            raise ValueError(f"questions={one!r} is not allowed; allowed: FORMAT=FILE,VIDEOS")
+            raise UsageError(f"questions={one!r} is not allowed; allowed: FORMAT=FILE,VIDEOS")
         if name not in FORMATS:
-            raise ValueError(f"questions={one!r} is of no format; {nearest(name, list(FORMATS))}")
+            raise UsageError(f"questions={one!r} is of no format; {nearest(name, list(FORMATS))}")
         yield name, (Path(file), Path(videos))
 
 
@@ -168,7 +169,7 @@ def _ask(by: Converted, own: Sequence[tuple[Path, Path]], out: Path, given: argp
     entries = [entry for annotations, _ in own for entry in convert(by.format, annotations)[0]]
     [videos, *others] = {videos for _, videos in own}
     if others:
-        raise ValueError(f"the files of {by.format} name several folders of videos; give one that holds all")
+        raise UsageError(f"the files of {by.format} name several folders of videos; give one that holds all")
     questions = out.with_name(f"{out.name}.json")
     questions.parent.mkdir(parents=True, exist_ok=True)
     questions.write_text(json.dumps(entries))
@@ -182,7 +183,7 @@ def _ask(by: Converted, own: Sequence[tuple[Path, Path]], out: Path, given: argp
         clip_cache=given.clip_cache,
     )
     if not benchmark.samples:
-        raise ValueError(f"none of its {len(benchmark.missing)} videos is in {str(videos)!r}")
+        raise UsageError(f"none of its {len(benchmark.missing)} videos is in {str(videos)!r}")
     chat = Chat(ChatSettings(given.model, given.base_url, form=by.form or given.form, timeout=given.timeout))
     with ProgressBar(len(benchmark.samples), by.format) as bar:
         ask(benchmark, chat, out, in_flight=given.in_flight, clip_cache=given.clip_cache, told=bar.tell)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dataset_builder.tasks.levels import nearest
+from dataset_builder.tasks import UsageError
+from dataset_builder.tasks.errors import nearest
 
 Entry = dict[str, Any]
 
@@ -93,17 +94,17 @@ def convert(name: str, path: Path) -> tuple[list[Entry], int]:
     """The questions of an annotation file, and how many entries hold none.
 
     Raises:
-        ValueError: if the format is unknown, or the file is not of it.
+        UsageError: if the format is unknown, or the file is not of it.
     """
     if name not in FORMATS:
-        raise ValueError(f"format={name!r} is unknown; {nearest(name, list(FORMATS))}")
+        raise UsageError(f"format={name!r} is unknown; {nearest(name, list(FORMATS))}")
     try:
         entries = FORMATS[name](path)
     except OSError as error:
-        raise ValueError(f"{str(path)!r} cannot be read: {error.strerror}") from None
+        raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}") from None
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         what = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{str(path)!r} is no annotation file of {name}: {what}") from None
+        raise UsageError(f"{str(path)!r} is no annotation file of {name}: {what}") from None
     kept = [entry for entry in entries if not isinstance(entry["answer"], list) or entry["answer"]]
     return kept, len(entries) - len(kept)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dataset_builder.finished import Build
+from dataset_builder.storage.stored_build import Build
+from dataset_builder.tasks import UsageError
 
 FUNCTIONS = Path(__file__).with_name("viubench_task.py")
 _TASK = """\
@@ -47,16 +48,18 @@ def write_tasks(folder: str | Path, out: Path) -> list[str]:
     """Write the tasks of a build's portions, and the group `viubench` with their mean; gives their names.
 
     Raises:
-        ValueError: if there is no build, or its videos are no JPEG frames.
+        UsageError: if there is no build, or its videos are no JPEG frames.
     """
     build = Build.read(folder)
     if build.video_format != "jpeg":
-        raise ValueError(
+        raise UsageError(
             f"the build in {str(folder)!r} holds {build.video_format} videos; lmms-eval is handed frames: build it with --video-format jpeg"
         )
-    files = [str(build.folder.absolute() / shard["file"]) for shard in build.summary["shards"]]
+    if build.folder.is_remote:
+        raise UsageError(f"the build in {build.folder.url!r} lies in a store; lmms-eval reads local files: copy it here")
+    files = [str(build.folder.path / shard["file"]) for shard in build.summary.shards]
     out.mkdir(parents=True, exist_ok=True)
-    portions = list(build.summary["portions"])
+    portions = list(build.summary.portions)
     source = FUNCTIONS.read_text()
     assert _ROOT in source
     chosen = "".join(f'\n\ndef {portion}(docs: Any) -> Any:\n    return _of(docs, "{portion}")\n' for portion in portions)

@@ -9,6 +9,8 @@ from pathlib import Path
 import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
+from dataset_builder.tasks import UsageError
+
 from ..results import Results
 from ..run import Run
 
@@ -28,12 +30,12 @@ def write_hub_files(
         source: a URL where the run can be looked at.
 
     Raises:
-        ValueError: for a wrong name, or a run that is not finished.
+        UsageError: for a wrong name, or a run that is not finished.
     """
     if dataset.count("/") != 1:
-        raise ValueError(f"dataset={dataset!r} is not allowed; allowed: owner/name")
+        raise UsageError(f"dataset={dataset!r} is not allowed; allowed: owner/name")
     if isnan(found.overall.value.mean):
-        raise ValueError(f"{str(run.folder)!r} has columns without an answer; run its command again")
+        raise UsageError(f"{str(run.folder)!r} has columns without an answer; run its command again")
     benchmark = run.benchmark
     columns = [found.overall, *(found.columns if len(found.columns) > 1 else ())]
     tasks = [{"id": column.name, "config": "default", "split": "test"} for column in columns]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import cv2
 
-from dataset_builder.clip import Frame
-from dataset_builder.effects import apply_effect
+from dataset_builder.media.effects import apply_effect
+from dataset_builder.media.frame import Frame
 from dataset_builder.tasks.anomalies import ANOMALIES, DEFAULT_MIX, PIXEL_EFFECTS
 from dataset_builder.tasks.answers import Interval
 

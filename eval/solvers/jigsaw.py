@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from dataset_builder.clip import Frame
+from dataset_builder.media.frame import Frame
 from dataset_builder.tasks.answers import Order
 
 from .shown import Shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dataset_builder.clip import Frame
+from dataset_builder.media.frame import Frame
 from dataset_builder.tasks import Answer
 
 

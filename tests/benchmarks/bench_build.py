@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.storage.local_engine import LocalEngine
 from tests.benchmarks.table import Table
 from tests.footage import has_shared, videos_folder
 
@@ -31,7 +33,7 @@ def cpu() -> float:
 
 
 def _videos() -> list[Path]:
-    from dataset_builder.sources import find_videos
+    from dataset_builder.sources.find import find_videos
 
     return [Path(source.url) for source in find_videos(videos_folder())]
 
@@ -50,8 +52,8 @@ def measure_sampling(reader: Callable[[Path], object]) -> dict[str, float]:
 
 
 def ours_sampling(mode: str) -> dict[str, float]:
-    from dataset_builder.sampling import Sampling
-    from dataset_builder.video import sample
+    from dataset_builder.media.decode import sample
+    from dataset_builder.media.sampling import Sampling
 
     return measure_sampling(lambda video: sample(str(video), Sampling(48, AREA, mode)))
 
@@ -74,7 +76,7 @@ def torchcodec_sampling() -> dict[str, float]:
     from torchcodec.decoders import VideoDecoder
     from torchcodec.transforms import Resize
 
-    from dataset_builder.video import output_size
+    from dataset_builder.media.geometry import output_size
 
     torch.set_num_threads(1)
 
@@ -105,12 +107,12 @@ def ours_build(
     """A whole build, Parquet and all, and how much of it is decoding."""
     import datasets  # noqa: F401 - so that its start is not counted
 
-    from dataset_builder import build as building
-    from dataset_builder import cache as caching
-    from dataset_builder.spec import BuildSpec
+    from dataset_builder.media import clip as clips
+    from dataset_builder.questions.spec import BuildSpec
+    from dataset_builder.storage import build as building
 
     decoding = 0.0
-    decode = caching.sample
+    decode = clips.sample
 
     def timed(*args: object) -> object:
         nonlocal decoding
@@ -120,13 +122,13 @@ def ours_build(
         finally:
             decoding += cpu() - start
 
-    caching.sample = timed
+    clips.sample = timed
     with tempfile.TemporaryDirectory() as out:
         spec = BuildSpec(config, seed=seed, difficulty="easy", video_format=video_format, sampling=sampling, samples=samples)
         start = cpu()
-        report = building.build(spec, _subset(names), f"{out}/rows", clip_cache=cache or f"{out}/clips")
+        report = building.build(spec, _subset(names), f"{out}/rows", cache=ClipCache.of(cache or f"{out}/clips"))
         used = cpu() - start
-    return {"cpu": used, "samples": sum(report.made.values()), "decoding": decoding}
+    return {"cpu": used, "samples": report.rows.total(), "decoding": decoding}
 
 
 def _subset(names: str) -> Path:
@@ -163,24 +165,22 @@ def mp4_cost() -> dict[str, float]:
     import numpy as np
 
     from dataset_builder import tasks
-    from dataset_builder.cache import ClipStore
     from dataset_builder.errors import UnusableVideo
-    from dataset_builder.mp4 import encode_pictures, read_mp4
-    from dataset_builder.render import render
-    from dataset_builder.sampling import Sampling
-    from dataset_builder.sources import Source
+    from dataset_builder.media.clip_store import ClipStore
+    from dataset_builder.media.mp4 import read_mp4
+    from dataset_builder.media.render import render
+    from dataset_builder.media.sampling import Sampling
+    from dataset_builder.sources.source import Source
 
     used, samples, fidelity = 0.0, 0, []
-    store = ClipStore(None, 1, Sampling(), with_h264=False)
+    store = ClipStore(ClipCache(None, 1), Sampling(), with_h264=False)
     for video in _videos():
         try:
             clip = store.clip(Source(video.name, str(video)))
         except UnusableVideo:
             continue
         start = cpu()
-        from dataclasses import replace
-
-        clip = replace(clip, h264=tuple(encode_pictures(enumerate(clip.jpegs))))
+        clip = clip.with_h264()
         used += cpu() - start
         for name in ("grounding", "counting", "jigsaw"):
             task = tasks.get(name)
@@ -203,15 +203,15 @@ def mp4_cost() -> dict[str, float]:
 
 def stream_memory(rows: int) -> dict[str, float]:
     """Resident memory over a streamed build, at row 500 and at its most after that."""
-    from dataset_builder.report import Report
-    from dataset_builder.spec import BuildSpec
-    from dataset_builder.work import folder_work, make_rows
+    from dataset_builder.questions.job import folder_job, make_rows
+    from dataset_builder.questions.report import Report
+    from dataset_builder.questions.spec import BuildSpec
 
     with tempfile.TemporaryDirectory() as cache:
-        work, _ = folder_work(BuildSpec("videossr-30k", samples=rows), videos_folder(), "train", cache)
+        job, _ = folder_job(BuildSpec("videossr-30k", samples=rows), videos_folder(), "train", ClipCache.of(cache))
         page, early, most, count = os.sysconf("SC_PAGE_SIZE"), 0.0, 0.0, 0
         start = time.perf_counter()
-        for _ in make_rows(work.units(), work, Report()):
+        for _ in make_rows(job.units(), job, Report()):
             count += 1
             resident = int(Path("/proc/self/statm").read_text().split()[1]) * page / 1e6
             early = resident if count == 500 else early
@@ -221,20 +221,21 @@ def stream_memory(rows: int) -> dict[str, float]:
 
 def parallel(workers: int) -> dict[str, float]:
     """Wall time of a build of 1,500 rows from nothing, worker processes' start and all."""
-    from dataset_builder.build import build
-    from dataset_builder.spec import BuildSpec
+    from dataset_builder.questions.spec import BuildSpec
+    from dataset_builder.storage.build import build
 
     spec = BuildSpec("mixed", per_video=20, difficulty="easy")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        build(spec, videos_folder(), f"{folder}/out", workers=workers, clip_cache=f"{folder}/clips")
+        build(spec, videos_folder(), f"{folder}/out", engine=LocalEngine(workers), cache=ClipCache.of(f"{folder}/clips"))
         return {"wall": time.perf_counter() - start}
 
 
 def on_ray(workers: int) -> dict[str, float]:
     """Wall time of a build of 15,000 rows from nothing by so many workers of a Ray that runs; 0: in this process, without it."""
-    from dataset_builder.build import build
-    from dataset_builder.spec import BuildSpec
+    from dataset_builder.questions.spec import BuildSpec
+    from dataset_builder.storage.build import BuildProgress, build
+    from dataset_builder.storage.engine import make_engine
 
     spec = BuildSpec("mixed", per_video=200, difficulty="easy")
     resident: list[float] = []
@@ -244,11 +245,9 @@ def on_ray(workers: int) -> dict[str, float]:
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        engine = "ray" if workers else "local"
-        build(
-            spec, videos_folder(), f"{folder}/out", engine=engine, clip_cache=f"{folder}/clips",
-            progress=lambda done, total: resident.append(_largest_worker() if workers else _resident()),
-        )  # fmt: skip
+        progress = BuildProgress(rows=lambda done, total: resident.append(_largest_worker() if workers else _resident()))
+        engine = make_engine("ray" if workers else "local")
+        build(spec, videos_folder(), f"{folder}/out", engine=engine, cache=ClipCache.of(f"{folder}/clips"), progress=progress)
         return {"wall": time.perf_counter() - start, "memory": _growth(resident)}
 
 
@@ -267,29 +266,31 @@ def _growth(resident: list[float]) -> float:
 
 def plan_cost() -> dict[str, float]:
     """Wall seconds and memory of planning a million rows from 100,000 videos."""
-    from dataset_builder.shards import plan_shards
-    from dataset_builder.sources import Source
-    from dataset_builder.spec import BuildSpec
-    from dataset_builder.work import Work
+    from dataset_builder.questions.job import Job
+    from dataset_builder.questions.spec import BuildSpec
+    from dataset_builder.sources.source import Source
+    from dataset_builder.storage.shards import plan_shards
 
     names = [f"{number // 1000:05d}/{number:09d}.mp4" for number in range(100_000)]
     sources = tuple(Source(name, f"s3://bucket/{name}", f"{5_000_000}:{at}", f"{at:032x}") for at, name in enumerate(names))
     start = time.perf_counter()
-    shards = plan_shards(Work(BuildSpec("videossr-30k", samples=1_000_000), "train", sources))
+    shards = plan_shards(Job(BuildSpec("videossr-30k", samples=1_000_000), "train", sources, ClipCache.of("")))
     assert len(shards) == 10_000
     return {"wall": time.perf_counter() - start, "mb": _resident() * os.sysconf("SC_PAGE_SIZE") / 1e6}
 
 
 def cut_memory(rows: int) -> dict[str, float]:
     """How memory grows while the files for the Hub are cut."""
-    from dataset_builder import build as building
-    from dataset_builder.finished import Build
     from dataset_builder.hub import files
-    from dataset_builder.spec import BuildSpec
+    from dataset_builder.questions.spec import BuildSpec
+    from dataset_builder.storage import build as building
+    from dataset_builder.storage.stored_build import Build
 
     files.ROWS_PER_FILE = 100  # for more points
     with tempfile.TemporaryDirectory() as out:
-        building.build(BuildSpec("mixed", seed=3, difficulty="easy", samples=rows), videos_folder(), f"{out}/rows", workers=2)
+        building.build(
+            BuildSpec("mixed", seed=3, difficulty="easy", samples=rows), videos_folder(), f"{out}/rows", engine=LocalEngine(2)
+        )
         resident = []
         start = time.perf_counter()
         for _, path in files.cut(Build.read(f"{out}/rows"), Path(out, "cut")):
@@ -312,16 +313,16 @@ def import_cost(code: str) -> dict[str, float]:
 
 def export_rate(trainer: str, video_format: str, rows: int) -> dict[str, float]:
     """Rows a second, on the clock, of an export, and how memory grows."""
-    from dataset_builder import build as building
     from dataset_builder import exports
     from dataset_builder.exports.base import export
-    from dataset_builder.finished import Build
-    from dataset_builder.spec import BuildSpec
+    from dataset_builder.questions.spec import BuildSpec
+    from dataset_builder.storage import build as building
+    from dataset_builder.storage.stored_build import Build
 
     resident: list[float] = []
     with tempfile.TemporaryDirectory() as out:
         spec = BuildSpec("mixed", seed=3, difficulty="easy", video_format=video_format, samples=rows)
-        building.build(spec, videos_folder(), f"{out}/rows", workers=2)
+        building.build(spec, videos_folder(), f"{out}/rows", engine=LocalEngine(2))
         build = Build.read(f"{out}/rows")
         how = exports.get(trainer)
         how.schema(build)  # so that what it imports is not counted

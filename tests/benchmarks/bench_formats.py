@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_builder import exports
-from dataset_builder.build import build
 from dataset_builder.exports.base import export
-from dataset_builder.finished import Build
-from dataset_builder.spec import BuildSpec
+from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.storage.build import build
+from dataset_builder.storage.stored_build import Build
 from tests.footage import videos_folder
 
 ROOT = Path(__file__).parents[2]

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dataset_builder.media.clip_cache import ClipCache
+
 if find_spec("verl") is None:  # `make test` runs them in the environment that has it
     collect_ignore_glob = ["test_*.py"]
 else:
@@ -41,14 +43,14 @@ def processor(model: Path) -> Any:
 @pytest.fixture(scope="session", params=["mp4", "jpeg"])
 def built(request: pytest.FixtureRequest, footage: Path, clip_cache: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A build of three tasks, 8 frames a video."""
-    from dataset_builder.build import build
-    from dataset_builder.spec import BuildSpec
+    from dataset_builder.questions.spec import BuildSpec
+    from dataset_builder.storage.build import build
 
     folder = tmp_path_factory.mktemp("built")
     spec = BuildSpec(
         "mixed", seed=3, samples=9, frames=8, max_pixels=8192, video_format=request.param, overrides={"jigsaw.clips": 3}
     )
-    build(spec, footage, folder, clip_cache=clip_cache)
+    build(spec, footage, folder, cache=ClipCache.of(clip_cache))
     return folder
 
 

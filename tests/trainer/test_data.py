@@ -16,9 +16,9 @@ import av
 import numpy as np
 import pytest
 
-from dataset_builder.finished import Build
-from dataset_builder.sampling import Sampling
-from dataset_builder.sources import Source
+from dataset_builder.media.sampling import Sampling
+from dataset_builder.sources.source import Source
+from dataset_builder.storage.stored_build import Build
 from dataset_builder.tasks.edits import EditList
 from trainer.data import frames
 from trainer.data.dataset import VideoSSRDataset
@@ -164,8 +164,8 @@ def test_levels_change_the_questions_and_are_resumed(footage: Path, clip_cache: 
 
 
 def test_what_is_rendered_live_is_what_a_build_holds(footage: Path, clip_cache: str, processor: Any, tmp_path: Path) -> None:
-    from dataset_builder.cache import ClipStore
-    from dataset_builder.render import render
+    from dataset_builder.media.clip_store import ClipStore
+    from dataset_builder.media.render import render
 
     dataset, config = live(footage, clip_cache, processor)
     question = dataset[0]

@@ -15,8 +15,10 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from dataset_builder.cache import ClipStore, clip_cache_folder, clip_cache_limit
-from dataset_builder.sampling import Sampling
+from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.media.clip_store import ClipStore
+from dataset_builder.media.sampling import Sampling
+from dataset_builder.tasks import UsageError
 
 from ..curriculum import Curriculum
 from .frames import Video, read
@@ -37,7 +39,7 @@ class VideoSSRDataset(Dataset[dict[str, Any]]):
             config: verl's `data` section.
 
         Raises:
-            ValueError: naming what of it is not allowed.
+            UsageError: naming what of it is not allowed.
         """
         [name] = [data_files] if isinstance(data_files, str) else list(data_files)
         self._processor = processor
@@ -58,20 +60,19 @@ class VideoSSRDataset(Dataset[dict[str, Any]]):
                     )
             return stored
         if config.shuffle and name == config.train_files:
-            raise ValueError(
+            raise UsageError(
                 "data.shuffle=True is not allowed for live questions, which are in a random order; set it to False"
             )
         if config.dataloader_num_workers:
-            raise ValueError("data.dataloader_num_workers must be 0 for live questions, which follow the rewards")
-        spec = settings.spec()
+            raise UsageError("data.dataloader_num_workers must be 0 for live questions, which follow the rewards")
+        spec = settings.spec
         portions = [portion.name for portion in spec.portions]
-        if settings.curriculum and all(portion.difficulty for portion in spec.preset.portions):
-            raise ValueError(f"data.videossr.curriculum=True is not allowed; {spec.config} fixes its levels; set it to False")
-        curriculum = Curriculum(settings.curriculum_settings(), portions) if settings.curriculum else None
+        if settings.curriculum and all(portion.difficulty for portion in spec.mixture.portions):
+            raise UsageError(f"data.videossr.curriculum=True is not allowed; {spec.preset} fixes its levels; set it to False")
+        curriculum = Curriculum(settings.curriculum, portions) if settings.curriculum else None
         return LiveQuestions(
-            spec, name.removeprefix(LIVE), curriculum=curriculum, clip_cache=settings.clip_cache,
-            clip_cache_gb=settings.clip_cache_gb, ahead=settings.ahead, wanted=self._fits,
-        )  # fmt: skip
+            spec, name.removeprefix(LIVE), cache=settings.cache, curriculum=curriculum, ahead=settings.ahead, wanted=self._fits
+        )
 
     def _fits(self, question: dict[str, Any]) -> bool:
         info = question["extra_info"]
@@ -105,12 +106,12 @@ class VideoSSRDataset(Dataset[dict[str, Any]]):
 
 def _store(settings: DataSettings) -> ClipStore:
     # a store is one thread's
-    return _store_of(settings.frames, settings.max_pixels, settings.clip_cache, settings.clip_cache_gb, get_ident())
+    return _store_of(settings.cache, settings.spec.clip_sampling, get_ident())
 
 
 @cache
-def _store_of(frames: int, max_pixels: int, folder: str | None, gigabytes: float | None, thread: int) -> ClipStore:
-    return ClipStore(clip_cache_folder(folder), clip_cache_limit(gigabytes), Sampling(frames, max_pixels), with_h264=False)
+def _store_of(cache: ClipCache, sampling: Sampling, thread: int) -> ClipStore:
+    return ClipStore(cache, sampling, with_h264=False)
 
 
 def _plain(config: Any) -> Mapping[str, Any]:

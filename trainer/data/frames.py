@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dataset_builder.cache import ClipStore
-from dataset_builder.references import LiveVideos, StoredVideos
+from dataset_builder.media.clip_store import ClipStore
+from dataset_builder.questions.live_videos import LiveVideos
+from dataset_builder.storage.stored_videos import StoredVideos
 
 QUESTIONS_KEPT = 16
 Video = tuple[torch.Tensor, dict[str, Any]]

@@ -10,21 +10,23 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from random import Random
 from typing import Any
 
-from dataset_builder.cache import ClipStore
-from dataset_builder.dealing import Unit
 from dataset_builder.errors import BuildError, UnusableVideo
 from dataset_builder.identity import digest
-from dataset_builder.questions import Question, Refusal, make_questions
-from dataset_builder.references import LiveVideos
-from dataset_builder.schema import describe
-from dataset_builder.spec import BuildSpec
-from dataset_builder.work import Work, folder_work
+from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.media.clip_store import ClipStore
+from dataset_builder.questions.dealing import Item, Unit
+from dataset_builder.questions.job import Job, folder_job
+from dataset_builder.questions.live_videos import LiveVideos
+from dataset_builder.questions.maker import QuestionMaker
+from dataset_builder.questions.row import describe
+from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.tasks import Unsolvable, UsageError
 
 from ..curriculum import Curriculum
 from .question import to_verl
@@ -40,6 +42,7 @@ class LiveQuestions:
     Args:
         spec: what to ask; its difficulty is where the curriculum begins, or the level of all questions without one.
         videos: the folder of raw videos.
+        cache: where sampled clips are kept.
         curriculum: moves the levels; None leaves them.
         ahead: so many places before they are asked for, videos are decoded in the background.
         wanted: refuses questions, as too long ones; another takes the place.
@@ -50,21 +53,20 @@ class LiveQuestions:
         spec: BuildSpec,
         videos: str,
         *,
+        cache: ClipCache,
         curriculum: Curriculum | None = None,
-        clip_cache: str | None = None,
-        clip_cache_gb: float | None = None,
         ahead: int = 64,
         wanted: Callable[[dict[str, Any]], bool] = lambda question: True,
     ) -> None:
-        self._work, _ = folder_work(spec, videos, "train", clip_cache, clip_cache_gb)
+        self._job, _ = folder_job(spec, videos, "train", cache)
         self.curriculum = curriculum
         self._wanted = wanted
-        self._store = self._work.store()
-        self._list = _shuffled(self._work)
-        videos_found = [[source.name, source.fingerprint] for source in self._work.sources]
+        self._store = self._job.store()
+        self._list = _shuffled(self._job)
+        videos_found = [[source.name, source.fingerprint] for source in self._job.sources]
         self._digest = digest({**spec.to_dict(), "difficulty": None}, videos_found)  # a level changes no place in the list
         self._passes, self._last = 0, -1
-        self._warm = _Warm(self._work, ahead)
+        self._warm = _Warm(self._job, ahead)
         self._specs: dict[float, BuildSpec] = {}
         self.refused: Counter[str] = Counter()
         self.waited = 0.0  # seconds that callers waited for questions
@@ -74,7 +76,7 @@ class LiveQuestions:
 
     @property
     def portions(self) -> list[str]:
-        return [portion.name for portion in self._work.spec.portions]
+        return [portion.name for portion in self._job.spec.portions]
 
     def __getitem__(self, at: int) -> dict[str, Any]:
         if at <= self._last:
@@ -89,43 +91,37 @@ class LiveQuestions:
 
     def _first(self, unit: Unit) -> dict[str, Any]:
         self._warm.wait(unit.source)
-        for attempt in range(TRIED):
-            at = (unit.source + attempt) % len(self._work.sources)  # its own video first
-            found = self._plan(unit, at, self._passes * _PASS + attempt * _TRY)
-            if found is not None:
-                return found
-        name = self.portions[unit.items[0].portion]
-        raise BuildError(f"no video gives a question of {name} at this level; refused: {dict(self.refused.most_common(3))}")
-
-    def _plan(self, unit: Unit, at: int, further: int) -> dict[str, Any] | None:
         [item] = unit.items
-        moved = Unit(at, (replace(item, draw=item.draw + further, index=item.index + self._passes * len(self), others=()),))
-        spec = self._spec(self.portions[item.portion])
-        for made in self._made(moved, spec):
-            if not isinstance(made, Question):
-                self.refused[made.reason] += 1
-                continue
-            videos = LiveVideos(asdict(made.source), asdict(made.donor) if made.donor else None, made.plan.edits.to_json())
-            row = describe(made, spec, "train")
-            del row["extra_info"]["recipe"]  # it stands in the videos
-            question = to_verl(row, videos)
-            if self._wanted(question):
+        portion = self.portions[item.portion]
+        maker = QuestionMaker(self._spec(portion), self._job.sources, self._store)
+        item = replace(item, index=item.index + self._passes * len(self))
+        for attempt in range(TRIED):
+            source = (unit.source + attempt) % len(self._job.sources)  # its own video first
+            question = self._question(maker, item, source, item.draw + self._passes * _PASS + attempt * _TRY)
+            if question is not None:
                 return question
-            self.refused["the prompt is too long"] += 1
-        return None
+        raise BuildError(f"no video gives a question of {portion} at this level; refused: {dict(self.refused.most_common(3))}")
 
-    def _made(self, unit: Unit, spec: BuildSpec) -> Iterator[Question | Refusal]:
+    def _question(self, maker: QuestionMaker, item: Item, source: int, draw: int) -> dict[str, Any] | None:
         try:
-            yield from make_questions(unit, spec, self._work.sources, self._store)
-        except BuildError as error:  # a video that is gone, or changed, ends a build, but no training
-            yield Refusal(self._work.sources[unit.source].name, "", str(error))
+            planned = maker.draw(item, source, draw)
+        except (Unsolvable, UnusableVideo, BuildError) as error:  # a video that is gone ends a build, but no training
+            self.refused[str(error)] += 1
+            return None
+        row = describe(planned, maker.spec, "train")
+        del row["extra_info"]["recipe"]  # it stands in the videos
+        question = to_verl(row, LiveVideos.of(planned))
+        if not self._wanted(question):
+            self.refused["the prompt is too long"] += 1
+            return None
+        return question
 
     def _spec(self, portion: str) -> BuildSpec:
         if self.curriculum is None:
-            return self._work.spec
+            return self._job.spec
         level = self.curriculum.level(portion)
         if level not in self._specs:
-            self._specs[level] = replace(self._work.spec, difficulty=level)
+            self._specs[level] = replace(self._job.spec, difficulty=level)
         return self._specs[level]
 
     def close(self) -> None:
@@ -140,10 +136,10 @@ class LiveQuestions:
         """Go on where another stopped.
 
         Raises:
-            ValueError: if that one had another list of questions.
+            UsageError: if that one had another list of questions.
         """
         if state.get("list") != self._digest:
-            raise ValueError(
+            raise UsageError(
                 "the checkpoint is of other questions (videos, seed or preset); go on with those, or give another out="
             )
         self._passes, self._last = state["passes"], state["last"]
@@ -151,19 +147,19 @@ class LiveQuestions:
             self.curriculum.load_state_dict(state["curriculum"])
 
 
-def _shuffled(work: Work) -> list[Unit]:
+def _shuffled(job: Job) -> list[Unit]:
     """Every item as a unit of its own, in an order that depends on the seed alone."""
-    units = [Unit(unit.source, (item,)) for unit in work.units() for item in unit.items]
-    Random(f"order\0{work.spec.seed}").shuffle(units)
+    units = [Unit(unit.source, (item,)) for unit in job.units() for item in unit.items]
+    Random(f"order\0{job.spec.seed}").shuffle(units)
     return [Unit(unit.source, (replace(unit.items[0], index=at),)) for at, unit in enumerate(units)]
 
 
 class _Warm:
     """Decodes videos before they are asked for, into the folder of kept clips."""
 
-    def __init__(self, work: Work, ahead: int) -> None:
+    def __init__(self, job: Job, ahead: int) -> None:
         self.ahead = ahead
-        self._work = work
+        self._job = job
         self._pool = ThreadPoolExecutor(_WARMERS, thread_name_prefix="videossr-warm")
         self._stores = threading.local()
         self._begun: dict[int, Future[None]] = {}
@@ -182,6 +178,6 @@ class _Warm:
     def _decode(self, at: int) -> None:
         store: ClipStore | None = getattr(self._stores, "store", None)
         if store is None:
-            store = self._stores.store = self._work.store()
+            store = self._stores.store = self._job.store()
         with contextlib.suppress(UnusableVideo, BuildError):  # said where a question is asked of it
-            store.clip(self._work.sources[at])
+            store.clip(self._job.sources[at])

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from dataset_builder.references import LiveVideos, StoredVideos
+from dataset_builder.questions.live_videos import LiveVideos
+from dataset_builder.storage.stored_videos import StoredVideos
 from dataset_builder.tasks.base import PLACEHOLDER
 
 from .frames import reference

@@ -3,67 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
-from dataset_builder.spec import BuildSpec
-from dataset_builder.tasks import Level
+from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.tasks import Level, UsageError
 
 from ..curriculum import CurriculumSettings
 
 LIVE = "live:"
+# JPEG is what the frames of live questions are; the others have no meaning for them
+_NOT_LIVE = ("per_video", "sampling", "video_format")
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Of live questions, but for the first two; the rest is `BuildSpec`'s.
+    """Of live questions, but for the cache.
 
     Attributes:
-        clip_cache, clip_cache_gb: where videos' sampled frames are kept, and how many GB of them; None for VIDEOSSR_CLIP_CACHE
-            or the user's cache folder. On a cluster, a folder that all nodes see, or each node decodes for itself.
+        spec: what is asked; in the configuration its fields stand beside those below.
+        cache: where videos' sampled frames are kept (`clip_cache`, `clip_cache_gb`). On a cluster, a folder that all nodes
+            see, or each node decodes for itself.
         ahead: questions ahead of training whose videos are decoded in the background.
-        curriculum: whether levels follow the model.
-        levels: how; fields of `CurriculumSettings`.
+        curriculum: None where levels stay as they are.
     """
 
-    config: str = "videossr-30k"
-    seed: int = 0
-    difficulty: str | float | None = None
-    samples: int | None = None
-    frames: int = 48
-    max_pixels: int = 256 * 256
-    system_prompt: str = ""
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    clip_cache: str | None = None
-    clip_cache_gb: float | None = None
+    spec: BuildSpec
+    cache: ClipCache
     ahead: int = 128
-    curriculum: bool = True
-    levels: Mapping[str, Any] = field(default_factory=dict)
+    curriculum: CurriculumSettings | None = None
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> DataSettings:
-        """Raises: ValueError: for a field it does not know."""
-        known = [one.name for one in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise ValueError(f"data.videossr.{name} is unknown; allowed: {', '.join(known)}")
-        return cls(**given)
-
-    def spec(self) -> BuildSpec:
-        return BuildSpec(
-            self.config, seed=self.seed, difficulty=self.difficulty, samples=self.samples, frames=self.frames,
-            max_pixels=self.max_pixels, video_format="jpeg", system_prompt=self.system_prompt, overrides=dict(self.overrides),
-        )  # fmt: skip
-
-    def curriculum_settings(self) -> CurriculumSettings:
-        """Levels start at the difficulty, or at the easiest without one.
+    def of(cls, values: Mapping[str, Any]) -> DataSettings:
+        """Read the configuration.
 
         Raises:
-            ValueError: for a field it does not know, or a value that is not allowed.
+            UsageError: for a field that it does not know, or a value that is not allowed.
         """
-        known = [one.name for one in fields(CurriculumSettings)]
-        for name in self.levels:
-            if name not in known:
-                raise ValueError(f"data.videossr.levels.{name} is unknown; allowed: {', '.join(known)}")
-        start = {} if self.difficulty is None else {"start": Level.of(self.difficulty).value}
-        return CurriculumSettings(**{**start, **self.levels})
+        choices = [one.name for one in fields(BuildSpec) if one.name not in _NOT_LIVE]
+        own = ["clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels"]
+        _check_names("data.videossr", values, [*choices, *own])
+        values = {"preset": "videossr-30k", "ahead": cls.ahead, "curriculum": True, "levels": {}, **values}
+        spec = BuildSpec(**{name: values[name] for name in choices if name in values}, video_format="jpeg")
+        cache = ClipCache.of(values.get("clip_cache"), values.get("clip_cache_gb"))
+        curriculum = _curriculum(values["levels"], spec) if values["curriculum"] else None
+        return cls(spec, cache, values["ahead"], curriculum)
+
+
+def _curriculum(values: Mapping[str, Any], spec: BuildSpec) -> CurriculumSettings:
+    """Levels start at the difficulty, or at the easiest without one."""
+    _check_names("data.videossr.levels", values, [one.name for one in fields(CurriculumSettings)])
+    start = {} if spec.difficulty is None else {"start": Level.of(spec.difficulty).value}
+    return CurriculumSettings(**{**start, **values})
+
+
+def _check_names(where: str, values: Mapping[str, Any], known: list[str]) -> None:
+    for name in values:
+        if name not in known:
+            raise UsageError(f"{where}.{name} is unknown; allowed: {', '.join(known)}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from dataset_builder.build import SUMMARY
-from dataset_builder.references import StoredVideos
+from dataset_builder.storage.folder import Folder
+from dataset_builder.storage.stored_videos import StoredVideos
+from dataset_builder.storage.summary import SUMMARY, Summary
+from dataset_builder.tasks import UsageError
 
 from .question import to_verl
 
@@ -24,23 +25,24 @@ class StoredQuestions:
     def __init__(self, name: str) -> None:
         """
         Args:
-            name: a build's folder, or a dataset of the Hub as `owner/name`.
+            name: a build's folder, here or in a store, or a dataset of the Hub as `owner/name`.
 
         Raises:
-            ValueError: if there is no finished build.
+            UsageError: if there is no finished build.
         """
         self._rows: list[dict[str, Any]] = []
         self._videos: list[StoredVideos] = []
-        for path in _files(name):
-            with pq.ParquetFile(path) as file:
-                stored = {column.path for column in file.schema}
-                lacking = [name for name in _COLUMNS if not any(one == name or one.startswith(f"{name}.") for one in stored)]
+        folder = _folder(name)
+        for shard in _shards(folder, name):
+            with folder.open(shard) as file, pq.ParquetFile(file) as parquet:
+                columns = {column.path for column in parquet.schema}
+                lacking = [name for name in _COLUMNS if not any(one == name or one.startswith(f"{name}.") for one in columns)]
                 if lacking:
-                    raise ValueError(f"data={name!r} is no build: {path.name} has no column {lacking[0]}")
-                for group in range(file.num_row_groups):
-                    rows = file.read_row_group(group, _COLUMNS).to_pylist()
+                    raise UsageError(f"data={name!r} is no build: {shard} has no column {lacking[0]}")
+                for group in range(parquet.num_row_groups):
+                    rows = parquet.read_row_group(group, _COLUMNS).to_pylist()
                     self._rows += rows
-                    self._videos += [StoredVideos(str(path), group, row) for row in range(len(rows))]
+                    self._videos += [StoredVideos(folder.url, shard, group, row) for row in range(len(rows))]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -56,19 +58,23 @@ class StoredQuestions:
         return dropped
 
 
-def _files(name: str) -> list[Path]:
-    folder = Path(name).expanduser()
-    if not folder.exists() and name.count("/") == 1:
-        folder = _downloaded(name)
-    if not folder.is_dir():
-        raise ValueError(f"data={name!r} is neither a folder nor a dataset of the Hub (owner/name), nor live:VIDEOS")
-    summary = folder / SUMMARY
-    if summary.exists() and not json.loads(summary.read_text()).get("finished"):
-        raise ValueError(f"the build in {name!r} is not finished; run its command again")
-    files = sorted(folder.glob("data/**/*.parquet"))
-    if not files:
-        raise ValueError(f"data={name!r} holds no build (data/*.parquet); `videossr build … --out {name}` makes one")
-    return files
+def _folder(name: str) -> Folder:
+    folder = Folder.of(name)
+    if folder.is_remote or folder.path.is_dir():
+        return folder
+    if name.count("/") == 1:
+        return Folder.of(_downloaded(name))
+    raise UsageError(f"data={name!r} is neither a folder nor a dataset of the Hub (owner/name), nor live:VIDEOS")
+
+
+def _shards(folder: Folder, name: str) -> list[str]:
+    summary = Summary.read(folder)
+    if summary and not summary.finished:
+        raise UsageError(f"the build in {name!r} is not finished; run its command again")
+    shards = [shard for shard in folder.names("data/") if shard.endswith(".parquet")]
+    if not shards:
+        raise UsageError(f"data={name!r} holds no build (data/*.parquet); `videossr build … --out {name}` makes one")
+    return shards
 
 
 def _downloaded(name: str) -> Path:
@@ -78,6 +84,6 @@ def _downloaded(name: str) -> Path:
     try:
         return Path(snapshot_download(name, repo_type="dataset", allow_patterns=["data/**", SUMMARY]))
     except RepositoryNotFoundError:
-        raise ValueError(f"data={name!r} is no folder here and no dataset of the Hub that this token may read") from None
+        raise UsageError(f"data={name!r} is no folder here and no dataset of the Hub that this token may read") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise ValueError(f"data={name!r} is no folder here, and the Hub cannot be asked: {error}") from None
+        raise UsageError(f"data={name!r} is no folder here, and the Hub cannot be asked: {error}") from None

@@ -1,0 +1,1 @@
+"""The demo: sample footage, and a page of questions made from it."""

@@ -1,0 +1,114 @@
+"""Contact sheets: one question as a picture, its frames with their times, the edited ones framed."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..media.frame import Frame
+from ..questions.maker import Question
+from ..questions.row import decode_video
+from ..tasks import EditList
+
+INK, PAPER, MARK, FAINT = (30, 30, 30), (250, 250, 248), (214, 60, 40), (120, 120, 120)
+TILE = 150  # pixels of a tile's longer side
+COLUMNS = 8
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a contact sheet shows, wherever it comes from.
+
+    Attributes:
+        title, question, answer: lines above the frames.
+        videos: for each, its frames and their times in seconds.
+        marked: for each, the positions that have a border.
+    """
+
+    title: str
+    question: str
+    answer: str
+    videos: Sequence[tuple[Sequence[Frame], Sequence[float]]]
+    marked: Sequence[Collection[int]]
+
+
+def contact_sheet(question: Question) -> Frame:
+    """A picture of a question that was just made."""
+    title = f"{question.portion.task.name}   level {question.portion.level.name}   {question.source.name}"
+    videos = [(video.frames(), video.times) for video in question.videos]
+    return draw(Sheet(title, question.plan.question, question.plan.answer.format(), videos, _edited(question.plan.edits)))
+
+
+def row_sheet(row: Mapping[str, Any]) -> Frame:
+    """A picture of a stored row."""
+    info = row["extra_info"]
+    videos = []
+    for video, times in zip(row["videos"], info["frame_times"], strict=True):
+        videos.append((decode_video(video), times))
+    title = f"{info['task']}   level {info['level_name']}   {info['source']}"
+    answer = row["reward_model"]["ground_truth"]
+    return draw(Sheet(title, row["prompt"][-1]["content"], answer, videos, _edited(EditList.from_json(info["recipe"]))))
+
+
+def draw(sheet: Sheet) -> Frame:
+    """A picture of the whole question: text, answer, and every frame of every video, marked ones with a red border."""
+    columns = COLUMNS if len(sheet.videos) == 1 else max(2, min(COLUMNS, len(sheet.videos[0][0])))
+    rows = [_tiles(frames, times, marked, columns) for (frames, times), marked in zip(sheet.videos, sheet.marked, strict=True)]
+    width = max(row.shape[1] for row in rows)
+    asked = sheet.question.replace("<video>", "[video]")
+    lines = [line for part in asked.split("\n") for line in textwrap.wrap(part, max(30, width // 8)) or [""]]
+    parts = [_text([sheet.title, *lines, f"Answer: {sheet.answer}"], width)]
+    for k, row in enumerate(rows):
+        if len(rows) > 1:
+            parts.append(_text([f"Clip {k + 1}"], width))
+        parts.append(cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=PAPER))
+    return np.vstack(parts)
+
+
+def write_picture(path: str, picture: Frame) -> None:
+    """Write an RGB picture, as its name's ending says.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    done, data = cv2.imencode(os.path.splitext(path)[1], picture[..., ::-1])
+    if not done:
+        raise OSError(f"OpenCV could not write {path}")
+    with open(path, "wb") as file:
+        file.write(data.tobytes())
+
+
+def _edited(edits: EditList) -> list[set[int]]:
+    return [clip.edited for clip in edits.clips]
+
+
+def _tiles(frames: Sequence[Frame], times: Sequence[float], marked: Collection[int], columns: int) -> Frame:
+    tiles = [_tile(frame, time, at in marked) for at, (frame, time) in enumerate(zip(frames, times, strict=True))]
+    blank = np.full_like(tiles[0], PAPER)
+    tiles += [blank] * (-len(tiles) % columns)
+    return np.vstack([np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)])
+
+
+def _tile(frame: Frame, time: float, marked: bool) -> Frame:
+    height, width = frame.shape[:2]
+    scale = TILE / max(height, width)
+    small = cv2.resize(frame, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    tile = cv2.copyMakeBorder(small, 3, 3, 3, 3, cv2.BORDER_CONSTANT, value=MARK if marked else PAPER)
+    tile = cv2.copyMakeBorder(tile, 0, 16, 1, 1, cv2.BORDER_CONSTANT, value=PAPER)
+    cv2.putText(tile, f"{time:.2f} s", (5, tile.shape[0] - 5), _FONT, 0.36, MARK if marked else FAINT, 1, cv2.LINE_AA)
+    return tile
+
+
+def _text(lines: Sequence[str], width: int) -> Frame:
+    page = np.full((20 * len(lines) + 12, width, 3), PAPER, np.uint8)
+    for row, line in enumerate(lines):
+        plain = line.encode("ascii", "replace").decode()
+        cv2.putText(page, plain, (8, 20 * row + 20), _FONT, 0.45, INK, 1, cv2.LINE_AA)
+    return page

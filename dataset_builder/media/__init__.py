@@ -1,0 +1,1 @@
+"""`Source` → `Clip` and its statistics; edit list → videos. All that looks at pixels."""

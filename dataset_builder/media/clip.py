@@ -1,0 +1,52 @@
+"""A sampled clip: the frames of one video that every task on it is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..tasks.statistics import ClipStats
+from .decode import sample
+from .frame import Frame, decode_jpeg, encode_jpeg
+from .measure import measure
+from .mp4 import encode_pictures
+from .sampling import Sampling
+
+
+@dataclass(frozen=True)
+class Clip:
+    """T sampled frames at their output geometry.
+
+    Attributes:
+        jpegs: the frames. What tasks edit is what these decode to, whether or not the clip came from the cache.
+        source_times: seconds since the start of the source video, length T.
+        stats: what is visible; also holds fingerprint, geometry and the times that rows use.
+        h264: the same frames as H.264 pictures that stand alone, or None if not made yet.
+    """
+
+    jpegs: tuple[bytes, ...]
+    source_times: tuple[float, ...]
+    stats: ClipStats
+    h264: tuple[bytes, ...] | None = None
+
+    def frame(self, index: int) -> Frame:
+        return decode_jpeg(self.jpegs[index])
+
+    def with_h264(self) -> Clip:
+        """The same clip with its H.264 pictures, encoded now if it has none."""
+        return self if self.h264 else replace(self, h264=tuple(encode_pictures(enumerate(self.jpegs))))
+
+
+def make_clip(video: str | bytes, fingerprint: str, sampling: Sampling) -> Clip:
+    """Sample a video and measure what is visible in it.
+
+    Args:
+        video: a local path, or the file's bytes.
+        fingerprint: of its content.
+
+    Raises:
+        UnusableVideo: if it is no video, is broken where it matters, or has too few frames.
+        OSError: if it cannot be read.
+    """
+    sampled = sample(video, sampling)
+    stats = measure(sampled.frames, sampled.times, sampled.end, fingerprint)
+    return Clip(tuple(map(encode_jpeg, sampled.frames)), sampled.times, stats)

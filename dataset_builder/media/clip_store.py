@@ -1,0 +1,105 @@
+"""Sampled clips of sources, each decoded once for all seeds, levels and tasks: from memory, from the cache, or made now."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import asdict, replace
+
+from ..errors import UnusableVideo
+from ..identity import code_digest, codec_versions, digest
+from ..sources.memory import ContentMemory
+from ..sources.read import check_unchanged, open_source, reading
+from ..sources.source import Source
+from ..sources.stores import StorageOptions
+from .clip import Clip, make_clip
+from .clip_cache import ClipCache
+from .measure import MEASURED
+from .sampling import Sampling
+
+CLIPS_IN_MEMORY = 4  # of each process
+
+
+class ClipStore:
+    """The clips of sources.
+
+    Args:
+        cache: where they are kept.
+        with_h264: whether they come with their frames as H.264 pictures.
+        options: of the stores that remote sources lie in.
+    """
+
+    def __init__(
+        self, cache: ClipCache, sampling: Sampling, *, with_h264: bool, options: StorageOptions | None = None
+    ) -> None:  # fmt: skip
+        self._cache, self._sampling, self._with_h264, self._options = cache, sampling, with_h264, options
+        self._memory = ContentMemory(cache.folder)
+        self._recent: OrderedDict[str, Clip | UnusableVideo] = OrderedDict()
+        self._written = cache.limit  # bytes since the last eviction: evict at the first write
+
+    def clip(self, source: Source) -> Clip:
+        """The clip of a source.
+
+        Raises:
+            UnusableVideo: if the video gives none.
+            SourceChanged: if the file is not what it was when the build began.
+            BuildError: if it could not be read this time.
+        """
+        clip = self._recent.get(source.url)
+        if clip is None:
+            try:
+                clip = self._load(source)
+            except UnusableVideo as error:
+                clip = error
+            self._recent[source.url] = clip
+            if len(self._recent) > CLIPS_IN_MEMORY:
+                self._recent.popitem(last=False)
+        self._recent.move_to_end(source.url)
+        if isinstance(clip, UnusableVideo):
+            raise clip
+        return clip
+
+    def _load(self, source: Source) -> Clip | UnusableVideo:
+        check_unchanged(source)
+        fingerprint = source.fingerprint or self._remembered_fingerprint(source)
+        clip = self._cached(fingerprint)
+        if clip is None:
+            video, fingerprint = open_source(source, self._options)
+            if not source.fingerprint:
+                self._memory.remember([replace(source, fingerprint=fingerprint)])
+                clip = self._cached(fingerprint)
+            if clip is None:
+                return self._make(source, video, fingerprint)
+        if isinstance(clip, Clip) and self._with_h264 and not clip.h264:
+            clip = clip.with_h264()
+            self._keep(fingerprint, clip)
+        return clip
+
+    def _make(self, source: Source, video: str | bytes, fingerprint: str) -> Clip | UnusableVideo:
+        clip: Clip | UnusableVideo
+        with reading(source):
+            try:
+                clip = make_clip(video, fingerprint, self._sampling)
+            except UnusableVideo as error:
+                clip = error
+        if isinstance(clip, Clip) and self._with_h264:
+            clip = clip.with_h264()
+        self._keep(fingerprint, clip)
+        return clip
+
+    def _remembered_fingerprint(self, source: Source) -> str:
+        contents = self._memory.recall([source])
+        return contents[source.url].fingerprint if contents else ""
+
+    def _cached(self, fingerprint: str) -> Clip | UnusableVideo | None:
+        return self._cache.read(clip_key(fingerprint, self._sampling), fingerprint) if fingerprint else None
+
+    def _keep(self, fingerprint: str, clip: Clip | UnusableVideo) -> None:
+        self._written += self._cache.write(clip_key(fingerprint, self._sampling), clip)
+        if self._written > self._cache.limit // 20:
+            self._cache.evict()
+            self._written = 0
+
+
+def clip_key(fingerprint: str, sampling: Sampling) -> str:
+    """What a kept clip is called: a hash of all that it depends on."""
+    return digest(fingerprint, asdict(sampling), code_digest("media"), MEASURED, codec_versions())

@@ -1,0 +1,281 @@
+"""Decoding: T frames from the middle of a video, exactly those of a full decode, with their true times.
+
+A first pass reads the packets, which is cheap, and knows every frame's time. A second decodes, leaving out whole groups of
+pictures that hold no wanted frame and, within the others, frames that nothing refers to and nobody wants.
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+import av
+
+from ..errors import UnusableVideo
+from .frame import Frame
+from .geometry import scale
+from .sampling import Sampling
+
+av.logging.set_level(av.logging.PANIC)  # what matters is raised; FFmpeg's own lines would only garble progress bars
+
+MIN_KEYFRAMES = 4
+KEPT_BYTES = 128 << 20  # of compressed pictures; a longer video is read twice
+
+
+@dataclass(frozen=True)
+class SampledFrames:
+    """Frames at output geometry with their times in seconds since the video's first frame; both of length T.
+
+    `end` is when the last of them stops being shown, by the mean distance between them.
+    """
+
+    frames: list[Frame]
+    times: tuple[float, ...]
+    end: float
+
+
+class _Packet(NamedTuple):  # there are thousands
+    pts: int
+    keyframe: bool
+    shown: bool
+
+
+def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
+    """Decode frames that are evenly spaced in time over the middle of a video.
+
+    Args:
+        video: a local path, or the file's bytes.
+        sampling: how many, how large, from how much of the video, and whether any frames or only keyframes.
+
+    Raises:
+        UnusableVideo: if the file is no video, is broken where it matters, or has too few frames.
+        OSError: if it cannot be read.
+    """
+    try:
+        if sampling.mode == "keyframe":
+            return _sample_keyframes(video, sampling)
+        return _sample_exactly(video, sampling)
+    except OSError:  # some of FFmpeg's errors are, and say nothing of the video
+        raise
+    except (av.FFmpegError, UnicodeDecodeError) as error:
+        name = getattr(error, "strerror", None) or str(error)
+        raise UnusableVideo(f"cannot be decoded: {name.lower()}") from error
+
+
+def _sample_exactly(video: str | bytes, sampling: Sampling) -> SampledFrames:
+    with _index(video) as indexed:
+        stamps = [packet.pts for packet in _in_time(indexed.packets)]
+        within = _middle(stamps, stamps, sampling.share)
+        wanted = _spread(stamps, within, _count(within, sampling), f"frames{_where(sampling)}")
+        decoded = _decode(indexed, set(wanted), sampling.max_pixels) if indexed.reliable else {}
+        if list(decoded) == wanted:
+            return _sampled(list(decoded.values()), [float((pts - stamps[0]) * indexed.unit) for pts in wanted])
+    return _sample_linearly(video, sampling)
+
+
+def _sample_keyframes(video: str | bytes, sampling: Sampling) -> SampledFrames:
+    with _index(video) as indexed:
+        stamps = [packet.pts for packet in _in_time(indexed.packets)]
+        keys = [packet.pts for packet in _in_time(indexed.packets) if packet.keyframe]
+        within = _middle(keys, stamps, sampling.share)
+        count = min(sampling.frames, len(within)) // 2 * 2
+        wanted = _spread(keys, within, max(count, min(sampling.frames, MIN_KEYFRAMES)), f"keyframes{_where(sampling)}")
+        decoded = _decode_keyframes(indexed, set(wanted), sampling.max_pixels)
+    if len(decoded) < len(wanted):
+        raise UnusableVideo(f"{len(wanted) - len(decoded)} of {len(wanted)} keyframes could not be decoded")
+    return _sampled([decoded[pts] for pts in wanted], [float((pts - stamps[0]) * indexed.unit) for pts in wanted])
+
+
+def _in_time(packets: list[_Packet]) -> list[_Packet]:
+    """The packets that are shown, in the order of their times."""
+    return sorted((packet for packet in packets if packet.shown), key=lambda packet: packet.pts)
+
+
+def _sampled(frames: list[Frame], times: list[float]) -> SampledFrames:
+    exact: list[float] = []
+    for time in times:
+        exact.append(round(max(time, exact[-1] + 0.001) if exact else time, 3))
+    step = (exact[-1] - exact[0]) / (len(exact) - 1)
+    return SampledFrames(frames, tuple(exact), round(exact[-1] + step, 3))
+
+
+@contextmanager
+def _opened(video: str | bytes) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    source = io.BytesIO(video) if isinstance(video, bytes) else video
+    with av.open(source, "r", metadata_errors="replace") as container:
+        stream = container.streams.best("video")
+        if not isinstance(stream, av.VideoStream):
+            raise UnusableVideo("has no video stream")
+        stream.thread_type = "NONE"
+        stream.codec_context.thread_count = 1
+        yield container, stream
+
+
+@dataclass(frozen=True)
+class _IndexedVideo:
+    """An open video that has been read through once.
+
+    Attributes:
+        packets: the best stream's, in decoding order.
+        unit: seconds of one step of their times.
+        reliable: whether those times are the times of their frames.
+        kept: the packets with their data, if those of the whole video are few enough.
+    """
+
+    video: str | bytes
+    codec: av.VideoCodecContext
+    packets: list[_Packet]
+    unit: Fraction
+    reliable: bool
+    kept: list[av.Packet[av.VideoStream]] | None
+
+    @contextmanager
+    def reopen(self) -> Iterator[tuple[av.VideoCodecContext, Iterable[av.Packet[av.VideoStream]]]]:
+        """The packets with their data once more, and the decoder to put them into."""
+        if self.kept is not None:
+            yield self.codec, self.kept
+            return
+        with _opened(self.video) as (container, stream):
+            yield stream.codec_context, (packet for packet in container.demux(stream) if packet.size)
+
+
+@contextmanager
+def _index(video: str | bytes) -> Iterator[_IndexedVideo]:
+    with _opened(video) as (container, stream):
+        packets: list[_Packet] = []
+        kept: list[av.Packet[av.VideoStream]] = []
+        stamps: set[int | None] = set()
+        size = 0
+        for packet in container.demux(stream):
+            if packet.size:
+                packets.append(_Packet(packet.pts or 0, packet.is_keyframe, packet.pts is not None and not packet.is_discard))
+                stamps.add(packet.pts)
+                size += packet.size
+                if size <= KEPT_BYTES:
+                    kept.append(packet)
+                else:
+                    kept.clear()
+        if not any(packet.shown for packet in packets) or stream.time_base is None:
+            raise UnusableVideo("holds no video data")
+        # AVI keeps no presentation times, so reordered frames come with wrong ones
+        reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
+        reliable = None not in stamps and len(stamps) == len(packets) and not reordered
+        whole = kept if size <= KEPT_BYTES else None
+        yield _IndexedVideo(video, stream.codec_context, packets, stream.time_base, reliable, whole)
+
+
+def _middle(stamps: list[int], whole: list[int], share: float) -> range:
+    """The indices of `stamps` that lie in this share of the whole video's times, about their middle."""
+    if len(whole) < 2:
+        return range(len(stamps))
+    first = whole[0]
+    length = (whole[-1] - first) * len(whole) / (len(whole) - 1)
+    cut = (1 - share) / 2 * length
+    return range(bisect_left(stamps, first + cut), bisect_right(stamps, first + length - cut))
+
+
+def _count(within: range, sampling: Sampling) -> int:
+    return min(sampling.frames, len(within)) if sampling.fewer else sampling.frames
+
+
+def _where(sampling: Sampling) -> str:
+    return f" in its middle {sampling.share:.0%}" if sampling.share < 1 else ""
+
+
+def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int]:
+    """`count` different stamps, evenly spaced in time: for each target the last one not after it.
+
+    Raises:
+        UnusableVideo: if there are too few.
+    """
+    if count < 2 or len(within) < count:
+        wanted = max(count, 2)
+        raise UnusableVideo(f"{len(within)} {what}, {wanted} wanted")
+    first, last = stamps[within[0]], stamps[within[-1]]
+    chosen: list[int] = []
+    for position in range(count):
+        target = first + (last - first) * position / (count - 1)
+        index = bisect_right(stamps, target + 1e-6) - 1
+        index = max(index, chosen[-1] + 1) if chosen else within[0]
+        chosen.append(min(index, within[-1] - (count - 1 - position)))
+    return [stamps[index] for index in chosen]
+
+
+def _decode(indexed: _IndexedVideo, wanted: set[int], max_pixels: int) -> dict[int, Frame]:
+    """Decode the wanted frames; may return fewer where the stream does not hold what its packets say."""
+    needed = _needed(indexed.packets, wanted)
+    frames: dict[int, Frame] = {}
+
+    def keep(decoded: list[av.VideoFrame]) -> None:
+        for frame in decoded:
+            if frame.pts in wanted:
+                frames[frame.pts] = scale(frame, max_pixels)
+
+    with indexed.reopen() as (codec, packets):
+        before = -1
+        for index, packet in enumerate(packets):
+            if index >= len(needed) or not needed[index]:
+                continue
+            if before >= 0 and index != before + 1:
+                keep(codec.decode(None))
+                codec.flush_buffers()
+            before = index
+            codec.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
+            keep(codec.decode(packet))
+        keep(codec.decode(None))
+    return frames
+
+
+def _needed(packets: list[_Packet], wanted: set[int]) -> list[bool]:
+    """Which packets to decode: from the last keyframe shown no later than a wanted frame, up to that frame."""
+    keys = [index for index, packet in enumerate(packets) if packet.keyframe]
+    if not keys or keys[0] != 0:
+        keys.insert(0, 0)
+    needed = [False] * len(packets)
+    for index, packet in enumerate(packets):
+        if packet.pts not in wanted:
+            continue
+        group = bisect_right(keys, index) - 1
+        while group > 0 and packets[keys[group]].pts > packet.pts:
+            group -= 1  # shown before the keyframe that precedes it in the file: belongs to the group before
+        needed[keys[group] : index + 1] = [True] * (index + 1 - keys[group])
+    return needed
+
+
+def _decode_keyframes(indexed: _IndexedVideo, wanted: set[int], max_pixels: int) -> dict[int, Frame]:
+    frames: dict[int, Frame] = {}
+    with indexed.reopen() as (codec, packets):
+        codec.skip_frame = "NONKEY"
+        for packet in packets:
+            if packet.is_keyframe and packet.pts in wanted:
+                for frame in [*codec.decode(packet), *codec.decode(None)]:
+                    frames.setdefault(packet.pts, scale(frame, max_pixels))
+                codec.flush_buffers()
+    return frames
+
+
+def _sample_linearly(video: str | bytes, sampling: Sampling) -> SampledFrames:
+    """For streams whose packets do not say when their frames are shown: decode all, twice, taking the order as it comes."""
+    with _opened(video) as (container, stream):
+        stamps = [frame.pts for frame in container.decode(stream)]
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        unit = stream.time_base
+    known = [pts for pts in stamps if pts is not None]
+    if len(known) < len(stamps) or any(b <= a for a, b in pairwise(known)):
+        known, unit = list(range(len(stamps))), 1 / rate
+    if unit is None:
+        raise UnusableVideo("says nothing of its frames' times")
+    within = _middle(known, known, sampling.share)
+    chosen = _spread(known, within, _count(within, sampling), f"frames{_where(sampling)}")
+    indices = {bisect_left(known, stamp) for stamp in chosen}
+    with _opened(video) as (container, stream):
+        kept = [scale(frame, sampling.max_pixels) for index, frame in enumerate(container.decode(stream)) if index in indices]
+    if len(kept) != len(chosen):
+        raise UnusableVideo(f"{len(kept)} of {len(chosen)} frames could be decoded")
+    return _sampled(kept, [float((stamp - known[0]) * unit) for stamp in chosen])

@@ -1,0 +1,79 @@
+"""What is visible in a clip: motion, how much each effect would change it, colours. Measured on small copies of the frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from ..tasks.anomalies import ANOMALIES, PIXEL_EFFECTS
+from ..tasks.statistics import GRID_SIDE, SIGNATURE_SIDE, ClipStats
+from .effects import apply_effect
+from .frame import Frame
+
+MEASURED = {
+    "fields": [field.name for field in fields(ClipStats)],
+    "grids": [SIGNATURE_SIDE, GRID_SIDE],
+    "effects": {name: ANOMALIES[name].parameter(1.0) for name in PIXEL_EFFECTS},
+}
+"""What the measurements depend on outside this folder, by value: a kept clip is measured anew when it changes."""
+
+THUMB_SCALE = 4  # whole numbers, as output sides are multiples of 64: by far the fastest way to shrink
+TINY_SCALE = 8
+
+
+def measure(frames: Sequence[Frame], times: Sequence[float], end: float, fingerprint: str) -> ClipStats:
+    """Measure T frames of one geometry.
+
+    Args:
+        frames: T arrays, uint8, height x width x 3.
+        times: seconds; the result counts from the first.
+        end: seconds at which the last frame stops being shown.
+        fingerprint: of the source's content.
+    """
+    height, width = frames[0].shape[:2]
+    thumbs = [_shrunk(frame, THUMB_SCALE) for frame in frames]
+    tiny = [_shrunk(thumb, TINY_SCALE // THUMB_SCALE) for thumb in thumbs]
+    motion = [0.0, *(_difference(a, b) for a, b in pairwise(tiny))]
+    return ClipStats(
+        fingerprint=fingerprint,
+        width=width,
+        height=height,
+        times=tuple(round(time - times[0], 3) for time in times),
+        end=round(end - times[0], 3),
+        motion=tuple(motion),
+        visibility={name: _visibility(name, tiny) for name in PIXEL_EFFECTS},
+        signatures=b"".join(_grid(thumb, SIGNATURE_SIDE).tobytes() for thumb in tiny),
+        background=b"".join(map(_background, thumbs)),
+    )
+
+
+def _visibility(name: str, frames: Sequence[Frame]) -> tuple[float, ...]:
+    full = ANOMALIES[name].parameter(1.0)
+    return tuple(_difference(frame, apply_effect(name, frame, full, at, 0)) for at, frame in enumerate(frames))
+
+
+def _shrunk(frame: Frame, factor: int) -> Frame:
+    height, width = frame.shape[:2]
+    return cv2.resize(frame, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
+
+
+def _difference(one: Frame, other: Frame) -> float:
+    return round(cv2.norm(one, other, cv2.NORM_L1) / one.size, 3)
+
+
+def _grid(frame: Frame, side: int) -> Frame:
+    return cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def _background(thumb: Frame) -> bytes:
+    """16 x 16 cells of mean red, green, blue and the standard deviation of the grey level within each."""
+    grey = cv2.cvtColor(thumb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    size = (GRID_SIDE, GRID_SIDE)
+    centre = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    square = cv2.resize(grey * grey, size, interpolation=cv2.INTER_AREA)
+    spread = np.sqrt(np.maximum(square - centre * centre, 0)).round().astype(np.uint8)
+    return np.dstack([_grid(thumb, GRID_SIDE), spread]).tobytes()

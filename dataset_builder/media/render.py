@@ -1,0 +1,106 @@
+"""From a clip and an edit list to the question's videos: the one place where pixels are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+
+from ..tasks.edits import CLIP, DONOR, EditList, OutputClip
+from ..tasks.statistics import ClipStats
+from .clip import Clip
+from .effects import apply_effect
+from .frame import Frame, encode_jpeg
+from .mp4 import encode_pictures, write_mp4
+from .shapes import draw_shape
+
+
+@dataclass(frozen=True)
+class RenderedClip:
+    """One video of a question. Frames that no edit touched are not copied: they are the clip's own.
+
+    Attributes:
+        clip: the clip that it was made from.
+        sources: for each position the index of the clip's frame shown there; where `drawn` has the position, unused.
+        drawn: the frames that were changed, by position.
+        times: seconds, from 0.
+        end: seconds at which the last frame stops being shown.
+    """
+
+    clip: Clip
+    sources: tuple[int, ...]
+    drawn: Mapping[int, Frame]
+    times: tuple[float, ...]
+    end: float
+
+    def frames(self) -> list[Frame]:
+        """Every frame as an array."""
+        return [self.drawn[at] if at in self.drawn else self.clip.frame(index) for at, index in enumerate(self.sources)]
+
+    def jpegs(self) -> list[bytes]:
+        """Every frame as a JPEG; untouched ones as they were stored."""
+        return [encode_jpeg(self.drawn[at]) if at in self.drawn else self.clip.jpegs[k] for at, k in enumerate(self.sources)]
+
+    def mp4(self) -> bytes:
+        """A playable file. Of a clip that holds its pictures as H.264, only changed and displaced frames are encoded."""
+        ready: dict[int, bytes] = {}
+        shift = self.sources[0] % 2 if 0 not in self.drawn else 0
+        for at, index in enumerate(self.sources):
+            if at not in self.drawn and self.clip.h264 and index % 2 == (at + shift) % 2:
+                ready[at] = self.clip.h264[index]
+        missing = [at for at in range(len(self.sources)) if at not in ready]
+        frames = ((at + shift, self.drawn.get(at, self.clip.jpegs[self.sources[at]])) for at in missing)
+        ready.update(zip(missing, encode_pictures(frames), strict=True))
+        stats = self.clip.stats
+        return write_mp4([ready[at] for at in range(len(ready))], self.times, self.end, stats.width, stats.height)
+
+
+def render(clip: Clip, edits: EditList, donor: Clip | None = None) -> tuple[RenderedClip, ...]:
+    """Carry out an edit list.
+
+    Args:
+        donor: the other video, for edit lists that take frames from one.
+
+    Raises:
+        ValueError: if a donor is needed and not given.
+    """
+    if edits.needs_donor and donor is None:
+        raise ValueError("this edit list takes frames from a second video: pass it as donor")
+    return tuple(_render(clip, output, donor) for output in edits.clips)
+
+
+def _render(clip: Clip, output: OutputClip, donor: Clip | None) -> RenderedClip:
+    size = (clip.stats.width, clip.stats.height)
+    drawn: dict[int, Frame] = {}
+    for at, (source, index) in enumerate(output.frames):
+        if source == DONOR and donor is not None:
+            drawn[at] = _cover(donor.frame(index), *size)
+    for effect in output.effects:
+        for at in range(effect.start, effect.end):
+            frame = drawn[at] if at in drawn else clip.frame(output.frames[at][1])
+            drawn[at] = apply_effect(effect.name, frame, effect.parameter, at, effect.seed)
+    for shape in output.shapes:
+        if shape.position not in drawn:
+            drawn[shape.position] = clip.frame(output.frames[shape.position][1])
+        draw_shape(drawn[shape.position], shape)
+    sources = tuple(index if source == CLIP else 0 for source, index in output.frames)
+    return RenderedClip(clip, sources, drawn, *timing(clip.stats, output))
+
+
+def timing(stats: ClipStats, output: OutputClip) -> tuple[tuple[float, ...], float]:
+    """`RenderedClip.times` and `RenderedClip.end`, without rendering."""
+    times = output.times(stats.times)
+    after = output.clock + len(times)
+    until = stats.times[after] if after < len(stats.times) else stats.end
+    return times, round(until - stats.times[output.clock], 3)
+
+
+def _cover(frame: Frame, width: int, height: int) -> Frame:
+    """Scale a frame of another geometry to fill this one, cutting off what sticks out."""
+    if frame.shape[:2] == (height, width):
+        return frame
+    scale = max(width / frame.shape[1], height / frame.shape[0])
+    big = cv2.resize(frame, (round(frame.shape[1] * scale), round(frame.shape[0] * scale)), interpolation=cv2.INTER_AREA)
+    top, left = (big.shape[0] - height) // 2, (big.shape[1] - width) // 2
+    return big[top : top + height, left : left + width].copy()

@@ -1,0 +1,51 @@
+"""The videos of a question that is not stored, by reference: rendered from sources and an edit list when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..media.clip_store import ClipStore
+from ..media.frame import Frame
+from ..media.render import RenderedClip, render
+from ..sources.source import Source
+from ..tasks.edits import EditList
+from .maker import Question
+
+
+@dataclass(frozen=True)
+class LiveVideos:
+    """Videos that are rendered from their edit list.
+
+    Attributes:
+        source, donor: fields of `Source`; donor is None where one video is enough.
+        edits: the edit list as JSON.
+    """
+
+    source: dict[str, Any]
+    donor: dict[str, Any] | None
+    edits: str
+
+    @classmethod
+    def of(cls, question: Question) -> LiveVideos:
+        donor = asdict(question.donor) if question.donor else None
+        return cls(asdict(question.source), donor, question.plan.edits.to_json())
+
+    def frames(self, store: ClipStore | None) -> list[list[Frame]]:
+        """Every frame of every video.
+
+        Raises:
+            ValueError: without a store of clips.
+            UnusableVideo, SourceChanged, BuildError: as `ClipStore.clip`.
+        """
+        return [video.frames() for video in self._render(store)]
+
+    def jpegs(self, store: ClipStore | None) -> list[list[bytes]]:
+        """The same as JPEGs; frames that no edit touched as the store holds them."""
+        return [video.jpegs() for video in self._render(store)]
+
+    def _render(self, store: ClipStore | None) -> tuple[RenderedClip, ...]:
+        if store is None:
+            raise ValueError("live questions are rendered from sampled clips: give the store of them")
+        donor = store.clip(Source(**self.donor)) if self.donor else None
+        return render(store.clip(Source(**self.source)), EditList.from_json(self.edits), donor)

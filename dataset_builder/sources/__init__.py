@@ -1,0 +1,1 @@
+"""Files and URLs → `Source`: which raw videos there are, and what each one's content is."""

@@ -1,0 +1,64 @@
+"""What is remembered of files from one build to the next, so that a large folder is read once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from .source import Content, Source
+
+
+class ContentMemory:
+    """Remembers the contents of files whose stamp has not changed.
+
+    Kept in one SQLite file, which several processes may share; without a folder, remembers nothing. A damaged file is begun
+    anew.
+
+    Raises:
+        OSError: from any method, if the file cannot be written or read.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = folder / "fingerprints.sqlite" if folder else None
+        if self._path:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._create_table()
+            except sqlite3.DatabaseError:  # no database; what is wrong with the disk is an OSError by now
+                self._path.unlink()
+                self._create_table()
+
+    def _create_table(self) -> None:
+        with self._connect() as database:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS contents (path BLOB PRIMARY KEY, stamp TEXT, fingerprint TEXT, pixels INTEGER)"
+            )
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with contextlib.closing(sqlite3.connect(str(self._path), timeout=60)) as database, database:
+                yield database
+        except sqlite3.OperationalError as error:  # full, read-only, locked for a minute
+            raise OSError(f"{self._path} cannot be used: {error}; make room, or give another clip_cache") from error
+
+    def recall(self, sources: Iterable[Source]) -> dict[str, Content]:
+        """The contents of those that are remembered with their present stamp, by URL."""
+        if not self._path:
+            return {}
+        contents = {}
+        query = "SELECT fingerprint, pixels FROM contents WHERE path = ? AND stamp = ?"
+        with self._connect() as database:
+            for source in sources:
+                if source.stamp and (row := database.execute(query, (os.fsencode(source.url), source.stamp)).fetchone()):
+                    contents[source.url] = Content(*row)
+        return contents
+
+    def remember(self, sources: Iterable[Source]) -> None:
+        rows = [(os.fsencode(source.url), source.stamp, source.fingerprint, source.pixels) for source in sources]
+        if self._path and rows:
+            with self._connect() as database:
+                database.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?)", rows)

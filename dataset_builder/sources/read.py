@@ -1,0 +1,106 @@
+"""Reading a source, and telling apart what can go wrong: the video's fault, the machine's, or a file that changed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ..errors import BuildError, SourceChanged, UnusableVideo
+from .length import pixels_to_decode
+from .source import Content, Source
+from .stores import StorageOptions, open_store
+
+_BLOCK = 1 << 22
+
+
+@contextlib.contextmanager
+def reading(source: Source) -> Iterator[None]:
+    """Turns the errors of reading a source into ours.
+
+    Raises:
+        UnusableVideo: if it is nothing that can be read, or not allowed.
+        SourceChanged: if it is not there any more.
+        BuildError: if it could not be read this time.
+    """
+    try:
+        yield
+    except (IsADirectoryError, PermissionError) as error:
+        raise UnusableVideo(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except FileNotFoundError:
+        raise SourceChanged(f"{source.name} vanished while the build was running; run it again") from None
+    except OSError as error:
+        raise BuildError(f"{source.name} could not be read: {error.strerror or error}; run the same command again") from error
+
+
+def read_content(source: Source, with_length: bool, options: StorageOptions | None = None) -> Content:
+    """A file's hash, and its length if asked for; empty if it is nothing to read, which is said when the video is opened.
+
+    Raises:
+        BuildError: if it could not be read this time.
+    """
+    try:
+        with reading(source), _open(source, options) as file:
+            content = _hash(file)
+            file.seek(0)
+            return Content(content, pixels_to_decode(file) if with_length else None)
+    except (UnusableVideo, SourceChanged):
+        return Content()
+
+
+def check_unchanged(source: Source) -> None:
+    """Make sure that a local file is still what it was when it was identified; raises SourceChanged if not, or as `reading`."""
+    if source.is_remote or not source.fingerprint:
+        return
+    with reading(source):
+        unchanged = file_stamp(source.url) == source.stamp or fingerprint(source.url) == source.fingerprint
+    if not unchanged:
+        raise _changed(source)
+
+
+def open_source(source: Source, options: StorageOptions | None = None) -> tuple[str | bytes, str]:
+    """A source's path, or its bytes if it is remote; and its fingerprint. Raises as `reading`."""
+    with reading(source):
+        if not source.is_remote:
+            return source.url, source.fingerprint or fingerprint(source.url)
+        fs, path = open_store(source.url, options)
+        data: bytes = fs.cat_file(path)
+    content = fingerprint(data)
+    if source.fingerprint and content != source.fingerprint:
+        raise _changed(source)
+    return data, content
+
+
+def file_stamp(path: str) -> str:
+    """`Source.stamp` of a local file."""
+    # the change time moves with every write, even where the modification time is put back
+    stat = os.stat(path)
+    return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
+
+
+def fingerprint(video: str | bytes) -> str:
+    """The hash of a file's content, from its path or its bytes."""
+    with io.BytesIO(video) if isinstance(video, bytes) else open(video, "rb") as file:
+        return _hash(file)
+
+
+def _open(source: Source, options: StorageOptions | None) -> BinaryIO:
+    if not source.is_remote:
+        return open(source.url, "rb")
+    fs, path = open_store(source.url, options)
+    file: BinaryIO = fs.open(path, "rb")
+    return file
+
+
+def _hash(file: BinaryIO) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    while block := file.read(_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _changed(source: Source) -> SourceChanged:
+    return SourceChanged(f"{source.name} changed while the build was running; run it again")

@@ -1,0 +1,1 @@
+"""Rows → a build on disk or in a store, and back."""

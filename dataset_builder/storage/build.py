@@ -1,0 +1,146 @@
+"""Building: Parquet shards, a manifest of the videos and a summary. A rerun makes only the shards that are missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..media.clip_cache import ClipCache
+from ..progress import Progress, no_progress
+from ..questions.identity import dataset_id
+from ..questions.job import Job, folder_job
+from ..questions.report import Report
+from ..questions.spec import BuildSpec
+from ..tasks import UsageError
+from .engine import Engine
+from .folder import Folder
+from .local_engine import LocalEngine
+from .lock import LOCK, locked
+from .shards import DATA, Shard, finished_report, plan_shards
+from .summary import Summary, plain_spec, read_manifest, write_manifest
+
+SPLIT = "train"
+
+
+@dataclass(frozen=True)
+class BuildProgress:
+    """Called as a build goes on.
+
+    Attributes:
+        videos: with (videos whose content is known, videos in all), before the first row.
+        rows: with (items worked off, items in all).
+        report: with the report of all finished shards, whenever there is one more.
+    """
+
+    videos: Progress = no_progress
+    rows: Progress = no_progress
+    report: Callable[[Report], None] = lambda report: None
+
+
+def build(
+    spec: BuildSpec,
+    videos: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    engine: Engine | None = None,
+    cache: ClipCache | None = None,
+    force: bool = False,
+    progress: BuildProgress | None = None,
+) -> Report:
+    """Build a dataset into a folder, or finish one that was interrupted.
+
+    Args:
+        spec: what to build.
+        videos: a folder, local or of any store that fsspec knows (`s3://bucket/clips`).
+        out: the build's folder, likewise: `data/*.parquet`, which `datasets.load_dataset(out)` reads, `manifest.jsonl`,
+            `build.json`.
+        engine: who works; None for this process alone.
+        cache: where sampled clips are kept; None for the user's own.
+        force: replace another build that stands in `out`.
+
+    Raises:
+        UsageError: for bad arguments, no videos, or a folder that holds something else.
+        BuildError: if it stopped half-way, or no question could be made.
+        OSError: if `out` cannot be written to.
+    """
+    engine, progress = engine or LocalEngine(), progress or BuildProgress()
+    folder = Folder.of(out)
+    with locked(folder):
+        previous = _previous(folder, spec, force)  # before the videos are read, which may take long
+        job, duplicates = folder_job(
+            spec, videos, SPLIT, cache or ClipCache.of(),
+            read=engine.read_contents, with_length=engine.wants_length, progress=progress.videos,
+        )  # fmt: skip
+        if not force:
+            _check_same_videos(folder, previous, job)
+        return _build(job, folder, duplicates, previous, engine, progress)
+
+
+def build_job(
+    job: Job, out: str | os.PathLike[str], *, engine: Engine | None = None, progress: Progress = no_progress
+) -> Report:
+    """`build`, of sources that are known already."""
+    folder = Folder.of(out)
+    with locked(folder):
+        previous = _previous(folder, job.spec, force=False)
+        _check_same_videos(folder, previous, job)
+        return _build(job, folder, {}, previous, engine or LocalEngine(), BuildProgress(rows=progress))
+
+
+def _build(
+    job: Job, folder: Folder, duplicates: Mapping[str, str], previous: Summary | None, engine: Engine, progress: BuildProgress
+) -> Report:
+    shards = plan_shards(job)
+    _begin(folder, job, shards, previous)
+    report = Report(duplicates=dict(duplicates))
+    for piece in engine.make_shards(shards, job, folder, progress.rows):
+        report.update(piece)
+        progress.report(report)
+    report.check()
+    folder.remove(*set(folder.names(f"{DATA}/")) - {shard.name for shard in shards})  # of an earlier list of videos
+    write_manifest(folder, job.sources)
+    Summary.of(job, shards, report).write(folder)
+    return report
+
+
+def _previous(folder: Folder, spec: BuildSpec, force: bool) -> Summary | None:
+    """The summary of the build that stands in a folder, finished or not; None if it is empty.
+
+    Raises:
+        UsageError: if it holds something else, or another build and that is not to be replaced.
+    """
+    summary = Summary.read(folder)
+    if summary is None:
+        if any(name != LOCK for name in folder.names()):
+            raise UsageError(f"out={folder.url!r} is not empty and holds no build; give another folder")
+        return None
+    wanted = plain_spec(spec)
+    if summary.spec != wanted and not force:
+        other = ", ".join(f"{name}={summary.spec.get(name)!r}" for name in wanted if summary.spec.get(name) != wanted[name])
+        raise UsageError(f"out={folder.url!r} holds another build ({other}); give another folder, or --force to replace it")
+    return summary
+
+
+def _check_same_videos(folder: Folder, previous: Summary | None, job: Job) -> None:
+    """Refuse to replace a finished build by one of fewer, or of other videos."""
+    if previous is None or not previous.finished:
+        return
+    gone = sorted({line["name"] for line in read_manifest(folder)} - {source.name for source in job.sources})
+    if gone:
+        names = f"{gone[0]!r} and {len(gone) - 1} more" if len(gone) > 1 else repr(gone[0])
+        raise UsageError(
+            f"out={folder.url!r} holds a finished build that also uses {names}, not among these videos; "
+            "give another folder, or --force to replace it"
+        )
+
+
+def _begin(folder: Folder, job: Job, shards: Sequence[Shard], previous: Summary | None) -> None:
+    """Say that the folder is this build's, and not finished, unless it is. Shards that stay are checked one by one."""
+    wanted = plain_spec(job.spec)
+    folder.remove_unfinished()
+    if previous and previous.spec != wanted:
+        folder.remove(*folder.names(f"{DATA}/"))
+    is_this = previous and previous.finished and previous.identity == dataset_id(job.spec, {job.split: job.sources})
+    if not (is_this and all(finished_report(shard, folder) is not None for shard in shards)):
+        Summary(wanted).write(folder)

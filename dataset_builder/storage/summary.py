@@ -1,0 +1,116 @@
+"""`build.json`, which says what a build is and whether it is finished; and `manifest.jsonl`, its source videos."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..identity import codec_versions
+from ..questions.identity import dataset_id, row_code_digest
+from ..questions.job import Job
+from ..questions.report import Report
+from ..questions.spec import BuildSpec
+from ..sources.source import Source
+from ..tasks import UsageError
+from ..version import VERSION
+from .folder import Folder
+from .shards import Shard
+
+SUMMARY = "build.json"
+MANIFEST = "manifest.jsonl"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `build.json` holds. Of a build that is not finished only the spec is known.
+
+    Attributes:
+        spec: as `BuildSpec.to_dict`.
+        identity: equal for builds of the same rows, as `dataset_id`.
+        version, code, codecs: what made it: of VideoSSR, a digest of its code, the libraries below it.
+        portions: by name, their `task`, `task_version`, `level`, `params`, `metric`, `chance`, `chance_exact`.
+        report: as `Report.summary`.
+        shards: `file` and `digest` of each.
+    """
+
+    spec: Mapping[str, Any]
+    finished: bool = False
+    identity: str = ""
+    rows: int = 0
+    version: str = ""
+    code: str = ""
+    codecs: Mapping[str, str] = field(default_factory=dict)
+    portions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+    shards: Sequence[Mapping[str, str]] = ()
+
+    @classmethod
+    def of(cls, job: Job, shards: Sequence[Shard], report: Report) -> Summary:
+        """That of a build whose shards are all made."""
+        spec = job.spec
+        return cls(
+            spec=plain_spec(spec),
+            finished=True,
+            identity=dataset_id(spec, {job.split: job.sources}),
+            rows=report.rows.total(),
+            version=VERSION,
+            code=row_code_digest(),
+            codecs=codec_versions(),
+            portions=_portions(spec),
+            report=report.summary(),
+            shards=[{"file": shard.name, "digest": shard.digest} for shard in shards],
+        )
+
+    @classmethod
+    def read(cls, folder: Folder) -> Summary | None:
+        """That of the build in a folder; None if there is none.
+
+        Raises:
+            UsageError: if it is damaged.
+        """
+        text = folder.read_text(SUMMARY)
+        if text is None:
+            return None
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            raise UsageError(
+                f"{SUMMARY} in {folder.url!r} is damaged, or of another version; give another folder, or remove this one"
+            ) from None
+
+    def write(self, folder: Folder) -> None:
+        folder.write_text(SUMMARY, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def plain_spec(spec: BuildSpec) -> dict[str, Any]:
+    """A spec as it comes back from JSON."""
+    plain: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
+    return plain
+
+
+def write_manifest(folder: Folder, sources: Sequence[Source]) -> None:
+    lines = [json.dumps({"name": source.name, "fingerprint": source.fingerprint}) for source in sources]
+    folder.write_text(MANIFEST, "\n".join(lines) + "\n")
+
+
+def read_manifest(folder: Folder) -> list[dict[str, str]]:
+    """`name` and `fingerprint` of every source video; empty if there is no manifest."""
+    return [json.loads(line) for line in (folder.read_text(MANIFEST) or "").splitlines()]
+
+
+def _portions(spec: BuildSpec) -> dict[str, dict[str, Any]]:
+    portions = {}
+    for portion in spec.portions:
+        chance = portion.task.chance(portion.params, spec.frames)
+        portions[portion.name] = {
+            "task": portion.task.name,
+            "task_version": portion.task.version,
+            "level": portion.level.name,
+            "params": portion.params,
+            "metric": portion.metric,
+            "chance": round(chance.smooth, 4),
+            "chance_exact": round(chance.exact, 4),
+        }
+    return portions

@@ -1,0 +1,41 @@
+"""`videossr diagnose`: group statistics of rollouts in a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    doc = "group statistics of rollouts in a file: variance, hits, unparseable and blind answers"
+    example = "example: videossr diagnose rollouts.jsonl --plot groups.png"
+    parser = commands.add_parser("diagnose", help=doc, description=doc, epilog=example)
+    parser.set_defaults(command=run)
+    parser.add_argument(
+        "rollouts", type=Path, help="JSONL, or a folder of it: items as for /v1/score with `group`, or verl's rollout_data_dir"
+    )
+    parser.add_argument("--task", help="the task of lines that name none")
+    parser.add_argument("--plot", type=Path, help="write the bimodality plot to this file (needs matplotlib)")
+    parser.add_argument("--json", action="store_true", help="as JSON: `tasks` as in /v1/stats, `rollouts`, `faults`")
+
+
+def run(args: argparse.Namespace) -> int:
+    from ..diagnose import diagnose, table
+
+    diagnosis = diagnose(args.rollouts, args.task)
+    if args.json:
+        print(json.dumps({"tasks": diagnosis.tasks, "rollouts": diagnosis.rollouts, "faults": diagnosis.faults}, indent=2))
+    else:
+        print(table(diagnosis))
+    for fault in diagnosis.faults[:20]:
+        print(f"left out: {fault}", file=sys.stderr)
+    if len(diagnosis.faults) > 20:
+        print(f"left out: {len(diagnosis.faults) - 20} more", file=sys.stderr)
+    if args.plot:
+        from ..plot import plot
+
+        plot(diagnosis.tasks, args.plot)
+    return 1 if diagnosis.faults else 0

@@ -1,0 +1,22 @@
+"""`videossr serve`: the reward service."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    # its flags are its settings, which only it should load: so argparse is to take none of them for a flag of its own
+    parser = commands.add_parser(
+        "serve", help="score rollouts over HTTP, see `videossr serve --help`", add_help=False, prefix_chars="\0"
+    )
+    parser.add_argument("settings", nargs="*")
+    parser.set_defaults(command=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from ..serve import read_settings, serve
+
+    serve(read_settings(args.settings))
+    return 0

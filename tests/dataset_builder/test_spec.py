@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from dataset_builder.questions.dealing import deal
+from dataset_builder.questions.presets import preset, preset_names
+from dataset_builder.questions.spec import BuildSpec
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("preset", "mixd", "did you mean 'mixed'"),
+        ("seed", -1, "an integer from 0"),
+        ("seed", 1.5, "an integer from 0"),
+        ("seed", True, "an integer"),
+        ("difficulty", "hardest", "easy, medium, hard, extreme"),
+        ("samples", 0, "an integer from 1"),
+        ("per_video", 0, "an integer from 1"),
+        ("frames", 1, "an integer from 2"),
+        ("frames", "48", "an integer from 2"),
+        ("max_pixels", 100, "an integer from 4096"),
+        ("sampling", "keyframes", "did you mean 'keyframe'"),
+        ("video_format", "gif", "mp4, jpeg"),
+        ("system_prompt", None, "text"),
+        ("overrides", ["clips=5"], "a mapping"),
+    ],
+)
+def test_a_wrong_choice_is_named_with_what_is_allowed(field: str, value: object, allowed: str) -> None:
+    with pytest.raises(ValueError, match=rf"{field}=.*{allowed}"):
+        BuildSpec(**{field: value})  # type: ignore[arg-type]
+
+
+def test_choices_that_do_not_fit_together() -> None:
+    with pytest.raises(ValueError, match="viubench fixes its levels"):
+        BuildSpec("viubench", difficulty="easy")
+    with pytest.raises(ValueError, match=r"effects='blur'.*grounding_channel_swap of viubench fixes it"):
+        BuildSpec("viubench", overrides={"effects": "blur"})
+    with pytest.raises(ValueError, match="frames=8 is not allowed; jigsaw at level easy needs at least 12"):
+        BuildSpec("jigsaw", frames=8, difficulty="easy")
+    with pytest.raises(ValueError, match=r"clip=4 is not a parameter of mixed.*did you mean 'clips'"):
+        BuildSpec("mixed", overrides={"clip": 4})
+    with pytest.raises(ValueError, match="clips=1 is not allowed"):
+        BuildSpec("mixed", overrides={"jigsaw.clips": 1})
+
+
+def test_the_same_choices_said_otherwise_are_the_same() -> None:
+    one = BuildSpec("jigsaw", difficulty="easy", overrides={"clips": "5"})
+    other = BuildSpec("jigsaw", difficulty=0.0, overrides={"clips": 5})
+    assert one.to_dict() == other.to_dict()
+    assert BuildSpec(**one.to_dict()).portions[0].params["clips"] == 5
+
+
+def test_the_papers_mixtures() -> None:
+    thirty = BuildSpec("videossr-30k")
+    counts = dict(zip((portion.name for portion in thirty.portions), thirty.counts(100), strict=True))
+    assert sum(counts.values()) == thirty.total == 30_000
+    assert counts["jigsaw"] == 12_000
+    assert counts["counting"] == 6_000
+    assert sorted(counts.values())[:4] == [3_000] * 4
+    bench = BuildSpec("viubench")
+    assert bench.counts(7) == [300] * 9
+    levels = {portion.name: (portion.level.name, portion.metric) for portion in bench.portions}
+    assert levels["counting_hard"] == ("hard", "exact")
+    assert levels["jigsaw_easy"] == ("easy", "exact")
+    assert levels["grounding_mirror"] == ("easy", "score")
+    assert all(portion.params["align"] == 1 for portion in bench.portions if portion.task.name == "grounding")
+
+
+@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("sources", [1, 2, 3, 25, 400])
+def test_every_item_is_dealt_once(name: str, sources: int) -> None:
+    spec = BuildSpec(name, samples=500 if preset(name).total else None)
+    units = deal(spec, sources)
+    items = [(unit.source, item) for unit in units for item in unit.items]
+    assert [item.index for _, item in items] == list(range(sum(spec.counts(sources))))
+    # no video is asked the same of the same task twice, at home or away
+    drawn = [(source, spec.portions[item.portion].task.name, item.draw) for source, item in items]
+    drawn += [
+        (other, spec.portions[item.portion].task.name, item.fallback_draw) for _, item in items for other in item.alternatives
+    ]
+    assert len(drawn) == len(set(drawn))
+    shares = [sum(len(unit.items) for unit in units if unit.source == source) for source in range(sources)]
+    assert max(shares) - min(shares) <= len(spec.portions)

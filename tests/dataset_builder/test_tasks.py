@@ -1,0 +1,215 @@
+"""The conformance suite: every task of the registry, at every level, on clips real enough for planning."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import combinations
+from math import dist
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dataset_builder import tasks
+from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.tasks import LEVELS, EditList, Plan, Task, Unsolvable, item_rng
+from dataset_builder.tasks.anomalies import ANOMALIES
+from dataset_builder.tasks.answers import Interval, Order
+from dataset_builder.tasks.edits import CLIP, unedited
+from dataset_builder.tasks.statistics import ClipStats
+from tests.synthetic import lively, still
+
+CASES = [(name, level) for name in tasks.names() for level in LEVELS]
+seeds = st.integers(0, 2**31)
+
+
+def make(name: str, level: str | float, seed: int, clip: ClipStats | None = None, **overrides: object) -> Plan:
+    task = tasks.get(name)
+    clip = clip or lively(seed % 7)
+    return task.plan(clip, item_rng(task, clip.fingerprint, seed, 0), task.params(level, overrides), lively(99, clip.frames))
+
+
+def contradiction(name: str, answered: Plan, asked: Plan, clip: ClipStats) -> str:
+    """What one plan's edits say against another's answer."""
+    shown = [output.times(clip.times) for output in asked.edits.clips]
+    return tasks.get(name).contradiction(answered.answer, asked.edits, shown)
+
+
+@pytest.mark.parametrize(("name", "level"), CASES)
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds)
+def test_plans_are_whole(name: str, level: str, seed: int) -> None:
+    plan, clip = make(name, level, seed), lively(seed % 7)
+    again = make(name, level, seed)
+    assert plan == again
+    assert EditList.from_json(plan.edits.to_json()) == plan.edits
+    json.loads(plan.edits.to_json())
+    assert plan.question.count("<video>") == len(plan.edits.clips)
+    score = tasks.get(name).score(f"<answer>{plan.answer}</answer>", plan.answer.format())
+    assert (score.score, score.exact, score.parsed) == (1.0, 1.0, plan.answer.format())
+    assert not contradiction(name, plan, plan, clip)
+    if type(tasks.get(name)).contradiction is not Task.contradiction:  # the task looks
+        other = next(one for one in (make(name, level, seed + k) for k in range(1, 99)) if one.answer != plan.answer)
+        assert contradiction(name, other, plan, clip), "another question's answer is not this one's"
+    for output in plan.edits.clips:
+        assert output.frames
+        assert all(0 <= index < clip.frames for _, index in output.frames)
+        times = output.times(clip.times)
+        assert times[0] == 0
+        assert list(times) == sorted(set(times))
+        assert all(0 <= effect.start < effect.end <= len(output.frames) for effect in output.effects)
+        assert all(0 <= shape.position < len(output.frames) for shape in output.shapes)
+
+
+@pytest.mark.parametrize(("name", "level"), CASES)
+def test_the_floor_is_what_the_best_blind_answer_reaches(name: str, level: str) -> None:
+    task = tasks.get(name)
+    params = task.params(level)
+    plans = [make(name, level, seed) for seed in range(400)]
+    clip = lively()
+    blind = task.blind(params, clip.times, clip.end).format()
+    floor = task.chance(params, clip.frames)
+    scores = [task.score(blind, plan.answer.format()) for plan in plans]
+    assert sum(s.score for s in scores) / len(scores) == pytest.approx(floor.smooth, abs=0.05)
+    assert 0 < floor.smooth < 1
+    assert sum(s.exact for s in scores) / len(scores) <= floor.exact + 0.05
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_different_seeds_and_draws_give_different_questions(name: str) -> None:
+    task = tasks.get(name)
+    clip = lively()
+    params = task.params("easy")
+    made = {
+        task.plan(clip, item_rng(task, clip.fingerprint, seed, draw), params, lively(99)).edits.to_json()
+        for seed in range(5)
+        for draw in range(5)
+    }
+    assert len(made) >= 20
+
+
+@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("frames", [2, 3, 7, 12, 16, 48, 97, 768])
+def test_any_number_of_frames_is_planned_or_refused(name: str, frames: int) -> None:
+    task = tasks.get(name)
+    params = task.params("easy")
+    clip = lively(1, frames)
+    rng = item_rng(task, clip.fingerprint, 0, 0)
+    if frames < task.min_frames(params):
+        with pytest.raises(Unsolvable, match="too few"):
+            task.plan(clip, rng, params)
+        return
+    plan = task.plan(clip, rng, params)
+    assert task.score(str(plan.answer), plan.answer.format()).score == 1
+    assert 0 < task.chance(params, frames).smooth <= 1
+
+
+@pytest.mark.parametrize("effect", list(ANOMALIES))
+@settings(max_examples=20, deadline=None)
+@given(seed=seeds, level=st.sampled_from(list(LEVELS)))
+def test_grounding_marks_what_it_asks_for(effect: str, seed: int, level: str) -> None:
+    clip = lively(3)
+    try:
+        plan = make("grounding", level, seed, clip, effects=(effect,))
+    except Unsolvable:
+        assert ANOMALIES[effect].kind == "order"  # short stretches may not show another order
+        return
+    (output,) = plan.edits.clips
+    times = (*output.times(clip.times), clip.end)
+    changed = {at for mark in output.effects for at in range(mark.start, mark.end)}
+    if not changed:
+        assert output.frames != unedited(clip.frames)
+    assert isinstance(plan.answer, Interval)
+    start, end = times.index(plan.answer.start), times.index(plan.answer.end)
+    assert start % 2 == end % 2 == 0
+    assert not contradiction("grounding", plan, plan, clip)
+    assert 2 <= start < end <= len(output.frames) - 2
+    if changed:
+        assert changed == set(range(start, end))
+        assert output.frames == unedited(clip.frames)
+    assert output.frames[:start] == unedited(clip.frames)[:start]
+    assert all(source == CLIP for source, _ in output.frames[end:])
+    named = ANOMALIES[effect].phrase in plan.question
+    assert named == tasks.get("grounding").params(level)["named"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds, level=st.sampled_from(list(LEVELS)))
+def test_shapes_stand_apart_and_whole(seed: int, level: str) -> None:
+    clip = lively(seed % 5)
+    plan = make("counting", level, seed, clip)
+    shapes = plan.edits.clips[0].shapes
+    for shape in shapes:
+        assert shape.radius <= shape.x <= clip.width - shape.radius
+        assert shape.radius <= shape.y <= clip.height - shape.radius
+        contrast = min(dist(shape.colour, cell[:3]) for cell in clip.cells(shape.position, shape.x, shape.y, shape.radius))
+        assert contrast >= tasks.get("counting").params(level)["contrast"]
+    for one, other in combinations(shapes, 2):
+        if one.position == other.position:
+            assert dist((one.x, one.y), (other.x, other.y)) > one.radius + other.radius
+    kinds = [shape.kind for shape in shapes]
+    assert plan.answer.format() == ",".join(str(kinds.count(kind)) for kind in ("circle", "square", "triangle"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds, clips=st.integers(2, 24))
+def test_the_jigsaws_answer_restores_the_video(seed: int, clips: int) -> None:
+    plan = make("jigsaw", "easy", seed, lively(2), clips=clips, margin=-1.0)
+    assert isinstance(plan.answer, Order)
+    assert len(plan.answer.items) == clips
+    assert plan.answer.items != tuple(range(1, clips + 1))
+    restored = [index for item in plan.answer.items for _, index in plan.edits.clips[item - 1].frames]
+    assert restored == list(range(restored[0], restored[0] + len(restored)))
+    assert len({len(output.frames) for output in plan.edits.clips}) == 1
+
+
+def test_nothing_is_asked_that_cannot_be_seen() -> None:
+    clip = still()
+    for effect in ANOMALIES:
+        with pytest.raises(Unsolvable, match=effect):
+            tasks.get("grounding").plan(clip, Random(0), tasks.get("grounding").params("easy", {"effects": (effect,)}))
+    with pytest.raises(Unsolvable, match="too static"):
+        tasks.get("jigsaw").plan(clip, Random(0), tasks.get("jigsaw").params("easy"))
+    tasks.get("counting").plan(clip, Random(0), tasks.get("counting").params("easy"))
+
+
+def test_shapes_are_refused_on_a_clip_of_noise() -> None:
+    clip = still()
+    noise = ClipStats(**{**vars(clip), "background": bytes((128, 128, 128, 120)) * (len(clip.background) // 4)})
+    with pytest.raises(Unsolvable, match="no colour stands out"):
+        tasks.get("counting").plan(noise, Random(0), tasks.get("counting").params("easy"))
+
+
+def test_the_generator_depends_on_each_of_its_parts() -> None:
+    task, other = tasks.get("jigsaw"), tasks.get("counting")
+    draws = {
+        item_rng(*key).random()
+        for key in [(task, "a", 0, 0), (task, "b", 0, 0), (task, "a", 1, 0), (task, "a", 0, 1), (other, "a", 0, 0)]
+    }
+    assert len(draws) == 5
+    assert item_rng(task, "a", 0, 0).random() in draws
+
+
+def test_a_new_task_is_one_file(footage, tmp_path, clip_cache) -> None:  # type: ignore[no-untyped-def]
+    """README's, as it stands there."""
+    from dataset_builder.questions.spec import BuildSpec
+    from dataset_builder.storage.build import build
+    from dataset_builder.storage.validate import validate
+
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    [text] = re.findall(r"```python\n(.*?TASK = .*?)```", readme.partition("A new task is one file")[2], re.S)
+    module: dict[str, Any] = {"__name__": "dataset_builder.tasks.halves", "__package__": "dataset_builder.tasks"}
+    exec(text, module)
+    tasks.register(module["TASK"])
+    try:
+        report = build(
+            BuildSpec("halves", seed=3, difficulty="hard"), footage, tmp_path / "halves", cache=ClipCache.of(clip_cache)
+        )
+        assert report.rows == {"halves": 8}
+        assert not validate(tmp_path / "halves").faults
+    finally:
+        tasks._registered().pop("halves")

@@ -1,0 +1,391 @@
+"""Operating the service: settings, limits, logs, tokens, slow and silent clients, draining."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from dataset_builder.cli import main
+from reward_service.serve import read_settings
+from reward_service.settings import Settings
+from tests.servers import ROOT, Server, count_rollouts, free_port, serving, wait_until_ready
+
+GOOD = {"task": "counting", "ground_truth": "3,1,4", "response": "3,1,5"}
+SLOW_TASK = '''
+"""Tasks that go wrong, for the tests of the service."""
+import re
+from dataclasses import replace
+from dataset_builder.tasks import register, get
+
+class Slow(type(get("counting"))):
+    name = "slow"
+    def score(self, response, ground_truth, chance=None):
+        if response == "pattern":
+            re.fullmatch("(a+)+b", "a" * 60)
+        if response == "loop":
+            while True:
+                pass
+        if response == "fault":
+            raise KeyError("oops")
+        if response == "tenth":
+            import time
+            time.sleep(0.1)
+            response = "3,1,4"
+        scored = super().score(response, ground_truth, chance)
+        return replace(scored, score=float("nan")) if response == "0,0,0" else scored
+
+register(Slow())
+'''
+
+
+def test_statistics_that_cannot_be_written_cost_no_reward(tmp_path: Path) -> None:
+    with serving(tmp_path, stats_dir=tmp_path / "stats") as server:
+        db = sqlite3.connect(tmp_path / "stats" / "groups.sqlite", isolation_level=None)
+        db.execute("DROP TABLE rollout")
+        reply = server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})
+        assert reply.json()["results"][0]["parsed"] == "3,1,5"
+        assert "videossr_stats_lost_total 1.0" in server.get("/metrics").text
+        assert server.get("/readyz").status_code == 200
+    assert any(event["event"] == "statistics lost" for event in server.events())
+
+
+def test_statistics_that_are_locked_delay_no_reward(tmp_path: Path) -> None:
+    with serving(tmp_path, stats_dir=tmp_path / "stats") as server:
+        db = sqlite3.connect(tmp_path / "stats" / "groups.sqlite", isolation_level=None)
+        db.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(8) as pool:
+            sent = [pool.submit(server.post, "/v1/score", {"items": [{**GOOD, "group": 1}]}) for _ in range(8)]
+            assert all(reply.result(timeout=5).status_code == 200 for reply in sent)
+        assert server.get("/readyz").status_code == 200
+        for path in (tmp_path / "stats").glob("*.db"):  # mapped into memory: a full disk would end the process
+            assert path.stat().st_blocks * 512 >= path.stat().st_size
+        db.execute("ROLLBACK")
+        assert server.post("/v1/score", {"items": [{**GOOD, "group": 1}]}).status_code == 200
+        end = time.monotonic() + 20
+        while (counted := count_rollouts(server)) < 9 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert counted == 9
+
+
+def test_many_workers_open_one_new_file(tmp_path: Path) -> None:
+    """SQLite says `database is locked` at once where two turn a file to its write-ahead log."""
+    program = f"from pathlib import Path; from reward_service.stats import GroupStats; GroupStats(Path({str(tmp_path / 'g.sqlite')!r}))"
+    starts = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) for _ in range(8)]
+    assert [start.wait(60) for start in starts] == [0] * 8
+
+
+def test_settings_have_one_name_in_three_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDEOSSR_SERVE_MAX_BATCH", "7")
+    monkeypatch.setenv("VIDEOSSR_SERVE_TOKENS", "a, b")
+    settings = read_settings(["--port", "9", "--max-body-bytes=2000"])
+    assert (settings.port, settings.max_body_bytes, settings.max_batch, settings.bearer_tokens) == (9, 2000, 7, (b"a", b"b"))
+    assert Settings(max_batch=3).max_batch == 3
+    assert "b" not in repr(settings.tokens)
+
+
+def test_settings_survive_the_way_to_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = Settings(tokens="x,y", log_text=True, stats_dir=tmp_path, mode="strict", item_seconds=0.25)  # type: ignore[arg-type]
+    for name, value in given.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == given
+
+
+def test_wrong_settings_teach(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--port", "many"]) == 2
+    assert "port='many'" in capsys.readouterr().err
+    assert main(["serve", "--mode", "best", "--workers", "0"]) == 2
+    assert "workers" in capsys.readouterr().err
+    assert main(["serve", "--tokens", " ,"]) == 2
+    assert "no token" in capsys.readouterr().err
+    assert main(["serve", "--imports", "nosuch", "--workers", "2"]) == 2
+    assert "imports='nosuch'" in capsys.readouterr().err
+
+
+def test_bodies_batches_and_responses_are_bounded(tmp_path: Path) -> None:
+    with serving(tmp_path, max_body_bytes=20_000, max_batch=4, max_response_chars=100) as server:
+        assert server.post("/v1/score", {"items": [GOOD] * 5}).status_code == 413
+        too_large = server.post("/v1/score", {"items": [{**GOOD, "response": "x" * 30_000}]})
+        assert (too_large.status_code, too_large.json()["error"]["type"]) == (413, "body_too_large")
+        chunked = httpx.post(server.url + "/v1/score", content=iter([b"x" * 1000] * 30))
+        assert chunked.status_code == 413
+        assert server.post("/reset", {"x": "y" * 30_000}).status_code == 413
+        results = server.post("/v1/score", {"items": [GOOD, {**GOOD, "response": "x" * 101}]}).json()["results"]
+        assert results[0]["parsed"] == "3,1,5"
+        assert results[1]["error"] == {"type": "too_long", "message": "response has 101 characters; allowed: 100"}
+
+
+def test_an_item_that_takes_too_long_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_task.py").write_text(SLOW_TASK)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
+    with serving(tmp_path, imports="slow_task", item_seconds=0.3) as server:
+        items = [{**GOOD, "task": "slow", "response": text} for text in ("pattern", "3,1,4", "loop", "fault", "3,1,4")]
+        pattern, good, loop, fault, last = server.post("/v1/score", {"items": items}).json()["results"]
+        assert good["score"] == last["score"] == 1
+        assert pattern["error"]["type"] == loop["error"]["type"] == "time_limit"
+        assert fault["error"]["type"] == "internal"
+        assert "oops" not in str(fault)
+        assert server.post("/v1/score", {"items": items[:1]}).status_code == 503
+        for text in ("fault", "0,0,0"):
+            assert server.post("/slime/slow", {"response": text, "label": "3,1,4"}).status_code == 500
+    assert any("oops" in event.get("traceback", "") for event in server.events())
+
+
+def test_tokens(tmp_path: Path) -> None:
+    with serving(tmp_path, tokens="first,second") as server:
+
+        def status(path: str, header: str | None, method: str = "GET") -> int:
+            link = HTTPConnection(server.url.removeprefix("http://"))  # httpx would not send some of these
+            link.request(method, path, b'{"items": []}', {} if header is None else {"authorization": header.encode("latin-1")})
+            return link.getresponse().status
+
+        for path, method in (
+            ("/v1/score", "POST"),
+            ("/v1/stats", "GET"),
+            ("/metrics", "GET"),
+            ("/slime", "POST"),
+            ("/reset", "POST"),
+        ):
+            for header in (None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic first", "Bearer ünicode"):
+                assert status(path, header, method) == 401
+            assert status(path, "Bearer second", method) != 401
+            assert status(path, "bearer first", method) != 401
+            for name, passes in (
+                ("any:second", True),
+                (":first", True),
+                ("second", False),
+                ("any:wrong", False),
+                ("any:", False),
+            ):
+                basic = f"Basic {base64.b64encode(name.encode()).decode()}"
+                assert (status(path, basic, method) != 401) is passes
+            assert status(path, "Basic %%%", method) == 401
+        assert [status(path, None) for path in ("/", "/healthz", "/readyz")] == [200, 200, 200]
+        assert [status(path, None, "HEAD") for path in ("/", "/healthz", "/readyz")] == [200, 200, 200]
+        with pytest.raises(ConnectionError):
+            asyncio.run(_open_socket(server))
+
+
+def test_tokens_are_bytes(tmp_path: Path) -> None:
+    with serving(tmp_path, tokens="tök") as server:
+        assert server.get("/v1/tasks", headers={"authorization": "Bearer tök".encode()}).status_code == 200
+        assert server.get("/v1/tasks", headers={"authorization": "Bearer tok"}).status_code == 401
+
+
+async def _open_socket(server: Server) -> None:
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import InvalidStatus
+
+    try:
+        async with connect(server.url.replace("http", "ws") + "/ws"):
+            pass
+    except InvalidStatus as error:
+        raise ConnectionError(str(error)) from None
+
+
+def test_without_tokens_any_header_passes(server: Server) -> None:
+    assert server.post("/v1/score", {"items": [GOOD]}, headers={"authorization": ""}).status_code == 200
+
+
+def test_logs_are_json_without_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "the model's words"
+    with serving(tmp_path, log_level="debug") as server:
+        server.post("/v1/score", {"items": [{**GOOD, "task": "x", "response": secret}]}, headers={"x-request-id": "r-1"})
+        server.post("/v1/score", {"items": [{**GOOD, "response": secret}]}, headers={"x-request-id": "r-2"})
+    events = {event["request_id"]: event for event in server.events() if "request_id" in event and event["event"] != "refused"}
+    assert (events["r-1"]["status"], events["r-2"]["status"]) == (422, 200)
+    assert "is unknown" in next(event["error"] for event in server.events() if event["event"] == "refused")
+    assert secret not in server.log.read_text()
+    monkeypatch.setenv("VIDEOSSR_SERVE_LOG_TEXT", "1")
+    with serving(tmp_path) as server:
+        server.post("/v1/score", {"items": [{**GOOD, "task": "x", "response": secret}]})
+    assert secret in server.log.read_text()
+
+
+def connection(server: Server) -> socket.socket:
+    host, port = server.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+HALF = b'POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"items"'
+
+
+def test_half_sent_bodies_end_in_time_and_stall_nobody(tmp_path: Path) -> None:
+    with serving(tmp_path, body_seconds=0.5) as server:
+        other = connection(server)
+        other.sendall(HALF.replace(b"/v1/score", b"/reset"))
+        assert b" 400 " in other.recv(4096)
+        slow = [connection(server) for _ in range(50)]
+        for one in slow:
+            one.sendall(HALF)
+        assert server.post("/v1/score", {"items": [GOOD]}).status_code == 200
+        for one in slow:
+            assert b" 408 " in one.recv(4096)
+            one.close()
+
+
+def test_a_thousand_idle_connections_stall_nobody(server: Server) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
+    idle = [connection(server) for _ in range(1024)]
+    for one in idle[::4]:
+        one.sendall(HALF)
+    replies = [server.post("/v1/score", {"items": [GOOD]}).status_code for _ in range(20)]
+    last = idle[-1]
+    body = json.dumps({"items": [GOOD]}).encode()
+    last.sendall(b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    assert b" 200 OK" in last.recv(4096)
+    for one in idle:
+        one.close()
+    assert replies == [200] * 20
+
+
+def test_clients_that_leave_do_no_harm(server: Server) -> None:
+    for sent in (b"", HALF, HALF[:20], b"\x00\xff\r\n\r\n"):
+        gone = connection(server)
+        gone.sendall(sent)
+        gone.close()
+    assert server.post("/v1/score", {"items": [GOOD]}).status_code == 200
+
+
+def test_a_long_batch_lets_others_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scoring gives way between items: short requests are answered while a batch of 2 s is under way."""
+    (tmp_path / "slow_task.py").write_text(SLOW_TASK)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
+    with serving(tmp_path, imports="slow_task") as server:
+        done: list[Any] = []
+        batch = {"items": [{**GOOD, "task": "slow", "response": "tenth"}] * 20}
+        thread = threading.Thread(target=lambda: done.append(server.post("/v1/score", batch).json()))
+        thread.start()
+        time.sleep(0.2)
+        for _ in range(3):
+            assert server.post("/v1/score", {"items": [GOOD]}).status_code == 200
+        assert not done
+        thread.join()
+        assert [result["score"] for result in done[0]["results"]] == [1] * 20
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_finishes_what_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    (tmp_path / "slow_task.py").write_text(SLOW_TASK)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
+    with serving(tmp_path, imports="slow_task", workers=workers) as server:
+        replies: list[Any] = []
+
+        def send() -> None:
+            replies.append(server.post("/v1/score", {"items": [{**GOOD, "task": "slow", "response": "tenth"}] * 10}).json())
+
+        threads = [threading.Thread(target=send) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.4)
+        server.process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
+    assert [[result["score"] for result in reply["results"]] for reply in replies] == [[1] * 10] * 4
+
+
+def test_readiness_ends_before_service_does(tmp_path: Path) -> None:
+    """After SIGTERM a load balancer sees 503, and what it still sends is answered, on connections that then close."""
+    with serving(tmp_path, linger_seconds=2) as server:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert server.get("/readyz").status_code == 503
+        reply = server.post("/v1/score", {"items": [GOOD]})
+        assert (reply.status_code, reply.headers["connection"]) == (200, "close")
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
+
+
+def test_the_app_runs_under_plain_uvicorn(tmp_path: Path) -> None:
+    port = free_port()
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "reward_service.app:app", f"--port={port}", "--workers=2"],
+            cwd=ROOT,
+            stderr=out,
+            stdout=out,
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, log)
+    wait_until_ready(server)
+    for k in range(40):
+        server.post("/v1/score", {"items": [{**GOOD, "group": 1, "id": k}]}, headers={"connection": "close"})
+    stats = [server.get("/v1/stats", headers={"connection": "close"}).json()["tasks"] for _ in range(4)]
+    process.terminate()
+    process.wait(20)
+    assert all(one["counting"]["unknown"]["rollouts"] == 40 for one in stats)
+
+
+def test_a_port_in_use_is_said(server: Server) -> None:
+    port = server.url.rsplit(":", 1)[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "dataset_builder.cli", "serve", "--port", port],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "address already in use" in done.stderr
+
+
+def test_a_folder_of_another_space_of_processes_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two containers may share a folder, and both have a process 1."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    foreign = tmp_path / f"videossr-serve-{os.getuid()}-1-999999-1-abc"
+    foreign.mkdir()
+    with serving(tmp_path):
+        assert foreign.exists()
+
+
+def test_sigterm_to_all_processes_lingers_as_well(tmp_path: Path) -> None:
+    """As systemd sends it: a worker gets its own, and the one that its parent hands on."""
+    with serving(tmp_path, workers=2, linger_seconds=2) as server:
+        for pid in (*server.workers(), server.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        time.sleep(1)
+        assert server.get("/readyz").status_code == 503
+        assert server.post("/v1/score", {"items": [GOOD]}).status_code == 200
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
+
+
+def test_too_many_items_are_refused_without_waiting(tmp_path: Path) -> None:
+    with serving(tmp_path, max_batch=4) as server:
+        assert server.post("/v1/score", {"items": [GOOD] * 5}).status_code == 413
+        time.sleep(0.4)  # gauges are published now and then
+        assert "videossr_in_flight_requests 0.0" in server.get("/metrics").text
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_temporary_folders_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with serving(tmp_path, workers=workers) as server:
+        server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})
+        children = psutil.Process(server.process.pid).children()
+        server.process.kill()  # this one's can only be removed by the next
+        for child in children:
+            child.kill()
+        server.process.wait()
+    with serving(tmp_path, workers=workers) as server:
+        server.post("/v1/score", {"items": [{**GOOD, "group": 1}]})
+        assert len(list(tmp_path.glob("videossr-serve-*"))) == 1
+    assert not list(tmp_path.glob("videossr-serve-*")), os.listdir(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ def diagnose(path: Path, task: str | None = None) -> Diagnosis:
     """Read a JSONL file of rollouts, or a folder of such files. A line is one of
 
     - an item as `/v1/score` takes it, with `group`;
-    - a rollout as verl dumps it (`rollout_data_dir`): `input`, `output`, `gts`, `step`; grouped by step and input;
+    - a rollout as verl dumps it (`rollout_data_dir`): `input`, `output`, `gts`, `step`, `uid`; grouped by `_verl_group`;
     - a rollout that is scored already: `task`, `score`, `exact` and `group`.
 
     Args:
@@ -84,7 +85,7 @@ def _read(line: str, task: str | None, number: int) -> Rollout | str:
 
 def _rollout(row: Mapping[str, Any], task: str | None, number: int) -> Rollout | str:
     if "output" in row and "gts" in row:
-        names = {"group": row.get("uid") or f"{row.get('step')} {row.get('input')}", "id": number}
+        names = {"group": _verl_group(row), "id": number}
         item = to_item(row["output"], row["gts"], Call(task), row, **names)
     elif "response" in row:
         item = to_item(
@@ -100,6 +101,19 @@ def _rollout(row: Mapping[str, Any], task: str | None, number: int) -> Rollout |
         return "no group; give the rollouts of one prompt the same `group`"
     result = score_item(item)
     return result.error.message if isinstance(result, Fault) else to_rollout(item, result)
+
+
+def _verl_group(row: Mapping[str, Any]) -> str:
+    """The prompt that a dumped rollout is of, within its step.
+
+    verl 0.9.1 writes `uid` as prompt_rollout_output. Other dumps have none, or that of the prompt alone; without one, two
+    prompts of a step are told apart by text and truth, as questions about other videos may have the same words.
+    """
+    uid = row.get("uid")
+    if uid is None:
+        return json.dumps([row.get("step"), row.get("input"), row.get("gts")])
+    numbered = re.fullmatch(r"(.+)_\d+_\d+", str(uid))
+    return f"{row.get('step')} {numbered[1] if numbered else uid}"
 
 
 def _named(row: Mapping[str, Any]) -> bool:

@@ -25,7 +25,7 @@ class Report:
         unproven: questions whose clip does not prove that no other answer fits as well, by portion.
         unusable: videos by name, with the reason.
         duplicates: videos left out because their content is that of another, by name.
-        fallbacks: contents of the questions made from another source than their own, by portion; several may be the same.
+        fallbacks: contents of the other questions made from another source than their own, by portion; some may be the same.
     """
 
     planned: Counter[str] = field(default_factory=Counter)
@@ -47,7 +47,7 @@ class Report:
             self.rows[name] += 1
             self.repeated[name] += result.is_repeat
             self.unproven[name] += not result.plan.proven
-            if result.is_fallback:
+            if result.is_fallback and not result.is_repeat:
                 self.fallbacks.setdefault(name, []).append(result.content)
         elif result.portion:
             for reason in result.reason.split("; "):

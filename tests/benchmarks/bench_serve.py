@@ -17,7 +17,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import psutil
@@ -126,24 +125,25 @@ def measure_steps(table: Table, rounds: int) -> None:
             run(port, sent, 64, keep_alive)
             loads = [run(port, sent, 512, keep_alive) for _ in range(2 * rounds + 1)]
         seconds = median(load.seconds for load in loads)
-        name = "512 calls at once, each on a connection of its own, s" if keep_alive else "… told to close, s"
+        name = f"512 calls at once, each on a connection of its own{'' if keep_alive else ', without keep-alive'}"
         table.add(
             name,
             seconds,
             "≤",
             0.25,
             f"p99 {median(load.percentile(0.99) for load in loads) * 1000:.0f} ms, with group statistics",
+            unit="s",
         )
 
 
 def measure_the_rest(table: Table) -> None:
     with server(OURS) as (port, process, seconds):
-        table.add("cold start, s", seconds, "≤", 2)
+        table.add("cold start", seconds, "≤", 2, unit="s")
         run(port, requests(200, 64, grouped=True), 8)
-        table.add("resident after 12,800 items, MB", process.memory_info().rss / 1e6, "≤", 100)
+        table.add("resident after 12,800 items", process.memory_info().rss / 1e6, "≤", 100, unit="MB")
     for task, truth, answer in QUESTIONS:
         cost = _microseconds(partial(tasks.get(task).score, answer, truth), 5000)
-        table.add(f"scoring a short {task} answer, µs", cost, "≤", 20)
+        table.add(f"scoring a short {task} answer", cost, "≤", 20, unit="µs")
     for text in ("a ", "<answer>", "</answer>", "\\boxed{", "１", "1-"):
         score = tasks.get("grounding").score
         short, long = (_microseconds(partial(score, text * (size // len(text)), "1-2"), 5) for size in (100_000, 1_000_000))
@@ -157,15 +157,16 @@ def _microseconds(call: Callable[[], object], number: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     os.sched_setaffinity(0, {CLIENT_CORE})
-    table = Table()
+    table = Table(
+        "make bench-serve",
+        "The reward service on one core, the load on the other; responses of 2 kB. `Plain` is FastAPI and pydantic around the same scorer.",
+    )
     compare_rates(table, args.rounds)
     measure_steps(table, args.rounds)
     measure_the_rest(table)
-    if args.json:
-        table.write(args.json)
+    table.save()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import Any
 from dataset_builder import tasks
 from reward_service.clients.verl import compute_score
 from tests.benchmarks import timed_rewards
+from tests.benchmarks.table import Table
 from tests.footage import videos_folder
 from tests.servers import serving
 from trainer.cpu.torchvision import make_importable
@@ -124,23 +125,41 @@ def live() -> dict[str, float]:
 
 def main() -> None:
     make_importable()
-    reward = rewards()
-    print(
-        f"rewards of 512 rollouts that end at once: {reward['http']:.3f} s over HTTP, {reward['in_process']:.3f} s in process"
+    table = Table(
+        "make bench-train",
+        f"What rewards and live questions cost a training step of the paper's size, of {STEP:.0f} s and 64 questions × 8 rollouts.",
     )
-    print(f"  {100 * reward['http'] / STEP:.2f} % and {100 * reward['in_process'] / STEP:.2f} % of a step of {STEP:.0f} s")
+    reward = rewards()
+    for name, seconds in (("over HTTP", reward["http"]), ("in process", reward["in_process"])):
+        table.add(
+            f"rewards of 512 rollouts that end at once, {name}, of a step",
+            100 * seconds / STEP,
+            "≤",
+            1,
+            f"{seconds:.3f} s",
+            unit="%",
+        )
     prepare_environment(cpu=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, (waited, step) in steps_of_verl(videos_folder(), Path(folder)).items():
-            share = (
-                f"{100 * waited / step:.2f} % of this step of {step:.0f} s, {100 * waited / STEP:.3f} % of one of {STEP:.0f} s"
-            )
-            print(f"from the last of 512 rollouts to the last reward, {name.replace('_', ' ')}: {waited:.3f} s, {share}")
-    made = live()
-    print(f"live questions of 48 frames: {1000 * made['plan']:.0f} ms CPU to plan, {1000 * made['render']:.0f} ms to render")
-    print(f"  {1 / (made['plan'] + made['render']):.1f} a second and core; a step of {STEP:.0f} s needs {QUESTIONS / STEP:.2f}")
-    print(f"  the trainer waits {made['step']:.2f} s for 64 questions, {100 * made['step'] / STEP:.1f} % of a step")
-    print(f"  (the very first 64, whose videos are not decoded yet: {made['first_step']:.1f} s)")
+            what = f"verl's own step: from the last of 512 rollouts to the last reward, {name.replace('_', ' ')}"
+            table.add(what, 100 * waited / step, "≤", 1, f"{waited:.3f} s of {step:.0f} s", unit="%")
+    cost = live()
+    table.add(
+        "the trainer waits for 64 live questions, of a step",
+        100 * cost["step"] / STEP,
+        "≤",
+        1,
+        f"{cost['step']:.2f} s",
+        unit="%",
+    )
+    rate = 1 / (cost["plan"] + cost["render"])
+    needed = f"a step needs {QUESTIONS / STEP:.2f}"
+    table.add("live questions of 48 frames, planned and rendered", rate, detail=needed, unit="a second and core")
+    table.add("planning one", 1000 * cost["plan"], unit="ms CPU")
+    table.add("rendering one", 1000 * cost["render"], unit="ms CPU")
+    table.add("the very first 64, whose videos are not decoded yet", cost["first_step"], unit="s")
+    table.save()
 
 
 if __name__ == "__main__":

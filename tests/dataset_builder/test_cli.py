@@ -173,3 +173,14 @@ def test_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for part in page.split(link)[1:]:
             assert (tmp_path / "demo" / "page" / part.partition(link[4])[0]).exists()
     assert "right answer" in capsys.readouterr().out
+
+
+def test_a_fault_of_the_program_is_no_wrong_argument(footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ValueError that is not about what the user gave keeps its traceback."""
+
+    def broken(*_: object) -> None:
+        raise ValueError("math domain error")
+
+    monkeypatch.setattr(type(tasks.get("counting")), "plan", broken)
+    with pytest.raises(ValueError, match="math domain error"):
+        main(["build", "counting", "--videos", str(footage), "--out", str(tmp_path / "out"), "--clip-cache", ""])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dataset_builder.errors import BuildError, SourceChanged, UnusableVideo
-from dataset_builder.media import clip_store as clip_store
+from dataset_builder.media import clip_store
 from dataset_builder.media.clip_cache import ClipCache
 from dataset_builder.media.clip_store import ClipStore
 from dataset_builder.media.sampling import Sampling

@@ -17,12 +17,17 @@ from typing import Any
 import fsspec
 import psutil
 import pytest
+import s3fs
 
+from dataset_builder.cli import main
 from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.media.sampling import Sampling
 from dataset_builder.questions.job import folder_job
 from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.storage import shards as sharding
 from dataset_builder.storage.build import build
+from eval.benchmarks.viubench import from_build
+from eval.frames import Frames
 from tests.servers import ROOT, free_port
 
 SPEC = BuildSpec("videossr-30k", seed=5, samples=200)
@@ -210,6 +215,33 @@ def test_from_and_to_an_object_store(footage: Path, local: Path, tmp_path: Path,
         s3.invalidate_cache()
         s3.get("clips/out/", str(tmp_path / "got"), recursive=True)
         assert files(tmp_path / "got") == files(local)
+
+
+def test_a_build_in_a_store_is_read_back(
+    footage: Path,
+    clip_cache: str,
+    tmp_path: Path,
+    store: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {**AWS, "AWS_ENDPOINT_URL": store}.items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    here, there = tmp_path / "build", "s3://clips/build"
+    for out in (here, there):
+        build(BuildSpec("counting"), footage, out, cache=ClipCache.of(clip_cache))
+        assert main(["validate", str(out)]) == 0
+        assert "8 rows, 0 faults" in capsys.readouterr().out
+        assert main(["export", "trl", str(out), "--out", str(tmp_path / f"{len(str(out))}")]) == 0
+    one, other = (tmp_path / f"{len(str(out))}" / "train.parquet" for out in (here, there))
+    assert one.read_bytes() == other.read_bytes()
+    local, remote = from_build(here).samples, from_build(there).samples
+    assert [sample.id for sample in local] == [sample.id for sample in remote]
+    assert Frames(Sampling()).of(local[0]) == Frames(Sampling()).of(remote[0])
+    bucket(store).rm_file("clips/build/build.json")
+    assert main(["export", "trl", there, "--out", str(tmp_path / "none")]) == 2
+    assert "holds no build" in capsys.readouterr().err
 
 
 def cli(*arguments: str, **environment: str) -> str:

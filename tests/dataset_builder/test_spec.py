@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from dataset_builder import tasks
+from dataset_builder.questions import presets as preset_module
 from dataset_builder.questions.dealing import deal
-from dataset_builder.questions.presets import preset, preset_names
+from dataset_builder.questions.presets import Portion, Preset, preset, preset_names
 from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.tasks import UsageError
+from dataset_builder.tasks.levels import Knob
 
 
 @pytest.mark.parametrize(
@@ -82,3 +86,46 @@ def test_every_item_is_dealt_once(name: str, sources: int) -> None:
     assert len(drawn) == len(set(drawn))
     shares = [sum(len(unit.items) for unit in units if unit.source == source) for source in range(sources)]
     assert max(shares) - min(shares) <= len(spec.portions)
+
+
+class Short(type(tasks.get("jigsaw"))):  # type: ignore[misc]
+    """A task beside jigsaw that also has `clips`, but fewer of them; and a knob of text."""
+
+    name = "short"
+    knobs = (
+        Knob("clips", (2, 3, 4, 5), "clips", 2, 9),
+        Knob("margin", (-1.0,) * 4, "margin", -1.0, 1.0),
+        Knob("style", ("plain",) * 4, "of the question", choices=("plain", "terse")),
+    )
+
+
+@pytest.fixture
+def two_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    portions = (Portion("short", "short"), Portion("jigsaw", "jigsaw"))
+    monkeypatch.setitem(tasks._registered(), "short", Short())
+    monkeypatch.setattr(preset_module, "_VIUBENCH", Preset("both", "Both.", portions))
+
+
+@pytest.mark.usefixtures("two_tasks")
+def test_an_override_is_read_by_the_task_that_it_names() -> None:
+    spec = BuildSpec("both", overrides={"jigsaw.clips": "12", "short.clips": 3})
+    assert [portion.params["clips"] for portion in spec.portions] == [3, 12]
+    assert spec.to_dict()["overrides"] == {"jigsaw.clips": 12, "short.clips": 3}
+    with pytest.raises(UsageError, match=r"clips=12 is not allowed; allowed: an integer from 2 to 9 \(task short\)"):
+        BuildSpec("both", overrides={"clips": 12})
+
+
+@pytest.mark.usefixtures("two_tasks")
+def test_knobs_of_text_are_checked_against_their_choices() -> None:
+    assert BuildSpec("both", overrides={"style": "terse"}).portions[0].params["style"] == "terse"
+    with pytest.raises(UsageError, match="style='loud' is not allowed; allowed: one of plain, terse"):
+        BuildSpec("both", overrides={"style": "loud"})
+
+
+def test_mixed_asks_the_default_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [portion.task.name for portion in BuildSpec("mixed").portions] == ["counting", "grounding", "jigsaw"]
+    monkeypatch.setitem(tasks._registered(), "short", Short())
+    assert [portion.name for portion in BuildSpec("mixed").portions] == ["counting", "grounding", "jigsaw", "short"]
+    monkeypatch.setattr(Short, "in_mixed", False)
+    assert "short" in preset_names()
+    assert len(BuildSpec("mixed").portions) == 3

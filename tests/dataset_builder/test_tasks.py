@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from itertools import combinations
 from math import dist
-from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder import tasks
-from dataset_builder.media.clip_cache import ClipCache
 from dataset_builder.tasks import LEVELS, EditList, Plan, Task, Unsolvable, item_rng
 from dataset_builder.tasks.anomalies import ANOMALIES
 from dataset_builder.tasks.answers import Interval, Order
@@ -84,12 +80,14 @@ def test_different_seeds_and_draws_give_different_questions(name: str) -> None:
     task = tasks.get(name)
     clip = lively()
     params = task.params("easy")
-    made = {
-        task.plan(clip, item_rng(task, clip.fingerprint, seed, draw), params, lively(99)).edits.to_json()
+    contents = {
+        task.plan(clip, item_rng(task, clip.fingerprint, seed, draw), params, lively(99)).content
         for seed in range(5)
         for draw in range(5)
     }
-    assert len(made) >= 20
+    assert len(contents) >= 2  # a task may have few different questions, as a choice has
+    if task.in_mixed:
+        assert len(contents) >= 20
 
 
 @pytest.mark.parametrize("name", tasks.names())
@@ -194,22 +192,38 @@ def test_the_generator_depends_on_each_of_its_parts() -> None:
     assert item_rng(task, "a", 0, 0).random() in draws
 
 
-def test_a_new_task_is_one_file(footage, tmp_path, clip_cache) -> None:  # type: ignore[no-untyped-def]
-    """README's, as it stands there."""
-    from dataset_builder.questions.spec import BuildSpec
-    from dataset_builder.storage.build import build
-    from dataset_builder.storage.validate import validate
+@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("step", [1 / 240, 1 / 1000, 1 / 24])
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, level=st.sampled_from(list(LEVELS)), align=st.sampled_from([1, 2]))
+def test_truths_hold_at_any_frame_rate(name: str, step: float, seed: int, level: str, align: int) -> None:
+    """At 240 frames a second and more, hundredths of a second do not tell a stretch's ends apart."""
+    clip = lively(seed % 7, step=step)
+    overrides = {"align": align} if name == "grounding" else {}
+    plan = make(name, level, seed, clip, **overrides)
+    assert tasks.get(name).score(f"<answer>{plan.answer}</answer>", plan.answer.format()).exact == 1
+    assert not contradiction(name, plan, plan, clip)
+    blind = tasks.get(name).blind(tasks.get(name).params(level, overrides), clip.times, clip.end)
+    assert tasks.get(name).score(blind.format(), plan.answer.format()).parsed == blind.format()
 
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
-    [text] = re.findall(r"```python\n(.*?TASK = .*?)```", readme.partition("A new task is one file")[2], re.S)
-    module: dict[str, Any] = {"__name__": "dataset_builder.tasks.halves", "__package__": "dataset_builder.tasks"}
-    exec(text, module)
-    tasks.register(module["TASK"])
-    try:
-        report = build(
-            BuildSpec("halves", seed=3, difficulty="hard"), footage, tmp_path / "halves", cache=ClipCache.of(clip_cache)
-        )
-        assert report.rows == {"halves": 8}
-        assert not validate(tmp_path / "halves").faults
-    finally:
-        tasks._registered().pop("halves")
+
+def test_a_jigsaw_says_whether_its_order_is_proven() -> None:
+    """At the hard levels another order may join as smoothly as the true one."""
+    clips = [lively(seed) for seed in range(60)]
+    for level, always in (("easy", True), ("extreme", False)):
+        task, params = tasks.get("jigsaw"), tasks.get("jigsaw").params(level)
+        proven = []
+        for seed, clip in enumerate(clips):
+            restless = ClipStats(**{**vars(clip), "signatures": _noisy(clip.signatures, seed)})
+            try:
+                proven.append(task.plan(restless, item_rng(task, "x", seed, 0), params).proven)
+            except Unsolvable:
+                continue
+        assert proven
+        assert all(proven) == always
+
+
+def _noisy(signatures: bytes, seed: int) -> bytes:
+    """Noise makes some joins rougher than others."""
+    rng = Random(seed)
+    return bytes(min(255, max(0, value + rng.randrange(-40, 41))) for value in signatures)

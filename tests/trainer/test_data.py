@@ -255,4 +255,4 @@ def test_rows_come_from_the_hub(built: Path, tmp_path: Path) -> None:
     assert here.stdout.split() == [
         str(row["extra_info"]["index"]) for batch in Build.read(built).batches() for row in batch.to_pylist()
     ], here.stderr[-1000:]
-    assert "ValueError: data='me/nothing' is no folder here and no dataset of the Hub" in missing.stderr.splitlines()[-1]
+    assert "UsageError: data='me/nothing' is no folder here and no dataset of the Hub" in missing.stderr.splitlines()[-1]

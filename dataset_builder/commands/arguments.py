@@ -42,6 +42,7 @@ def add_spec(parser: argparse.ArgumentParser) -> None:
 
 
 def add_cache(parser: argparse.ArgumentParser) -> None:
+    """The flags of a ClipCache."""
     parser.add_argument(
         "--clip-cache", help="folder for sampled clips, '' for none (default: $VIDEOSSR_CLIP_CACHE or ~/.cache/videossr)"
     )

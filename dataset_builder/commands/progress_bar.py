@@ -25,6 +25,7 @@ class _Bar:
 
 @contextmanager
 def progress_bar(what: str, unit: str = "rows", leave: bool = True) -> Iterator[_Bar]:
+    """A bar on the terminal: call it with (done, total)."""
     from tqdm import tqdm
 
     with tqdm(unit=f" {unit}", desc=what, smoothing=0.1, leave=leave) as bar:

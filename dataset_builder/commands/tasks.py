@@ -13,7 +13,7 @@ from .exit_codes import OK
 
 def add(commands: Any) -> None:
     parser = add_command(
-        commands, "tasks", run, "list the tasks: answers, knobs at each level, chance floors", "videossr tasks --json"
+        commands, "tasks", run, "list the tasks: answers, knobs at each level, blind baselines", "videossr tasks --json"
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
 
@@ -30,11 +30,11 @@ def run(args: argparse.Namespace) -> int:
         print(f"  {'knob':15}" + "".join(f"{level:>10}" for level in tasks.LEVELS))
         for knob in task["knobs"]:
             values = knob["values"].values()
-            shown = [",".join(value) if isinstance(value, list) else _number(value) for value in values]
-            if max(map(len, shown)) > 9:  # a list, the same at every level
-                print(f"  {knob['name']:15}  {shown[0]}   {knob['doc']}\n{_wrapped(knob['allowed'])}")
+            cells = [",".join(value) if isinstance(value, list) else _number(value) for value in values]
+            if max(map(len, cells)) > 9:  # a list, the same at every level
+                print(f"  {knob['name']:15}  {cells[0]}   {knob['doc']}\n{_wrapped(knob['allowed'])}")
             else:
-                print(f"  {knob['name']:15}" + "".join(f"{value:>10}" for value in shown) + f"   {knob['doc']}")
+                print(f"  {knob['name']:15}" + "".join(f"{value:>10}" for value in cells) + f"   {knob['doc']}")
         for row in ("chance", "chance_exact"):
             print(f"  {row:15}" + "".join(f"{value:10.3f}" for value in task[row].values()) + "   best blind answer, 48 frames")
         print()
@@ -48,7 +48,7 @@ def _wrapped(text: str) -> str:
 def _described(task: Any) -> dict[str, Any]:
     from ..tasks import LEVELS, Level
 
-    floors = {level: task.chance(task.params(level), 48) for level in LEVELS}
+    baselines = {level: task.chance(task.params(level), 48) for level in LEVELS}
     knobs = [
         {"name": knob.name, "doc": knob.doc, "allowed": knob.allowed(), "values": {level: _plain(knob.at(Level.of(level))) for level in LEVELS}}
         for knob in task.knobs
@@ -57,8 +57,8 @@ def _described(task: Any) -> dict[str, Any]:
         "version": task.version,
         "answer": task.answer_format,
         "knobs": knobs,
-        "chance": {level: round(floor.smooth, 4) for level, floor in floors.items()},
-        "chance_exact": {level: round(floor.exact, 4) for level, floor in floors.items()},
+        "chance": {level: round(baseline.smooth, 4) for level, baseline in baselines.items()},
+        "chance_exact": {level: round(baseline.exact, 4) for level, baseline in baselines.items()},
     }
 
 

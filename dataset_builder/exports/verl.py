@@ -46,12 +46,12 @@ def _convert(rows: pa.RecordBatch, folder: Path, schema: pa.Schema) -> pa.Table:
     lengths = [len(times) for times in _each(rows, "frame_times")]
     inner = videos.flatten()
     if pa.types.is_list(inner.type):
-        shown = {"video": pa.ListArray.from_arrays(from_zero(inner.offsets), _uris(inner.flatten().field("bytes")))}
-        shown["sample_fps"] = pa.array([length / end for length, end in zip(lengths, _each(rows, "end_times"), strict=True)])
+        fields = {"video": pa.ListArray.from_arrays(from_zero(inner.offsets), _uris(inner.flatten().field("bytes")))}
+        fields["sample_fps"] = pa.array([length / end for length, end in zip(lengths, _each(rows, "end_times"), strict=True)])
     else:
-        shown = {"video": pa.array(_write(inner.to_pylist(), folder / VIDEOS)), "nframes": pa.array(lengths, pa.int64())}
-    shown["max_pixels"] = shown["min_pixels"] = pa.array([info["width"] * info["height"] for info in infos], pa.int64())
-    struct = pa.StructArray.from_arrays(list(shown.values()), names=list(shown))
+        fields = {"video": pa.array(_write(inner.to_pylist(), folder / VIDEOS)), "nframes": pa.array(lengths, pa.int64())}
+    fields["max_pixels"] = fields["min_pixels"] = pa.array([info["width"] * info["height"] for info in infos], pa.int64())
+    struct = pa.StructArray.from_arrays(list(fields.values()), names=list(fields))
     column = pa.ListArray.from_arrays(from_zero(videos.offsets), struct)
     columns = [column if name == VIDEOS else rows[name] for name in rows.schema.names]
     return pa.Table.from_arrays(columns, schema=schema)

@@ -49,13 +49,13 @@ def make_card(
     configs = [{"config_name": name, "data_files": [{"split": "train", "path": path}]} for name, path in paths.items()]
     configs[0]["default"] = True
     ours = {config["config_name"] for config in configs}
-    kept = [config for config in data.get("configs") or [] if config.get("config_name") not in ours]
+    others = [config for config in data.get("configs") or [] if config.get("config_name") not in ours]
     data |= {
         "license": license,
         "task_categories": _union(data.get("task_categories"), ["video-text-to-text"]),
         "tags": _union(data.get("tags"), TAGS),
         "size_categories": [_size(build.rows)],
-        "configs": [*configs, *kept],
+        "configs": [*configs, *others],
         BLOCK: block(build),
     }
     # what a plain push_to_hub said of configs by these names holds no more
@@ -166,8 +166,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
 
 
 def _union(there: Any, ours: Iterable[str]) -> list[str]:
-    held = [there] if isinstance(there, str) else list(there or [])
-    return [*held, *(one for one in ours if one not in held)]
+    existing = [there] if isinstance(there, str) else list(there or [])
+    return [*existing, *(one for one in ours if one not in existing)]
 
 
 def _size(rows: int) -> str:

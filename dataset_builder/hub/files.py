@@ -38,6 +38,7 @@ class RowDigest:
 
 
 def digest_row(row: dict[str, Any]) -> RowDigest:
+    """The digests of a row, with its videos as bytes."""
     info = row["extra_info"]
     text = json.dumps({key: value for key, value in row.items() if key != "videos"}, sort_keys=True)
     videos = hashlib.blake2b(digest_size=16)
@@ -67,10 +68,10 @@ class _Open:
     writer: pq.ParquetWriter | None = None
     rows: int = 0
     waiting: list[pa.RecordBatch] = field(default_factory=list)
-    held: int = 0
+    waiting_rows: int = 0
 
 
-def cut(build: Build, folder: Path) -> Iterator[tuple[str, Path]]:
+def cut_files(build: Build, folder: Path) -> Iterator[tuple[str, Path]]:
     """Write the data files, the same for the same build: each as (name in the repository, path), which the caller may remove.
 
     A few rows of each portion are in memory at a time.
@@ -78,22 +79,22 @@ def cut(build: Build, folder: Path) -> Iterator[tuple[str, Path]]:
     schema = features(build.video_format).arrow_schema
     portions = {portion: _Open(iter(names)) for portion, names in file_names(build).items()}
     for batch in build.batches():
-        belongs = pc.struct_field(batch["extra_info"], "portion")
-        for portion in pc.unique(belongs).to_pylist():
-            rest = batch.filter(pc.equal(belongs, portion))
+        row_portions = pc.struct_field(batch["extra_info"], "portion")
+        for portion in pc.unique(row_portions).to_pylist():
+            rest = batch.filter(pc.equal(row_portions, portion))
             while rest.num_rows:
                 part = portions[portion]
-                taken = rest.slice(0, min(ROWS_PER_GROUP - part.held, ROWS_PER_FILE - part.rows - part.held))
-                rest = rest.slice(taken.num_rows)
-                part.waiting.append(taken)
-                part.held += taken.num_rows
-                full = part.rows + part.held == ROWS_PER_FILE
-                if full or part.held == ROWS_PER_GROUP:
+                piece = rest.slice(0, min(ROWS_PER_GROUP - part.waiting_rows, ROWS_PER_FILE - part.rows - part.waiting_rows))
+                rest = rest.slice(piece.num_rows)
+                part.waiting.append(piece)
+                part.waiting_rows += piece.num_rows
+                full = part.rows + part.waiting_rows == ROWS_PER_FILE
+                if full or part.waiting_rows == ROWS_PER_GROUP:
                     _write(part, folder, schema)
                 if full:
                     yield _close(part, folder)
     for part in portions.values():
-        if part.held:
+        if part.waiting_rows:
             _write(part, folder, schema)
         if part.writer is not None:
             yield _close(part, folder)
@@ -106,8 +107,8 @@ def _write(part: _Open, folder: Path, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.writer = pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=False, write_statistics=False)
     part.writer.write_table(pa.Table.from_batches(part.waiting).cast(schema))
-    part.rows += part.held
-    part.waiting, part.held = [], 0
+    part.rows += part.waiting_rows
+    part.waiting, part.waiting_rows = [], 0
 
 
 def _close(part: _Open, folder: Path) -> tuple[str, Path]:

@@ -30,7 +30,7 @@ from ..storage.stored_build import Build
 from ..storage.summary import MANIFEST, SUMMARY
 from ..tasks import UsageError
 from .card import make_card
-from .files import cut, digest_row, file_names
+from .files import cut_files, digest_row, file_names
 
 DIGESTS = "rows.jsonl"
 SHEETS = "sheets"
@@ -136,19 +136,19 @@ def _draw(build: Build, folder: Path) -> list[tuple[str, Path]]:
         turns[portion] = seen[task]
         seen[task] += 1
     portions = sorted(rows, key=lambda portion: turns[portion])
-    wanted = {portion: (SAMPLES + len(portions) - 1 - k) // len(portions) for k, portion in enumerate(portions)}
-    drawn: list[tuple[str, Path]] = []
+    sheets_left = {portion: (SAMPLES + len(portions) - 1 - k) // len(portions) for k, portion in enumerate(portions)}
+    sheets: list[tuple[str, Path]] = []
     (folder / SHEETS).mkdir()
     for batch in build.batches():
         for at, info in enumerate(batch["extra_info"].to_pylist()):
-            if wanted.get(info["portion"], 0) > 0:
-                wanted[info["portion"]] -= 1
+            if sheets_left.get(info["portion"], 0) > 0:
+                sheets_left[info["portion"]] -= 1
                 name = f"{SHEETS}/{info['portion']}-{info['index']}.jpg"
                 write_picture(str(folder / name), row_sheet(batch.slice(at, 1).to_pylist()[0]))
-                drawn.append((name, folder / name))
-        if not any(wanted.values()):
+                sheets.append((name, folder / name))
+        if not any(sheets_left.values()):
             break
-    return drawn
+    return sheets
 
 
 def _upload(api: HfApi, repo: str, build: Build, folder: Path, total: int, progress: Progress) -> set[str]:
@@ -156,8 +156,8 @@ def _upload(api: HfApi, repo: str, build: Build, folder: Path, total: int, progr
     sent: set[str] = set()
     progress(0, total)
     with (folder / DIGESTS).open("w") as digests:
-        cutting = cut(build, folder)
-        while files := list(islice(cutting, FILES_PER_COMMIT)):
+        files_to_send = cut_files(build, folder)
+        while files := list(islice(files_to_send, FILES_PER_COMMIT)):
             for _, path in files:
                 with pq.ParquetFile(path) as file:
                     rows = (row for batch in file.iter_batches(ROWS_PER_GROUP) for row in batch.to_pylist())

@@ -50,6 +50,7 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
+        """Whether every row was made again, byte for byte."""
         return not (self.videos_differ or self.differ or self.missing or self.added)
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,11 +126,11 @@ def _matched(manifest: Sequence[Mapping[str, str]], sources: Sequence[Source], v
 
 def _compare(digests: Sequence[RowDigest], build: Build) -> Comparison:
     comparison = Comparison()
-    wanted = {(one.portion, one.index): one for one in digests}
+    pushed = {(one.portion, one.index): one for one in digests}
     for batch in build.batches():
         for row in batch.to_pylist():
             here = digest_row(row)
-            there = wanted.pop((here.portion, here.index), None)
+            there = pushed.pop((here.portion, here.index), None)
             name = f"{here.portion} {here.index}"
             if there is None:
                 comparison.added.append(name)
@@ -137,7 +138,7 @@ def _compare(digests: Sequence[RowDigest], build: Build) -> Comparison:
                 comparison.differ.append(name)
             else:
                 (comparison.same if there.videos == here.videos else comparison.videos_differ).append(name)
-    comparison.missing = [f"{portion} {index}" for portion, index in wanted]
+    comparison.missing = [f"{portion} {index}" for portion, index in pushed]
     return comparison
 
 

@@ -29,6 +29,7 @@ class Clip:
     h264: tuple[bytes, ...] | None = None
 
     def frame(self, index: int) -> Frame:
+        """One frame, decoded: uint8, height x width x 3, RGB."""
         return decode_jpeg(self.jpegs[index])
 
     def with_h264(self) -> Clip:

@@ -1,7 +1,7 @@
 """Decoding: T frames from the middle of a video, exactly those of a full decode, with their true times.
 
 A first pass reads the packets, which is cheap, and knows every frame's time. A second decodes, leaving out whole groups of
-pictures that hold no wanted frame and, within the others, frames that nothing refers to and nobody wants.
+pictures that hold no wanted frame and, within the others, frames that nothing refers to and nobody asked for.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ def _sample_exactly(video: str | bytes, sampling: Sampling) -> SampledFrames:
     with _index(video) as indexed:
         stamps = [packet.pts for packet in _in_time(indexed.packets)]
         within = _middle(stamps, stamps, sampling.share)
-        wanted = _spread(stamps, within, _count(within, sampling), f"frames{_where(sampling)}")
-        decoded = _decode(indexed, set(wanted), sampling.max_pixels) if indexed.reliable else {}
-        if list(decoded) == wanted:
-            return _sampled(list(decoded.values()), [float((pts - stamps[0]) * indexed.unit) for pts in wanted])
+        chosen = _spread(stamps, within, _count(within, sampling), f"frames{_where(sampling)}")
+        decoded = _decode(indexed, set(chosen), sampling.max_pixels) if indexed.reliable else {}
+        if list(decoded) == chosen:
+            return _sampled(list(decoded.values()), [float((pts - stamps[0]) * indexed.unit) for pts in chosen])
     return _sample_linearly(video, sampling)
 
 
@@ -85,11 +85,11 @@ def _sample_keyframes(video: str | bytes, sampling: Sampling) -> SampledFrames:
         keys = [packet.pts for packet in _in_time(indexed.packets) if packet.keyframe]
         within = _middle(keys, stamps, sampling.share)
         count = min(sampling.frames, len(within)) // 2 * 2
-        wanted = _spread(keys, within, max(count, min(sampling.frames, MIN_KEYFRAMES)), f"keyframes{_where(sampling)}")
-        decoded = _decode_keyframes(indexed, set(wanted), sampling.max_pixels)
-    if len(decoded) < len(wanted):
-        raise UnusableVideo(f"{len(wanted) - len(decoded)} of {len(wanted)} keyframes could not be decoded")
-    return _sampled([decoded[pts] for pts in wanted], [float((pts - stamps[0]) * indexed.unit) for pts in wanted])
+        chosen = _spread(keys, within, max(count, min(sampling.frames, MIN_KEYFRAMES)), f"keyframes{_where(sampling)}")
+        decoded = _decode_keyframes(indexed, set(chosen), sampling.max_pixels)
+    if len(decoded) < len(chosen):
+        raise UnusableVideo(f"{len(chosen) - len(decoded)} of {len(chosen)} keyframes could not be decoded")
+    return _sampled([decoded[pts] for pts in chosen], [float((pts - stamps[0]) * indexed.unit) for pts in chosen])
 
 
 def _in_time(packets: list[_Packet]) -> list[_Packet]:
@@ -195,8 +195,8 @@ def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int
         UnusableVideo: if there are too few.
     """
     if count < 2 or len(within) < count:
-        wanted = max(count, 2)
-        raise UnusableVideo(f"{len(within)} {what}, {wanted} wanted")
+        needed = max(count, 2)
+        raise UnusableVideo(f"{len(within)} {what}, {needed} wanted")
     first, last = stamps[within[0]], stamps[within[-1]]
     chosen: list[int] = []
     for position in range(count):
@@ -207,14 +207,14 @@ def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int
     return [stamps[index] for index in chosen]
 
 
-def _decode(indexed: _IndexedVideo, wanted: set[int], max_pixels: int) -> dict[int, Frame]:
-    """Decode the wanted frames; may return fewer where the stream does not hold what its packets say."""
-    needed = _needed(indexed.packets, wanted)
+def _decode(indexed: _IndexedVideo, chosen: set[int], max_pixels: int) -> dict[int, Frame]:
+    """Decode the chosen frames; may return fewer where the stream does not hold what its packets say."""
+    needed = _needed(indexed.packets, chosen)
     frames: dict[int, Frame] = {}
 
     def keep(decoded: list[av.VideoFrame]) -> None:
         for frame in decoded:
-            if frame.pts in wanted:
+            if frame.pts in chosen:
                 frames[frame.pts] = scale(frame, max_pixels)
 
     with indexed.reopen() as (codec, packets):
@@ -226,20 +226,20 @@ def _decode(indexed: _IndexedVideo, wanted: set[int], max_pixels: int) -> dict[i
                 keep(codec.decode(None))
                 codec.flush_buffers()
             before = index
-            codec.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
+            codec.skip_frame = "DEFAULT" if packet.pts in chosen else "NONREF"
             keep(codec.decode(packet))
         keep(codec.decode(None))
     return frames
 
 
-def _needed(packets: list[_Packet], wanted: set[int]) -> list[bool]:
-    """Which packets to decode: from the last keyframe shown no later than a wanted frame, up to that frame."""
+def _needed(packets: list[_Packet], chosen: set[int]) -> list[bool]:
+    """Which packets to decode: from the last keyframe shown no later than a chosen frame, up to that frame."""
     keys = [index for index, packet in enumerate(packets) if packet.keyframe]
     if not keys or keys[0] != 0:
         keys.insert(0, 0)
     needed = [False] * len(packets)
     for index, packet in enumerate(packets):
-        if packet.pts not in wanted:
+        if packet.pts not in chosen:
             continue
         group = bisect_right(keys, index) - 1
         while group > 0 and packets[keys[group]].pts > packet.pts:
@@ -248,12 +248,12 @@ def _needed(packets: list[_Packet], wanted: set[int]) -> list[bool]:
     return needed
 
 
-def _decode_keyframes(indexed: _IndexedVideo, wanted: set[int], max_pixels: int) -> dict[int, Frame]:
+def _decode_keyframes(indexed: _IndexedVideo, chosen: set[int], max_pixels: int) -> dict[int, Frame]:
     frames: dict[int, Frame] = {}
     with indexed.reopen() as (codec, packets):
         codec.skip_frame = "NONKEY"
         for packet in packets:
-            if packet.is_keyframe and packet.pts in wanted:
+            if packet.is_keyframe and packet.pts in chosen:
                 for frame in [*codec.decode(packet), *codec.decode(None)]:
                     frames.setdefault(packet.pts, scale(frame, max_pixels))
                 codec.flush_buffers()

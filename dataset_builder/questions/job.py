@@ -41,9 +41,11 @@ class Job:
     options: StorageOptions = field(default_factory=dict)
 
     def units(self) -> list[Unit]:
+        """All items, by source."""
         return deal(self.spec, len(self.sources))
 
     def store(self) -> ClipStore:
+        """A store of the clips that the items need."""
         with_h264 = self.spec.video_format == "mp4"
         return ClipStore(self.cache, self.spec.clip_sampling, with_h264=with_h264, options=self.options)
 

@@ -28,6 +28,7 @@ class LiveVideos:
 
     @classmethod
     def of(cls, question: Question) -> LiveVideos:
+        """Those of a planned question."""
         donor = asdict(question.donor) if question.donor else None
         return cls(asdict(question.source), donor, question.plan.edits.to_json())
 

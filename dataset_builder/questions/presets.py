@@ -119,4 +119,5 @@ def preset(name: str) -> Preset:
 
 
 def preset_names() -> list[str]:
+    """The presets, then the tasks, each of which is a preset of its own."""
     return [*presets(), *tasks.names()]

@@ -38,6 +38,7 @@ class Report:
     fallbacks: dict[str, list[str]] = field(default_factory=dict)
 
     def expect(self, unit: Unit, spec: BuildSpec) -> None:
+        """Count the items of a unit as planned."""
         self.planned.update(spec.portions[item.portion].name for item in unit.items)
 
     def add(self, result: Question | Refusal) -> None:
@@ -56,6 +57,7 @@ class Report:
             self.unusable[result.source] = result.reason
 
     def update(self, other: Report) -> None:
+        """Add the counts of another report."""
         for mine, others in zip(self._counters(), other._counters(), strict=True):
             mine.update(others)
         self.unusable.update(other.unusable)

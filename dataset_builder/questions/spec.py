@@ -96,6 +96,7 @@ class BuildSpec:
 
     @property
     def clip_sampling(self) -> Sampling:
+        """How clips are taken from the videos."""
         return Sampling(self.frames, self.max_pixels, self.sampling)
 
     @cached_property

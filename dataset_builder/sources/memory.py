@@ -58,6 +58,7 @@ class ContentMemory:
         return contents
 
     def remember(self, sources: Iterable[Source]) -> None:
+        """Keep what was read of these, in place of what was kept of them."""
         rows = [(os.fsencode(source.url), source.stamp, source.fingerprint, source.pixels) for source in sources]
         if self._path and rows:
             with self._connect() as database:

@@ -25,6 +25,7 @@ class Source:
 
     @property
     def is_remote(self) -> bool:
+        """Whether it is read through fsspec."""
         return "://" in self.url
 
 

@@ -115,9 +115,11 @@ def _previous(folder: Folder, spec: BuildSpec, force: bool) -> Summary | None:
         if any(name != LOCK for name in folder.names()):
             raise UsageError(f"out={folder.url!r} is not empty and holds no build; give another folder")
         return None
-    wanted = plain_spec(spec)
-    if summary.spec != wanted and not force:
-        other = ", ".join(f"{name}={summary.spec.get(name)!r}" for name in wanted if summary.spec.get(name) != wanted[name])
+    requested = plain_spec(spec)
+    if summary.spec != requested and not force:
+        other = ", ".join(
+            f"{name}={summary.spec.get(name)!r}" for name in requested if summary.spec.get(name) != requested[name]
+        )
         raise UsageError(f"out={folder.url!r} holds another build ({other}); give another folder, or --force to replace it")
     return summary
 
@@ -137,10 +139,10 @@ def _check_same_videos(folder: Folder, previous: Summary | None, job: Job) -> No
 
 def _begin(folder: Folder, job: Job, shards: Sequence[Shard], previous: Summary | None) -> None:
     """Say that the folder is this build's, and not finished, unless it is. Shards that stay are checked one by one."""
-    wanted = plain_spec(job.spec)
+    requested = plain_spec(job.spec)
     folder.remove_unfinished()
-    if previous and previous.spec != wanted:
+    if previous and previous.spec != requested:
         folder.remove(*folder.names(f"{DATA}/"))
     is_this = previous and previous.finished and previous.identity == dataset_id(job.spec, {job.split: job.sources})
     if not (is_this and all(finished_report(shard, folder) is not None for shard in shards)):
-        Summary(wanted).write(folder)
+        Summary(requested).write(folder)

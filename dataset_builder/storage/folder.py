@@ -28,13 +28,15 @@ class Folder:
 
     @classmethod
     def of(cls, place: str | os.PathLike[str]) -> Folder:
-        given = os.fspath(place)
-        if "://" in given and not given.startswith(("file://", "local://")):
-            return cls(given.rstrip("/"))
-        return cls(str(Path(given.split("://", 1)[-1]).expanduser().absolute()))
+        """A path, `file://…`, or the URL of a store."""
+        text = os.fspath(place)
+        if "://" in text and not text.startswith(("file://", "local://")):
+            return cls(text.rstrip("/"))
+        return cls(str(Path(text.split("://", 1)[-1]).expanduser().absolute()))
 
     @property
     def is_remote(self) -> bool:
+        """Whether it lies in a store."""
         return "://" in self.url
 
     @property
@@ -79,6 +81,7 @@ class Folder:
             yield remote
 
     def write_text(self, name: str, text: str) -> None:
+        """Write a small file, whole or not at all."""
         with self.writing(name) as path:
             Path(path).write_text(text)
 
@@ -104,6 +107,7 @@ class Folder:
             raise
 
     def remove(self, *names: str) -> None:
+        """Remove files by their names; of a local folder, those that are not there are passed over."""
         for name in names:
             if self.is_remote:
                 with _store_errors(self.url):

@@ -38,6 +38,7 @@ class Shard:
 
     @property
     def items(self) -> int:
+        """How many items it holds; as many rows, unless some give no question."""
         return sum(len(unit.items) for unit in self.units)
 
     def cost(self, job: Job) -> int:

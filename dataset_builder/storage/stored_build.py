@@ -44,10 +44,12 @@ class Build:
 
     @property
     def rows(self) -> int:
+        """How many rows it has."""
         return self.summary.rows
 
     @property
     def video_format(self) -> str:
+        """`mp4` or `jpeg`."""
         return str(self.summary.spec["video_format"])
 
     def batches(self) -> Iterator[pa.RecordBatch]:

@@ -81,6 +81,7 @@ class Summary:
             ) from None
 
     def write(self, folder: Folder) -> None:
+        """Write `build.json`."""
         folder.write_text(SUMMARY, json.dumps(asdict(self), indent=2) + "\n")
 
 
@@ -91,6 +92,7 @@ def plain_spec(spec: BuildSpec) -> dict[str, Any]:
 
 
 def write_manifest(folder: Folder, sources: Sequence[Source]) -> None:
+    """Write `manifest.jsonl`: the name and the fingerprint of every source video."""
     lines = [json.dumps({"name": source.name, "fingerprint": source.fingerprint}) for source in sources]
     folder.write_text(MANIFEST, "\n".join(lines) + "\n")
 

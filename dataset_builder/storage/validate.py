@@ -131,10 +131,10 @@ def _faults(row: dict[str, Any]) -> Iterator[str]:
         score = task.score(response, truth, info["chance"])
         if (score.score, score.exact) != (1.0, 1.0):
             yield f"the gold answer {response!r} scores {score.score}: {score.reason}"
-    asked = sum(message["content"].count(PLACEHOLDER) for message in row["prompt"])
+    placeholders = sum(message["content"].count(PLACEHOLDER) for message in row["prompt"])
     edits = EditList.from_json(info["recipe"])
-    if not asked == len(row["videos"]) == len(edits.clips) == len(info["frame_times"]):
-        yield f"{asked} placeholders, {len(row['videos'])} videos, {len(edits.clips)} in the recipe, {len(info['frame_times'])} lists of times"  # fmt: skip
+    if not placeholders == len(row["videos"]) == len(edits.clips) == len(info["frame_times"]):
+        yield f"{placeholders} placeholders, {len(row['videos'])} videos, {len(edits.clips)} in the recipe, {len(info['frame_times'])} lists of times"  # fmt: skip
         return
     if contradiction := task.contradiction(task.read_truth(truth), edits, info["frame_times"]):
         yield f"the truth is {truth!r}, but {contradiction}"
@@ -148,11 +148,11 @@ def _faults(row: dict[str, Any]) -> Iterator[str]:
 
 def _video_faults(video: Any, times: list[float], size: tuple[int, int]) -> Iterator[str]:
     if isinstance(video, dict):
-        frames, shown = read_mp4(video["bytes"])
-        if shown != times:
+        frames, video_times = read_mp4(video["bytes"])
+        if video_times != times:
             yield (
-                f"{len(shown)} frames, {len(times)} in the row"
-                if len(shown) != len(times)
+                f"{len(video_times)} frames, {len(times)} in the row"
+                if len(video_times) != len(times)
                 else "frames are shown at other times than the row says"
             )
     else:

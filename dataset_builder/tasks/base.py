@@ -133,13 +133,13 @@ class Task(ABC):
         Args:
             response: any text; one that holds no single answer scores 0 with the reason.
             ground_truth: as stored in the row.
-            chance: the row's floor, for `above_chance`; else that of the medium level at 48 frames.
+            chance: the row's blind baseline, for `above_chance`; else that of the medium level at 48 frames.
 
         Raises:
             UsageError: if the ground truth is malformed.
         """
         truth = self.read_truth(ground_truth)
-        floor = self._default_floor(truth) if chance is None else chance
+        baseline = self._default_baseline(truth) if chance is None else chance
         smooth, exact, parsed = 0.0, 0.0, ""
         try:
             answer = self.answer.parse(response)
@@ -148,14 +148,14 @@ class Task(ABC):
         except Unparseable as error:
             reason = f"unparseable: {error}"
         # where a blind answer is always right, as with two clips, there is nothing above it
-        above = (smooth - floor) / (1 - floor) if floor < 1 else smooth - 1
+        above = (smooth - baseline) / (1 - baseline) if baseline < 1 else smooth - 1
         return Score(smooth, exact, above, parsed, reason, self.name)
 
-    def _default_floor(self, truth: Answer) -> float:
-        return self._medium_floor
+    def _default_baseline(self, truth: Answer) -> float:
+        return self._medium_baseline
 
     @cached_property
-    def _medium_floor(self) -> float:
+    def _medium_baseline(self) -> float:
         return self.chance(self.params("medium"), 48).smooth
 
 

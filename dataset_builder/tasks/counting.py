@@ -35,10 +35,14 @@ QUESTION = (
 
 
 class ShapeCounts(Counts):
+    """How many circles, squares and triangles."""
+
     labels: ClassVar[tuple[str, ...]] = SHAPES
 
 
 class Counting(Task):
+    """Count shapes that were drawn onto frames (paper, counting task)."""
+
     name = "counting"
     version = 1
     ability = "counting"
@@ -66,8 +70,8 @@ class Counting(Task):
 
     def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
         drawn = Counter(shape.kind for clip in edits.clips for shape in clip.shapes)
-        shown = ",".join(str(drawn[kind]) for kind in SHAPES)
-        return "" if answer.format() == shown else f"{shown} were drawn"
+        counts = ",".join(str(drawn[kind]) for kind in SHAPES)
+        return "" if answer.format() == counts else f"{counts} were drawn"
 
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
         """Frames per kind and shapes per frame are uniform (paper, data construction), each kind on its own."""

@@ -78,9 +78,11 @@ class EditList:
 
     @property
     def needs_donor(self) -> bool:
+        """Whether frames of another video are needed."""
         return any(source == DONOR for clip in self.clips for source, _ in clip.frames)
 
     def to_json(self) -> str:
+        """As JSON text, the same for equal edit lists."""
         clips = [
             {
                 "clock": clip.clock,
@@ -94,6 +96,7 @@ class EditList:
 
     @classmethod
     def from_json(cls, text: str) -> EditList:
+        """Read what `to_json` wrote."""
         return cls(tuple(_clip(clip) for clip in json.loads(text)["clips"]))
 
 

@@ -29,6 +29,8 @@ SPANS_FOR_CHANCE = 1500  # evenly spaced among all possible ones, where there ar
 
 
 class Grounding(Task):
+    """Find the stretch that was altered (paper, anomaly grounding task)."""
+
     name = "grounding"
     version = 1
     ability = "temporal_grounding"
@@ -76,10 +78,10 @@ class Grounding(Task):
 
     def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
         assert isinstance(answer, Interval)
-        [clip], [shown] = edits.clips, times
+        [clip], [frame_times] = edits.clips, times
         edited = clip.edited
-        start, end = _frame_at(shown, answer.start), _frame_at(shown, answer.end)
-        if max(abs(shown[start] - answer.start), abs(shown[end] - answer.end)) > ROUNDED:
+        start, end = _frame_at(frame_times, answer.start), _frame_at(frame_times, answer.end)
+        if max(abs(frame_times[start] - answer.start), abs(frame_times[end] - answer.end)) > ROUNDED:
             return "no frame is shown then"
         whole = clip.effects or edits.needs_donor  # of another order, a frame at an end may be where it was
         if not edited or min(edited) < start or max(edited) >= end or (whole and len(edited) < end - start):
@@ -174,14 +176,14 @@ def _lengths(params: Params, frames: int) -> tuple[int, int]:
 @lru_cache(maxsize=64)
 def _places(frames: int, align: int, shortest: int, longest: int) -> tuple[tuple[int, int], ...]:
     """Every aligned stretch, each length as often as any other, with unaltered frames before and after it."""
-    found = []
+    places = []
     for length in range(shortest, longest + 1, align):
         starts = range(align, frames - align - length + 1, align)
-        found.append([(start, start + length) for start in starts])
-    if not found or not all(found):
+        places.append([(start, start + length) for start in starts])
+    if not places or not all(places):
         return ()
-    most = max(map(len, found))
-    return tuple(span for spans in found for span in (spans * (most // len(spans) + 1))[:most])
+    most = max(map(len, places))
+    return tuple(span for spans in places for span in (spans * (most // len(spans) + 1))[:most])
 
 
 @lru_cache(maxsize=256)
@@ -193,8 +195,8 @@ def _chance(
     for name in effects:
         for start, end in _places(frames, align, *lengths):
             speed = _speed(ANOMALIES[name], strength, frames, end - start) if name == "fast_forward" else 1
-            shown = frames - (end - start) * (speed - 1)
-            spans.append((start * frames / shown, end * frames / shown))
+            length = frames - (end - start) * (speed - 1)
+            spans.append((start * frames / length, end * frames / length))
     if not spans:
         raise UsageError(f"clips of {frames} frames are too short for these parameters")
     return Interval.chance(spans[:: len(spans) // SPANS_FOR_CHANCE + 1], frames)
@@ -261,9 +263,9 @@ def _shuffled(inside: list[int], rng: Random) -> list[int]:
 
 
 def _speed(anomaly: Anomaly, strength: float, frames: int, length: int) -> int:
-    """The largest speed up to the wanted one that leaves at least half of the output outside the stretch."""
-    wanted = round(anomaly.parameter(strength))
-    return next((s for s in range(wanted, 1, -1) if 2 * length <= frames - length * (s - 1)), 1)
+    """The largest speed up to the full one that leaves at least half of the output outside the stretch."""
+    full = round(anomaly.parameter(strength))
+    return next((s for s in range(full, 1, -1) if 2 * length <= frames - length * (s - 1)), 1)
 
 
 TASK = Grounding()

@@ -22,6 +22,8 @@ STATIC = 1.0  # grey levels a join, below which any order joins smoothly
 
 
 class Jigsaw(Task):
+    """Put shuffled clips in order (paper, temporal jigsaw task)."""
+
     name = "jigsaw"
     version = 1
     ability = "temporal_ordering"
@@ -45,7 +47,7 @@ class Jigsaw(Task):
     def chance(self, params: Params, frames: int) -> Chance:
         return _chance(params["clips"])
 
-    def _default_floor(self, truth: Answer) -> float:
+    def _default_baseline(self, truth: Answer) -> float:
         assert isinstance(truth, Order)
         return _chance(len(truth.items)).smooth
 
@@ -63,13 +65,14 @@ class Jigsaw(Task):
         first = (clip.frames - count * length) // 4 * 2
         segments = [range(first + k * length, first + (k + 1) * length) for k in range(count)]
         proven = _check_order(clip, segments, params["margin"])
-        shown = list(range(count))  # shown[k]: the segment that is shown as clip k + 1
-        while shown == sorted(shown):
-            rng.shuffle(shown)
+        segment_of = list(range(count))  # segment_of[k]: the segment that is shown as clip k + 1
+        while segment_of == sorted(segment_of):
+            rng.shuffle(segment_of)
         outputs = tuple(
-            OutputClip(tuple((CLIP, index) for index in segments[segment]), clock=segments[segment][0]) for segment in shown
+            OutputClip(tuple((CLIP, index) for index in segments[segment]), clock=segments[segment][0])
+            for segment in segment_of
         )
-        answer = Order(tuple(shown.index(segment) + 1 for segment in range(count)))
+        answer = Order(tuple(segment_of.index(segment) + 1 for segment in range(count)))
         return Plan(_question(count), answer, EditList(outputs), proven)
 
 

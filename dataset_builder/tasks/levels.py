@@ -59,6 +59,7 @@ class Knob:
     choices: tuple[str, ...] | None = None
 
     def at(self, level: Level) -> Any:
+        """The value at a level."""
         position = level.value * 3
         left = min(int(position + 1e-9), 2)
         share = min(max(position - left, 0.0), 1.0)
@@ -102,6 +103,7 @@ class Knob:
         return parsed
 
     def allowed(self) -> str:
+        """What an override may be, in words."""
         kind = type(self.values[0])
         if kind is bool:
             return "true or false"

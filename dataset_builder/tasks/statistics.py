@@ -39,9 +39,11 @@ class ClipStats:
 
     @property
     def frames(self) -> int:
+        """T, the number of sampled frames."""
         return len(self.times)
 
     def signature(self, frame: int) -> bytes:
+        """Mean colours of a frame: 8 x 8 x 3 bytes."""
         return self.signatures[frame * SIGNATURE_BYTES : (frame + 1) * SIGNATURE_BYTES]
 
     def distance(self, one: int, other: int, *, of: ClipStats | None = None) -> float:
@@ -55,13 +57,13 @@ class ClipStats:
         columns = _span(x, radius, self.width)
         rows = _span(y, radius, self.height)
         base = frame * GRID_SIDE * GRID_SIDE
-        found = []
+        cells = []
         for row in rows:
             for column in columns:
                 at = (base + row * GRID_SIDE + column) * CELL_BYTES
                 red, green, blue, spread = self.background[at : at + CELL_BYTES]
-                found.append((red, green, blue, spread))
-        return found
+                cells.append((red, green, blue, spread))
+        return cells
 
 
 def _span(centre: float, radius: float, size: int) -> range:

@@ -293,7 +293,7 @@ def cut_memory(rows: int) -> dict[str, float]:
         )
         resident = []
         start = time.perf_counter()
-        for _, path in files.cut(Build.read(f"{out}/rows"), Path(out, "cut")):
+        for _, path in files.cut_files(Build.read(f"{out}/rows"), Path(out, "cut")):
             resident.append(_resident())
             path.unlink()
         wall = time.perf_counter() - start

@@ -31,6 +31,7 @@ class Score:
     task: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
         return asdict(self)
 
 
@@ -53,7 +54,8 @@ class Answer(ABC):
     """An answer's value. `str(answer)` is its canonical text, which `parse` reads back."""
 
     @abstractmethod
-    def format(self) -> str: ...
+    def format(self) -> str:
+        """The canonical text, which `read` reads back."""
 
     @classmethod
     @abstractmethod

@@ -32,11 +32,11 @@ class Counts(Answer):
 
     @classmethod
     def read(cls, text: str) -> Counts:
-        want = len(cls.labels)
+        classes = len(cls.labels)
         bare = _LIST_SEPARATOR.split(text)
         numbers = bare if all(map(str.isdecimal, bare)) else cls._labelled(text)
-        if len(numbers) != want:
-            raise Unparseable(f"{len(numbers)} counts, {want} wanted: {', '.join(cls.labels)}")
+        if len(numbers) != classes:
+            raise Unparseable(f"{len(numbers)} counts, {classes} wanted: {', '.join(cls.labels)}")
         if any(len(number) > 9 for number in numbers):
             raise Unparseable("a count of more than 9 digits")
         return cls(tuple(map(int, numbers)))
@@ -44,19 +44,19 @@ class Counts(Answer):
     @classmethod
     def _labelled(cls, text: str) -> list[str]:
         """Read `circles: 3, squares: 1, …` or `3 circles, 1 square and …`, each class once, in any order."""
-        found: dict[str, str] = {}
+        by_label: dict[str, str] = {}
         for part in _PAIR_SEPARATOR.split(text):
             words = part.replace(":", " ").replace("=", " ").split()
             number = next((word for word in words if word.isdecimal()), None)
             label = next((word.lower().removesuffix("s") for word in words if not word.isdecimal()), None)
             if len(words) != 2 or number is None or label not in cls.labels:
                 raise Unparseable(f"not {len(cls.labels)} counts of the form {','.join('3' for _ in cls.labels)}")
-            if label in found:
+            if label in by_label:
                 raise Unparseable(f"{label} is counted twice")
-            found[label] = number
-        if set(found) != set(cls.labels):
-            raise Unparseable(f"counts for {', '.join(found)}, wanted: {', '.join(cls.labels)}")
-        return [found[label] for label in cls.labels]
+            by_label[label] = number
+        if set(by_label) != set(cls.labels):
+            raise Unparseable(f"counts for {', '.join(by_label)}, wanted: {', '.join(cls.labels)}")
+        return [by_label[label] for label in cls.labels]
 
     def score(self, truth: Counts) -> tuple[float, float, str]:
         pairs = list(zip(self.values, truth.values, strict=True))

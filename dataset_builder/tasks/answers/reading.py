@@ -42,11 +42,11 @@ def _last_marked(response: str) -> str | None:
         return _boxed(response)
     start = opened + len(_OPEN)
     end = lower.find(_CLOSE, start)
-    found = response[start:end]
-    if len(found) <= 2 * MAX_ANSWER_LENGTH:
-        found = _boxed(found) or found
+    answer = response[start:end]
+    if len(answer) <= 2 * MAX_ANSWER_LENGTH:
+        answer = _boxed(answer) or answer
     later = _boxed(response[end:])
-    return later if later is not None and any(map(str.isdecimal, later)) else found
+    return later if later is not None and any(map(str.isdecimal, later)) else answer
 
 
 def _boxed(text: str) -> str | None:

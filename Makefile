@@ -1,12 +1,14 @@
 # Everything runs in .venv, made here. On a bare machine with Python 3.11+ and pip, each target sets up what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+INSTALL := pip install --quiet --disable-pip-version-check --no-compile
+PIP := $(BIN)/$(INSTALL)
+ENVIRONMENTS := .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-trl/.ready .venv-inspect/.ready
 
-.PHONY: help demo serve test lint baselines train-proof train-proof-long bench-build bench-formats bench-train bench-serve bench-eval clean
+.PHONY: help demo serve check test lint test-core test-trainer baselines train-proof train-proof-long bench-build bench-formats bench-train bench-serve bench-eval clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 demo: .venv/.build ## build and score tasks from rendered footage, leave demo/index.html
 	$(BIN)/videossr demo --out demo
@@ -14,11 +16,22 @@ demo: .venv/.build ## build and score tasks from rendered footage, leave demo/in
 serve: .venv/.serve ## the reward service on localhost:8000, with a live page
 	$(BIN)/videossr serve
 
-test: .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-trl/.ready .venv-inspect/.ready lint ## everything that can be tested here
+check: .venv/.dev lint ## the loop for every change: lint, types and the core's tests, in one environment
+	$(BIN)/python -m pytest -n auto -m "not slow" --ignore tests/trainer --ignore tests/real_clients
+
+test: ## all that can be tested here, as CI runs it
+	$(MAKE) --jobs 3 --output-sync $(ENVIRONMENTS)
+	$(MAKE) lint
+	$(MAKE) --jobs 2 --output-sync test-core test-trainer
+
+test-core: .venv/.dev
 	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python VIDEOSSR_CLIENTS_PYTHON=$(CURDIR)/.venv-clients/bin/python \
 	VIDEOSSR_VERIFIERS_PYTHON=$(CURDIR)/.venv-verifiers/bin/python VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python \
-	VIDEOSSR_TRL_PYTHON=$(CURDIR)/.venv-trl/bin/python VIDEOSSR_INSPECT_PYTHON=$(CURDIR)/.venv-inspect/bin/python $(BIN)/python -m pytest -n auto
-	.venv-verl/bin/python -m pytest tests/trainer
+	VIDEOSSR_TRL_PYTHON=$(CURDIR)/.venv-trl/bin/python VIDEOSSR_INSPECT_PYTHON=$(CURDIR)/.venv-inspect/bin/python \
+	$(BIN)/python -m pytest -n auto --durations=25
+
+test-trainer: .venv-verl/.ready
+	.venv-verl/bin/python -m pytest tests/trainer --durations=25
 
 lint: .venv/.dev ## style and types
 	$(BIN)/ruff check .
@@ -38,7 +51,7 @@ train-proof: .venv-verl/.ready ## without a GPU: verl makes a tiny Qwen3-VL bett
 train-proof-long: .venv-verl/.ready ## the same until it looks, for up to an hour and a half; leaves proof-long/curve.png
 	.venv-verl/bin/python -m trainer.proof --out proof-long --long
 
-bench-build: .venv/.dev ## speed of sampling and building, as ratios measured side by side
+bench-build: .venv/.dev ## speed of sampling and building; this and the others write BENCHMARKS.md
 	$(PIP) decord==0.6.0
 	$(BIN)/python -m tests.benchmarks.bench_build
 
@@ -57,26 +70,16 @@ bench-eval: .venv/.dev ## how busy the evaluator keeps a server, and what planni
 clean: ## remove what the other targets made
 	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl .venv-trl .venv-inspect demo preview bench proof proof-long
 
-.venv/.build: pyproject.toml constraints.txt
-	@echo "setting up .venv with what building needs"
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) -c constraints.txt -e '.[build]'
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.build .venv/.serve .venv/.eval: .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "setting up .venv with the extra $*"
+	$(PIP) -c constraints.txt -e '.[$*]'
 	@touch $@
 
-.venv/.serve: pyproject.toml constraints.txt
-	@echo "setting up .venv with what serving needs"
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) -c constraints.txt -e '.[serve]'
-	@touch $@
-
-.venv/.eval: pyproject.toml constraints.txt
-	@echo "setting up .venv with what evaluating needs"
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) -c constraints.txt -e '.[eval]'
-	@touch $@
-
-.venv/.dev: .venv/.build
-	@echo "adding what the tests need, PyTorch among it"
+.venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "setting up .venv with all extras and what the tests need, PyTorch among it"
 	$(PIP) -c constraints.txt -e '.[dev]'
 	@ldconfig -p | grep -q libavcodec.so || { \
 	  echo "installing the ffmpeg package: torchcodec, which reads the videos of rows, loads its libraries"; \
@@ -90,39 +93,39 @@ clean: ## remove what the other targets made
 .venv-datasets3/.ready: pyproject.toml constraints-datasets3.txt
 	@echo "setting up .venv-datasets3: the loading script is tested with datasets 3.6"
 	test -x .venv-datasets3/bin/python || $(PYTHON) -m venv .venv-datasets3
-	.venv-datasets3/bin/pip install --quiet --disable-pip-version-check -r constraints-datasets3.txt
+	.venv-datasets3/bin/$(INSTALL) -r constraints-datasets3.txt
 	@touch $@
 
 .venv-clients/.ready: tests/real_clients/requirements.txt tests/real_clients/constraints-clients.txt
 	@echo "setting up .venv-clients: the service is tested with the real clients of OpenRLHF, OpenEnv, eval-protocol and NeMo Gym"
 	test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
-	.venv-clients/bin/pip install --quiet --disable-pip-version-check -c tests/real_clients/constraints-clients.txt -r $<
-	.venv-clients/bin/pip install --quiet --disable-pip-version-check --no-deps openrlhf==0.11.2 openenv==0.10.0
-	.venv-clients/bin/pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python nemo-gym==0.4.0
+	.venv-clients/bin/$(INSTALL) -c tests/real_clients/constraints-clients.txt -r $<
+	.venv-clients/bin/$(INSTALL) --no-deps openrlhf==0.11.2 openenv==0.10.0
+	.venv-clients/bin/$(INSTALL) --no-deps --ignore-requires-python nemo-gym==0.4.0
 	@touch $@
 
 .venv-verifiers/.ready: tests/real_clients/constraints-verifiers.txt
 	@echo "setting up .venv-verifiers: verifiers' client needs other versions than eval-protocol's"
 	test -x .venv-verifiers/bin/python || $(PYTHON) -m venv .venv-verifiers
-	.venv-verifiers/bin/pip install --quiet --disable-pip-version-check -c $< verifiers==0.4.0
+	.venv-verifiers/bin/$(INSTALL) -c $< verifiers==0.4.0
 	@touch $@
 
 .venv-verl/.ready: pyproject.toml tests/real_clients/constraints-verl.txt
 	@echo "setting up .venv-verl: the trainer, and verl, whose reward loop calls the service"
 	test -x .venv-verl/bin/python || $(PYTHON) -m venv .venv-verl
-	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c tests/real_clients/constraints-verl.txt -e '.[train]' torch==2.13.0 torchcodec==0.13.0 hypothesis psutil pytest pytest-xdist
-	.venv-verl/bin/pip install --quiet --disable-pip-version-check -c tests/real_clients/constraints-verl.txt --no-deps torchvision
+	.venv-verl/bin/$(INSTALL) -c tests/real_clients/constraints-verl.txt -e '.[train]' torch==2.13.0 torchcodec==0.13.0 hypothesis psutil pytest pytest-xdist
+	.venv-verl/bin/$(INSTALL) -c tests/real_clients/constraints-verl.txt --no-deps torchvision
 	@touch $@
 
 .venv-trl/.ready: tests/real_clients/constraints-verl.txt
 	@echo "setting up .venv-trl: TRL, beside which verl does not work"
 	test -x .venv-trl/bin/python || $(PYTHON) -m venv .venv-trl
-	.venv-trl/bin/pip install --quiet --disable-pip-version-check -c $< torch==2.13.0 trl==1.16.0 av datasets httpx pillow transformers
-	.venv-trl/bin/pip install --quiet --disable-pip-version-check -c $< --no-deps torchvision
+	.venv-trl/bin/$(INSTALL) -c $< torch==2.13.0 trl==1.16.0 av datasets httpx pillow transformers
+	.venv-trl/bin/$(INSTALL) -c $< --no-deps torchvision
 	@touch $@
 
 .venv-inspect/.ready: pyproject.toml tests/real_clients/constraints-inspect.txt
 	@echo "setting up .venv-inspect: the evaluator's logs are read with inspect-ai, which wants other versions than the rest"
 	test -x .venv-inspect/bin/python || $(PYTHON) -m venv .venv-inspect
-	.venv-inspect/bin/pip install --quiet --disable-pip-version-check -c tests/real_clients/constraints-inspect.txt -e '.[eval]' inspect-ai
+	.venv-inspect/bin/$(INSTALL) -c tests/real_clients/constraints-inspect.txt -e '.[eval]' inspect-ai
 	@touch $@

@@ -1,4 +1,4 @@
-"""`python -m eval`: ask a model, score what it said, compare, report."""
+"""`python -m eval`: runs a model on a benchmark, scores its responses, compares runs, writes reports."""
 
 from __future__ import annotations
 
@@ -26,230 +26,231 @@ OK, FAULTS, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = make_parser().parse_args(arguments)
+    """Run one command; returns its exit code."""
+    args = make_parser().parse_args(arguments)
     try:
-        return COMMANDS[given.name](given)
+        return COMMANDS[args.name](args)
     except ModuleNotFoundError as error:
-        print(f"eval: {error.name} is not installed; {_brings(error.name)}", file=sys.stderr)
+        print(f"eval: {error.name} is not installed; {_install_hint(error.name)}", file=sys.stderr)
         return USAGE
     except UsageError as error:
         print(f"eval: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
-        print("eval: interrupted; the same command goes on", file=sys.stderr)
+        print("eval: interrupted; run the same command to continue", file=sys.stderr)
         return INTERRUPTED
     except (RuntimeError, OSError) as error:
         print(f"eval: {error}", file=sys.stderr)
         return FAULTS
 
 
-def _brings(module: str | None) -> str:
-    own = {
+def _install_hint(module: str | None) -> str:
+    packages = {
         "inspect_ai": "inspect-ai",
         "transformers": "transformers torch torchvision",
         "torch": "transformers torch torchvision",
     }
-    return f"`pip install {own.get(str(module), '-e .[eval]')}` brings it"
+    return f"`pip install {packages.get(str(module), '-e .[eval]')}` installs it"
 
 
-def _viubench(given: argparse.Namespace) -> int:
+def _run_viubench(args: argparse.Namespace) -> int:
     from .benchmarks.viubench import from_build, from_videos, viubench_spec
 
-    if (given.videos is None) == (given.data is None):
-        raise UsageError("one of --videos and --data is wanted")
-    if given.data is not None:
-        fixed = [
+    if (args.videos is None) == (args.data is None):
+        raise UsageError("give either --videos or --data")
+    if args.data is not None:
+        changed = [
             name
             for name, default in (("seed", 0), ("per_column", 300), ("frames", 48), ("max_pixels", 512 * 512))
-            if getattr(given, name) != default
+            if getattr(args, name) != default
         ]
-        if fixed:
+        if changed:
             raise UsageError(
-                f"{fixed[0]}={getattr(given, fixed[0])} is not allowed with --data, which has its own; leave it out"
+                f"{changed[0]}={getattr(args, changed[0])} is not allowed with --data: the build fixes it; leave it out"
             )
-        benchmark = from_build(given.data)
+        benchmark = from_build(args.data)
     else:
-        spec = viubench_spec(given.seed, given.frames, given.max_pixels, given.per_column)
-        with progress_bar("planning", "questions", leave=False) as told:
-            benchmark = from_videos(spec, given.videos, given.clip_cache, told)
-    if given.expect and benchmark.hash != given.expect:
+        spec = viubench_spec(args.seed, args.frames, args.max_pixels, args.per_column)
+        with progress_bar("planning", "questions", leave=False) as progress:
+            benchmark = from_videos(spec, args.videos, args.clip_cache, progress)
+    if args.expect and benchmark.hash != args.expect:
         raise UsageError(
-            f"expect={given.expect}, but these questions have the hash {benchmark.hash}: other videos, seed or settings"
+            f"expect={args.expect}, but these questions have the hash {benchmark.hash}: other videos, seed or settings"
         )
-    return _ask(given, benchmark)
+    return _run_benchmark(args, benchmark)
 
 
-def _questions(given: argparse.Namespace) -> int:
+def _run_questions(args: argparse.Namespace) -> int:
     from .benchmarks.questions import from_file
 
     benchmark = from_file(
-        given.questions, given.name, given.videos,
-        frames=given.frames, max_pixels=given.max_pixels, prompt=given.prompt, limit=given.limit, clip_cache=given.clip_cache,
+        args.questions, args.name, args.videos,
+        frames=args.frames, max_pixels=args.max_pixels, prompt=args.prompt, limit=args.limit, clip_cache=args.clip_cache,
     )  # fmt: skip
-    return _ask(given, benchmark)
+    return _run_benchmark(args, benchmark)
 
 
-def _ask(given: argparse.Namespace, benchmark: Benchmark) -> int:
+def _run_benchmark(args: argparse.Namespace, benchmark: Benchmark) -> int:
     from dataclasses import replace
 
     from .progress_bar import ProgressBar
     from .runner import ask
 
-    backend = _backend(given)
-    if given.limit is not None and benchmark.kind == "viubench":
-        benchmark = replace(benchmark, samples=benchmark.samples[: given.limit])
+    backend = _make_backend(args)
+    if args.limit is not None and benchmark.kind == "viubench":
+        benchmark = replace(benchmark, samples=benchmark.samples[: args.limit])
     if not benchmark.samples:
-        raise UsageError(f"there is no question to ask: none of its {len(benchmark.missing)} videos is there")
-    label = given.label or backend.label
-    out = given.out or Path("runs") / _slug(f"{benchmark.name}-{label}")
-    if not given.json:
+        raise UsageError(f"there is no question to ask: none of its {len(benchmark.missing)} videos was found")
+    label = args.label or backend.label
+    out = args.out or Path("runs") / _slugify(f"{benchmark.name}-{label}")
+    if not args.json:
         print(f"{len(benchmark.samples)} questions, hash {benchmark.hash}; answers go to {out}", file=sys.stderr)
 
     with ProgressBar(len(benchmark.samples)) as bar:
         progress = ask(
-            benchmark, backend, out, in_flight=given.in_flight, clip_cache=given.clip_cache, label=label, told=bar.tell
+            benchmark, backend, out, in_flight=args.in_flight, clip_cache=args.clip_cache, label=label, on_progress=bar.update
         )
-    _show(out, given.json)
+    _print_results(out, args.json)
     if progress.failed:
-        print(f"eval: {progress.failed} questions have no answer; the same command asks them again", file=sys.stderr)
+        print(f"eval: {progress.failed} questions have no answer; run the same command to ask them again", file=sys.stderr)
     return FAULTS if progress.failed else OK
 
 
-def _backend(given: argparse.Namespace) -> Backend:
+def _make_backend(args: argparse.Namespace) -> Backend:
     from .backends.baselines import BASELINES, Baseline
     from .backends.messages import FORMS
 
-    if (given.baseline is None) == (given.model is None):
-        raise UsageError("one of --model and --baseline is wanted")
-    if given.baseline is not None:
-        if given.baseline not in BASELINES:
-            raise UsageError(f"baseline={given.baseline!r} is not allowed; {nearest(given.baseline, list(BASELINES))}")
-        return Baseline(given.baseline)
-    if given.form not in FORMS:
-        raise UsageError(f"form={given.form!r} is not allowed; {nearest(given.form, FORMS)}")
-    if given.base_url:
+    if (args.baseline is None) == (args.model is None):
+        raise UsageError("give either --model or --baseline")
+    if args.baseline is not None:
+        if args.baseline not in BASELINES:
+            raise UsageError(f"baseline={args.baseline!r} is not allowed; {nearest(args.baseline, list(BASELINES))}")
+        return Baseline(args.baseline)
+    if args.form not in FORMS:
+        raise UsageError(f"form={args.form!r} is not allowed; {nearest(args.form, FORMS)}")
+    if args.base_url:
         from .backends.chat import Chat, ChatSettings
 
         names = ("model", "base_url", "form", "system", "max_tokens", "temperature", "timeout")
-        return Chat(ChatSettings(**{name: getattr(given, name) for name in names}))
+        return Chat(ChatSettings(**{name: getattr(args, name) for name in names}))
     from .backends.local import Local
 
-    if given.form == "images" or given.temperature:
-        name = "form" if given.form == "images" else "temperature"
+    if args.form == "images" or args.temperature:
+        name = "form" if args.form == "images" else "temperature"
         raise UsageError(
-            f"{name}={getattr(given, name)!r} is not allowed without --base-url: a model in this process sees videos, and answers greedily"
+            f"{name}={getattr(args, name)!r} is not allowed without --base-url: a model in this process gets videos, and decodes greedily"
         )
-    return Local(given.model, text_only=given.form == "text", system=given.system, max_tokens=given.max_tokens)
+    return Local(args.model, text_only=args.form == "text", system=args.system, max_tokens=args.max_tokens)
 
 
-def _show(folder: Path, as_json: bool) -> Results:
+def _print_results(folder: Path, as_json: bool) -> Results:
     from . import tables
-    from .results import results
+    from .results import score_run
     from .run import Run
 
-    found = results(Run.read(folder))
+    results = score_run(Run.read(folder))
     if as_json:
-        print(json.dumps(tables.to_dict(found)))
+        print(json.dumps(tables.to_dict(results)))
     else:
-        print(tables.markdown(*tables.detail(found)))
-        for reason, number in list(found.failures.items())[:5]:
+        print(tables.markdown(*tables.run_table(results)))
+        for reason, number in list(results.failures.items())[:5]:
             print(f"failed: {number} × {reason}")
-        if len(found.failures) > 5:
-            print(f"failed: for {len(found.failures) - 5} more reasons, see {folder / 'responses.jsonl'}")
-        for note in found.notes:
+        if len(results.failures) > 5:
+            print(f"failed: for {len(results.failures) - 5} more reasons, see {folder / 'responses.jsonl'}")
+        for note in results.notes:
             print(f"note: {note}")
-    return found
+    return results
 
 
-def _score(given: argparse.Namespace) -> int:
-    found = _show(given.run, given.json)
-    return FAULTS if found.overall.failed else OK
+def _score(args: argparse.Namespace) -> int:
+    results = _print_results(args.run, args.json)
+    return FAULTS if results.overall.failed else OK
 
 
-def _compare(given: argparse.Namespace) -> int:
+def _compare(args: argparse.Namespace) -> int:
     from . import tables
-    from .compare import compare, table
+    from .compare import compare, comparison_table
     from .plots import plot_comparison
-    from .results import results
+    from .results import score_run
     from .run import Run
 
-    first, second = Run.read(given.first), Run.read(given.second)
-    found = compare(results(first), results(second), mean_of_columns=first.benchmark.kind == "viubench")
-    if given.plot:
-        plot_comparison(found, given.plot)
-    if given.json:
-        print(json.dumps(asdict(found)))
+    first, second = Run.read(args.first), Run.read(args.second)
+    comparison = compare(score_run(first), score_run(second), mean_of_columns=first.benchmark.kind == "viubench")
+    if args.plot:
+        plot_comparison(comparison, args.plot)
+    if args.json:
+        print(json.dumps(asdict(comparison)))
     else:
-        print(tables.markdown(*table(found)))
-        if found.left_out:
-            print(f"left out: {found.left_out} questions that one of the two has not answered")
+        print(tables.markdown(*comparison_table(comparison)))
+        if comparison.left_out:
+            print(f"left out: {comparison.left_out} questions that one of the two has not answered")
     return OK
 
 
-def _report(given: argparse.Namespace) -> int:
+def _report(args: argparse.Namespace) -> int:
     from .report import write_report
-    from .results import results
+    from .results import score_run
     from .run import Run
 
-    found = []
-    for folder in given.runs:
+    runs = []
+    for folder in args.runs:
         try:
             run = Run.read(folder)
-            found.append((run, results(run)))
+            runs.append((run, score_run(run)))
         except UsageError as error:
             print(f"eval: left out: {error}", file=sys.stderr)
-    if not found:
+    if not runs:
         raise UsageError("there is no run to report")
-    files = write_report(found, given.out, examples=given.examples, clip_cache=given.clip_cache)
+    files = write_report(runs, args.out, examples=args.examples, clip_cache=args.clip_cache)
     print(f"written: {', '.join(map(str, files))}")
-    return OK if len(found) == len(given.runs) else FAULTS
+    return OK if len(runs) == len(args.runs) else FAULTS
 
 
-def _export(given: argparse.Namespace) -> int:
-    from .results import results
+def _export(args: argparse.Namespace) -> int:
+    from .results import score_run
     from .run import Run
 
-    run = Run.read(given.run)
-    found = results(run)
-    if given.form == "inspect":
+    run = Run.read(args.run)
+    results = score_run(run)
+    if args.form == "inspect":
         from .publish.inspect_log import write_inspect_log
 
-        write_inspect_log(run, found, given.out)
-        print(f"written: {given.out}; look at it with `inspect view`")
+        write_inspect_log(run, results, args.out)
+        print(f"written: {args.out}; view it with `inspect view`")
         return OK
     from .publish.hub import write_hub_files
 
-    card, entries = write_hub_files(run, found, given.dataset or "", given.out, source=given.source, framework=given.framework)
+    card, entries = write_hub_files(run, results, args.dataset or "", args.out, source=args.source, framework=args.framework)
     print(f"written: {card}, for the root of the dataset; {entries}, for the model's repository")
     return OK
 
 
-def _public(given: argparse.Namespace) -> int:
+def _public(args: argparse.Namespace) -> int:
     from .public.commands import public
 
-    return public(given)
+    return public(args)
 
 
-def _convert(given: argparse.Namespace) -> int:
+def _convert(args: argparse.Namespace) -> int:
     from .public.commands import convert_file
 
-    return convert_file(given)
+    return convert_file(args)
 
 
-def _lmms_tasks(given: argparse.Namespace) -> int:
+def _lmms_tasks(args: argparse.Namespace) -> int:
     from .public.commands import write_lmms_tasks
 
-    return write_lmms_tasks(given)
+    return write_lmms_tasks(args)
 
 
-def _slug(text: str) -> str:
+def _slugify(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
-    "viubench": _viubench,
-    "vqa": _questions,
-    "vtg": _questions,
+    "viubench": _run_viubench,
+    "vqa": _run_questions,
+    "vtg": _run_questions,
     "score": _score,
     "compare": _compare,
     "report": _report,

@@ -1,4 +1,4 @@
-"""Intervals by resampling source videos: questions on one video share what is hard about it, so they are drawn together."""
+"""Bootstrap intervals over source videos: questions on one video are not independent, so they are resampled together."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ import numpy.typing as npt
 
 DRAWS = 2000
 LEVEL = 0.95
-ATTEMPTS = 20
+MAX_ROUNDS = 20
 
 Draws = npt.NDArray[np.float64]
-"""The means of one column, one a draw."""
+"""The mean of one column in each draw, shape (draws,)."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and its 95 % interval; both ends are None where there are too few source videos for one, all NaN without a sample."""
+    """A mean and its 95 % interval.
+
+    `low` and `high` are None with too few source videos; `mean` is NaN without a sample. `groups` is the number of source videos.
+    """
 
     mean: float
     low: float | None = None
@@ -31,54 +34,54 @@ class Estimate:
 def column_means(
     values: Sequence[float], groups: Sequence[str], columns: Sequence[str], *, seed: int = 0
 ) -> tuple[dict[str, float], dict[str, Draws]]:
-    """The mean of each column, and its means when the groups are drawn with replacement.
+    """The mean of each column, and its mean in each bootstrap draw.
 
     Args:
-        values, groups, columns: one a sample. A draw takes whole groups, over all columns at once; one that leaves a column
-            empty is drawn anew.
+        values, groups, columns: one entry per sample. A draw resamples whole groups with replacement, for all columns at once;
+            a draw that leaves a column empty is drawn again.
 
     Returns:
-        Means by column; its `Draws`, by column.
+        (mean by column, `Draws` by column).
     """
     names = list(dict.fromkeys(columns))
     group_names = sorted(set(groups))
-    row = {name: at for at, name in enumerate(group_names)}
+    row = {name: index for index, name in enumerate(group_names)}
     sums, counts = np.zeros((len(group_names), len(names))), np.zeros((len(group_names), len(names)))
     for value, group, column in zip(values, groups, columns, strict=True):
-        at = row[group], names.index(column)
-        sums[at] += value
-        counts[at] += 1
-    weights = _weights(counts, np.random.default_rng(seed))
-    drawn = (weights @ sums) / (weights @ counts)
+        cell = row[group], names.index(column)
+        sums[cell] += value
+        counts[cell] += 1
+    weights = _draw_weights(counts, np.random.default_rng(seed))
+    draws = (weights @ sums) / (weights @ counts)
     means = sums.sum(axis=0) / counts.sum(axis=0)
-    return dict(zip(names, map(float, means), strict=True)), {name: drawn[:, at] for at, name in enumerate(names)}
+    return dict(zip(names, map(float, means), strict=True)), {name: draws[:, index] for index, name in enumerate(names)}
 
 
-def _weights(counts: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """How often each draw holds each group."""
+def _draw_weights(counts: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """How often each draw contains each group, shape (draws, groups); `counts` has shape (groups, columns)."""
     groups = len(counts)
-    found: list[npt.NDArray[np.int64]] = []
+    accepted: list[npt.NDArray[np.int64]] = []
     number = 0
-    for _ in range(ATTEMPTS):
-        tried = rng.multinomial(groups, np.full(groups, 1 / groups), size=DRAWS)
-        kept = tried[(tried @ counts > 0).all(axis=1)]
-        found.append(kept)
-        number += len(kept)
+    for _ in range(MAX_ROUNDS):
+        weights = rng.multinomial(groups, np.full(groups, 1 / groups), size=DRAWS)
+        valid = weights[(weights @ counts > 0).all(axis=1)]
+        accepted.append(valid)
+        number += len(valid)
         if number >= DRAWS:
             break
-    return np.concatenate(found)[:DRAWS]
+    return np.concatenate(accepted)[:DRAWS]
 
 
-def estimate(mean: float, drawn: Draws, groups: int) -> Estimate:
-    """A mean with its interval, from the means of the draws; widened for few groups, whose draws vary too little."""
-    if groups < 2 or len(drawn) < DRAWS // 10:
+def estimate(mean: float, draws: Draws, groups: int) -> Estimate:
+    """A mean with its percentile interval, widened by sqrt(n / (n - 1)) because draws of n groups vary too little."""
+    if groups < 2 or len(draws) < DRAWS // 10:
         return Estimate(mean, groups=groups)
     tail = 100 * (1 - LEVEL) / 2
-    wider = sqrt(groups / (groups - 1))
-    low, high = (mean + wider * (float(end) - mean) for end in np.percentile(drawn, (tail, 100 - tail)))
+    widening = sqrt(groups / (groups - 1))
+    low, high = (mean + widening * (float(end) - mean) for end in np.percentile(draws, (tail, 100 - tail)))
     return Estimate(mean, min(low, mean), max(high, mean), groups)
 
 
-def mean_over_columns(means: Mapping[str, float], drawn: Mapping[str, Draws], groups: int) -> Estimate:
-    """The plain mean of the columns' means, from the same draws of groups."""
-    return estimate(fmean(means.values()), np.mean(np.stack(list(drawn.values())), axis=0), groups)
+def mean_over_columns(means: Mapping[str, float], draws: Mapping[str, Draws], groups: int) -> Estimate:
+    """The plain mean of the columns' means, with its interval from the same draws."""
+    return estimate(fmean(means.values()), np.mean(np.stack(list(draws.values())), axis=0), groups)

@@ -1,4 +1,4 @@
-"""Option letters: from a response to the one option that it chooses."""
+"""Multiple-choice questions: reads the options from a question, and the chosen option letter from a response."""
 
 from __future__ import annotations
 
@@ -7,107 +7,112 @@ from collections.abc import Mapping, Sequence
 
 from dataset_builder.tasks.answers.reading import Unparseable, answer_text
 
-_ON_A_LINE = re.compile(r"^[ \t]*\(?([A-Z])[.):：][ \t]+", re.MULTILINE)
-_ANYWHERE = re.compile(r"(?:^|(?<=\s))\(?([A-Z])[.):：]\s+")
+_LINE_OPTION = re.compile(r"^[ \t]*\(?([A-Z])[.):：][ \t]+", re.MULTILINE)
+_INLINE_OPTION = re.compile(r"(?:^|(?<=\s))\(?([A-Z])[.):：]\s+")
 _LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice) )?\(?([A-Za-z])[.):,]?\)?")
-_WITH_TEXT = re.compile(r"\(?([A-Z])(?:[.):]\)?|,)\s*(\S.*)", re.DOTALL)
-_OTHER = re.compile(r"\b[A-Z][.):]\s")
-_SAID = re.compile(
+_LETTER_AND_TEXT = re.compile(r"\(?([A-Z])(?:[.):]\)?|,)\s*(\S.*)", re.DOTALL)
+_OPTION_MARK = re.compile(r"\b[A-Z][.):]\s")
+_ANSWER_PHRASE = re.compile(
     r"\b(?:answer|option|choice)\s*(?:is\b\s*:?|:|=|\()\s*(?:(?:option|choice)\s*)?\(?([A-Z])\b(?!['’])", re.IGNORECASE
 )
-_THOUGHT = "</think>"
+_THINK_END = "</think>"
 
 
-def options_of(question: str) -> dict[str, str]:
-    """The options that a question lists, by letter: `A. …`, `(A) …`, `A) …` or `A: …`, from A on, each on a line or all in one.
+def parse_options(question: str) -> dict[str, str]:
+    """The options listed in a question, by letter; empty if it lists none.
 
-    Empty where it lists none.
+    Options start at A and look like `A. …`, `(A) …`, `A) …` or `A: …`, one per line or all on one line.
     """
-    return _run(question, _ON_A_LINE) or _run(question, _ANYWHERE)
+    return _find_options(question, _LINE_OPTION) or _find_options(question, _INLINE_OPTION)
 
 
-def _run(question: str, mark: re.Pattern[str]) -> dict[str, str]:
-    marks = list(mark.finditer(question))
-    for first in reversed([at for at, found in enumerate(marks) if found[1] == "A"]):
-        letters = [found[1] for found in marks[first:]]
-        wanted = [chr(ord("A") + at) for at in range(len(letters))]
-        if letters == wanted and len(letters) > 1:
-            ends = [found.start() for found in marks[first + 1 :]] + [len(question)]
-            return {found[1]: question[found.end() : end].strip() for found, end in zip(marks[first:], ends, strict=True)}
+def _find_options(question: str, pattern: re.Pattern[str]) -> dict[str, str]:
+    marks = list(pattern.finditer(question))
+    for first in reversed([index for index, mark in enumerate(marks) if mark[1] == "A"]):
+        letters = [mark[1] for mark in marks[first:]]
+        if len(letters) > 1 and letters == _alphabet(len(letters)):
+            ends = [mark.start() for mark in marks[first + 1 :]] + [len(question)]
+            return {mark[1]: question[mark.end() : end].strip() for mark, end in zip(marks[first:], ends, strict=True)}
     return {}
 
 
-def lettered(texts: Sequence[str]) -> dict[str, str]:
-    """Options by letter, from their texts, which may begin with their letters."""
-    letters = [chr(ord("A") + at) for at in range(len(texts))]
-    bare = [re.sub(rf"^\s*\(?{letter}[.):]\s+", "", text) for letter, text in zip(letters, texts, strict=True)]
-    kept = bare if all(one != text for one, text in zip(bare, texts, strict=True)) else texts
-    return dict(zip(letters, kept, strict=True))
+def _alphabet(count: int) -> list[str]:
+    return [chr(ord("A") + index) for index in range(count)]
+
+
+def letter_options(texts: Sequence[str]) -> dict[str, str]:
+    """Option texts by letter, from A. If every text begins with its own letter ("A. a dog"), that letter is removed."""
+    letters = _alphabet(len(texts))
+    stripped = [re.sub(rf"^\s*\(?{letter}[.):]\s+", "", text) for letter, text in zip(letters, texts, strict=True)]
+    all_had_letters = all(short != text for short, text in zip(stripped, texts, strict=True))
+    return dict(zip(letters, stripped if all_had_letters else texts, strict=True))
 
 
 def parse_choice(response: str, options: Mapping[str, str]) -> str:
     """The letter of the one option that a response chooses.
 
-    It may stand alone (`C`, `(C)`, `C.`), with its text (`C. a dog`), in a phrase (`The answer is C`), alone on the first or last
-    line, or the text may stand for it. What is thought before `</think>` is left out; of the rest the last `<answer>…</answer>` or
-    `\\boxed{…}` is read, else all.
+    Accepted: the letter alone (`C`, `(C)`, `C.`), with its text (`C. a dog`), in a phrase (`The answer is C`), alone on the first
+    or last line, or the option's text without a letter. Text before `</think>` is ignored. Of the rest, the last
+    `<answer>…</answer>` or `\\boxed{…}` is read; without one, everything is.
 
     Args:
         options: texts by letter; empty allows any letter.
 
     Raises:
-        Unparseable: if it chooses none, several, or one that there is not.
+        Unparseable: if the response chooses no option, several, or one that is not in `options`.
     """
-    text = _short(response)
+    text = _answer_part(response)
     if match := _LETTER.fullmatch(text):
-        return _allowed(match[1].upper(), options)
-    by_text = [letter for letter, option in options.items() if _same(option, text)]
+        return _check_letter(match[1].upper(), options)
+    by_text = [letter for letter, option in options.items() if _same_text(option, text)]
     if len(by_text) == 1:
         return by_text[0]
-    if match := _WITH_TEXT.fullmatch(text):
-        if not _fits(match[2], options.get(match[1])):
+    if match := _LETTER_AND_TEXT.fullmatch(text):
+        if not _text_fits_option(match[2], options.get(match[1])):
             raise Unparseable("chooses several options")
-        return _allowed(match[1], options)
+        return _check_letter(match[1], options)
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    alone = {match[1] for line in (lines[0], lines[-1]) if (match := _LETTER.fullmatch(line)) and match[1].isupper()}
-    said = alone | {letter for letter in _SAID.findall(text) if letter.isupper()}
-    if len(said) == 1:
-        return _allowed(said.pop(), options)
-    if len(said) > 1:
-        raise Unparseable(f"chooses several options: {', '.join(sorted(said))}")
+    line_letters = {match[1] for line in (lines[0], lines[-1]) if (match := _LETTER.fullmatch(line)) and match[1].isupper()}
+    letters = line_letters | {letter for letter in _ANSWER_PHRASE.findall(text) if letter.isupper()}
+    if len(letters) == 1:
+        return _check_letter(letters.pop(), options)
+    if len(letters) > 1:
+        raise Unparseable(f"chooses several options: {', '.join(sorted(letters))}")
     raise Unparseable("chooses no option")
 
 
-def _short(response: str) -> str:
-    """What is to be read, its marks of emphasis taken off; line breaks stay where nothing marks the answer."""
-    said = response.rpartition(_THOUGHT)[2].strip()
-    if not said:
+def _answer_part(response: str) -> str:
+    """The part of a response to parse, without Markdown emphasis. Line breaks stay unless the answer is tagged."""
+    text = response.rpartition(_THINK_END)[2].strip()
+    if not text:
         raise Unparseable("the response is empty")
-    marked = "</answer>" in said.lower() or "\\boxed{" in said
-    text = answer_text(said) if marked or ("\n" not in said and len(said) <= 200) else said[-2000:]
-    return re.sub(r"[*`_]+", "", text).strip()
+    tagged = "</answer>" in text.lower() or "\\boxed{" in text
+    answer = answer_text(text) if tagged or ("\n" not in text and len(text) <= 200) else text[-2000:]
+    return re.sub(r"[*`_]+", "", answer).strip()
 
 
-def _allowed(letter: str, options: Mapping[str, str]) -> str:
+def _check_letter(letter: str, options: Mapping[str, str]) -> str:
     if options and letter not in options:
         raise Unparseable(f"there is no option {letter}; there are {', '.join(options)}")
     return letter
 
 
-def _fits(text: str, option: str | None) -> bool:
-    """Whether what follows a letter is its option's text, or at least names no other."""
-    return (option is not None and _same(option, text)) or not (_OTHER.search(text) or _SAID.search(text) or _lone_letter(text))
+def _text_fits_option(text: str, option: str | None) -> bool:
+    """Whether the text after a letter is that option's text, or at least names no other option."""
+    if option is not None and _same_text(option, text):
+        return True
+    return not (_OPTION_MARK.search(text) or _ANSWER_PHRASE.search(text) or _has_lone_letter(text))
 
 
-def _lone_letter(text: str) -> bool:
+def _has_lone_letter(text: str) -> bool:
     return any(
         _LETTER.fullmatch(word) and word.strip("().,:") != "I" and word.strip("().,:").isupper() for word in text.split()
     )
 
 
-def _same(one: str, other: str) -> bool:
-    return _plain(one) == _plain(other) != ""
+def _same_text(first: str, second: str) -> bool:
+    return _normalize(first) == _normalize(second) != ""
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s]", " ", text.lower()).split())

@@ -1,4 +1,4 @@
-"""Two runs on the same questions: what the second gains on the first, pair by pair."""
+"""Compares two runs on the same questions: the paired gain of the second over the first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from statistics import fmean
 from dataset_builder.tasks import UsageError
 
 from .bootstrap import Estimate, column_means, estimate, mean_over_columns
-from .results import OVERALL, Marked, Results, value
+from .results import OVERALL, Results, ScoredSample, metric_value
 from .tables import percent
 
-FEWEST = 8  # source videos; intervals from fewer are too short
+MIN_GROUPS = 8  # source videos; with fewer, bootstrap intervals are too short for a verdict
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Difference:
     """One column of two runs, over the questions that both have answered.
 
     Attributes:
-        first, second: means.
-        gain: of the second over the first; its interval comes from drawing source videos.
-        pairs: how many questions.
+        first, second: each run's mean.
+        gain: mean of second minus first; its interval comes from resampling source videos.
+        pairs: number of questions.
     """
 
     column: str
@@ -34,18 +34,19 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """Whether the interval leaves out 0."""
-        if self.gain.low is None or self.gain.high is None or self.gain.groups < FEWEST:
+        """`better` or `worse` if the interval excludes 0."""
+        if self.gain.low is None or self.gain.high is None or self.gain.groups < MIN_GROUPS:
             return "too few videos to say"
         return "better" if self.gain.low > 0 else "worse" if self.gain.high < 0 else "no clear difference"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Columns, and overall, of two runs.
+    """All columns of two runs, and overall.
 
     Attributes:
-        left_out: questions that only one of them has, or has answered.
+        first, second: the runs' labels.
+        left_out: number of questions that only one run has, or has answered.
     """
 
     first: str
@@ -56,61 +57,64 @@ class Comparison:
 
 
 def compare(first: Results, second: Results, *, mean_of_columns: bool) -> Comparison:
-    """Pair two runs, question by question.
+    """Compare two runs on the questions that both have answered.
 
     Args:
-        mean_of_columns: whether overall is that, or the mean of all questions.
+        mean_of_columns: overall is the mean of the columns; else the mean of all questions.
 
     Raises:
         UsageError: if they share no answered question.
     """
-    known = {_key(one): one for one in second.marked if one.mark is not None}
-    pairs = [(one, known[_key(one)]) for one in first.marked if one.mark is not None and _key(one) in known]
+    by_key = {_question_key(item): item for item in second.scored_samples if item.score is not None}
+    pairs = [
+        (item, by_key[_question_key(item)])
+        for item in first.scored_samples
+        if item.score is not None and _question_key(item) in by_key
+    ]
     if not pairs:
         raise UsageError(
-            f"{first.label!r} and {second.label!r} share no answered question: were they asked the same benchmark?"
+            f"{first.label!r} and {second.label!r} share no answered question: are they runs of the same benchmark?"
         )
-    gains = [value(right) - value(left) for left, right in pairs]
+    gains = [metric_value(right) - metric_value(left) for left, right in pairs]
     groups = [left.sample.group for left, _ in pairs]
-    means, drawn = column_means(gains, groups, [left.sample.column for left, _ in pairs])
+    means, draws = column_means(gains, groups, [left.sample.column for left, _ in pairs])
     columns = []
     for name, mean in means.items():
-        own = [pair for pair in pairs if pair[0].sample.column == name]
-        gain = estimate(mean, drawn[name], len({left.sample.group for left, _ in own}))
-        columns.append(_difference(name, own[0][0].sample.metric, own, gain))
+        column_pairs = [pair for pair in pairs if pair[0].sample.column == name]
+        gain = estimate(mean, draws[name], len({left.sample.group for left, _ in column_pairs}))
+        columns.append(_make_difference(name, column_pairs[0][0].sample.metric, column_pairs, gain))
     if mean_of_columns:
-        gain = mean_over_columns(means, drawn, len(set(groups)))
+        gain = mean_over_columns(means, draws, len(set(groups)))
         overall = Difference(
             OVERALL, "mean of columns", fmean(c.first for c in columns), fmean(c.second for c in columns), gain, len(pairs)
         )
     else:
-        pooled, redrawn = column_means(gains, groups, [OVERALL] * len(gains))
-        overall = _difference(
-            OVERALL, pairs[0][0].sample.metric, pairs, estimate(pooled[OVERALL], redrawn[OVERALL], len(set(groups)))
-        )
-    there = len({_key(one) for one in (*first.marked, *second.marked)})
-    return Comparison(first.label, second.label, tuple(columns), overall, there - len(pairs))
+        pooled, pooled_draws = column_means(gains, groups, [OVERALL] * len(gains))
+        gain = estimate(pooled[OVERALL], pooled_draws[OVERALL], len(set(groups)))
+        overall = _make_difference(OVERALL, pairs[0][0].sample.metric, pairs, gain)
+    all_keys = {_question_key(item) for item in (*first.scored_samples, *second.scored_samples)}
+    return Comparison(first.label, second.label, tuple(columns), overall, len(all_keys) - len(pairs))
 
 
-def _key(one: Marked) -> tuple[str, str, str]:
-    return one.sample.id, one.sample.fingerprint, one.sample.truth
+def _question_key(item: ScoredSample) -> tuple[str, str, str]:
+    return item.sample.id, item.sample.fingerprint, item.sample.truth
 
 
-def _difference(name: str, metric: str, pairs: Sequence[tuple[Marked, Marked]], gain: Estimate) -> Difference:
-    return Difference(
-        name, metric, fmean(value(left) for left, _ in pairs), fmean(value(right) for _, right in pairs), gain, len(pairs)
-    )
+def _make_difference(name: str, metric: str, pairs: Sequence[tuple[ScoredSample, ScoredSample]], gain: Estimate) -> Difference:
+    first, second = (fmean(metric_value(pair[side]) for pair in pairs) for side in (0, 1))
+    return Difference(name, metric, first, second, gain, len(pairs))
 
 
-def table(found: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Head and rows; values in percent."""
-    head = ["column", found.first, found.second, "gain [95 %]", "", "pairs"]
-    shown = (*found.columns, found.overall) if len(found.columns) > 1 else (found.overall,)
-    return head, [
-        [one.column, percent(one.first), percent(one.second), _signed(one.gain), one.verdict, str(one.pairs)] for one in shown
+def comparison_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """(header, rows); values in percent."""
+    header = ["column", comparison.first, comparison.second, "gain [95 %]", "", "pairs"]
+    columns = (*comparison.columns, comparison.overall) if len(comparison.columns) > 1 else (comparison.overall,)
+    return header, [
+        [row.column, percent(row.first), percent(row.second), _format_gain(row.gain), row.verdict, str(row.pairs)]
+        for row in columns
     ]
 
 
-def _signed(gain: Estimate) -> str:
+def _format_gain(gain: Estimate) -> str:
     interval = "" if gain.low is None or gain.high is None else f" [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
     return f"{100 * gain.mean:+.1f}{interval}"

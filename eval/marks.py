@@ -1,4 +1,4 @@
-"""From a response to its marks: the values that tables report."""
+"""Scores a response: the metric values that tables report."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ RECALLS = (0.3, 0.5, 0.7)
 
 
 @dataclass(frozen=True)
-class Mark:
-    """What one response is worth.
+class Score:
+    """The score of one response.
 
     Attributes:
-        values: by metric. Of a task `score` (smooth) and `exact` (strict); of an option `accuracy`; of an interval `iou` and
-            `R@0.3`, `R@0.5`, `R@0.7`, whether that IoU is reached.
-        parsed: the answer as understood, "" where there was none.
+        values: by metric, each in [0, 1]. A task has `score` (smooth) and `exact` (strict), an option `accuracy`, an interval
+            `iou` and `R@0.3`, `R@0.5`, `R@0.7` (1 if the IoU reaches that threshold).
+        parsed: the answer as it was understood; "" if none could be parsed.
         reason: one short sentence.
     """
 
@@ -30,32 +30,32 @@ class Mark:
     reason: str = ""
 
 
-def mark(sample: Sample, response: str) -> Mark:
-    """Mark a model's whole response; one that holds no answer is worth 0."""
+def score_response(sample: Sample, response: str) -> Score:
+    """Score a model's whole response; one without a parseable answer gets 0 on every metric."""
     if sample.kind == "task":
         score = tasks.get(sample.info["task"]).score(response, sample.truth)
-        return Mark({"score": score.score, "exact": score.exact}, score.parsed, score.reason)
+        return Score({"score": score.score, "exact": score.exact}, score.parsed, score.reason)
     try:
-        return _choice(sample, response) if sample.kind == "choice" else _interval(sample, response)
+        return _score_choice(sample, response) if sample.kind == "choice" else _score_interval(sample, response)
     except Unparseable as error:
-        return Mark(dict.fromkeys(metrics(sample), 0.0), "", f"unparseable: {error}")
+        return Score(dict.fromkeys(metric_names(sample), 0.0), "", f"unparseable: {error}")
 
 
-def metrics(sample: Sample) -> list[str]:
-    """The names of its marks' values."""
-    return {"task": ["score", "exact"], "choice": ["accuracy"], "interval": ["iou", *(f"R@{share}" for share in RECALLS)]}[
+def metric_names(sample: Sample) -> list[str]:
+    """The keys of `Score.values` for this sample."""
+    return {"task": ["score", "exact"], "choice": ["accuracy"], "interval": ["iou", *(f"R@{iou}" for iou in RECALLS)]}[
         sample.kind
     ]
 
 
-def _choice(sample: Sample, response: str) -> Mark:
+def _score_choice(sample: Sample, response: str) -> Score:
     letter = parse_choice(response, sample.info.get("options", {}))
     right = letter == sample.truth
-    return Mark({"accuracy": float(right)}, letter, "right" if right else f"{letter}, not {sample.truth}")
+    return Score({"accuracy": float(right)}, letter, "right" if right else f"{letter}, not {sample.truth}")
 
 
-def _interval(sample: Sample, response: str) -> Mark:
-    given = Interval.read(answer_text(response))
-    iou = max(given.iou(Interval.read(truth)) for truth in sample.truth.split("|"))
-    values = {"iou": iou, **{f"R@{share}": float(iou >= share) for share in RECALLS}}
-    return Mark(values, given.format(), f"IoU {iou:.3f}")
+def _score_interval(sample: Sample, response: str) -> Score:
+    answer = Interval.read(answer_text(response))
+    iou = max(answer.iou(Interval.read(truth)) for truth in sample.truth.split("|"))
+    values = {"iou": iou, **{f"R@{threshold}": float(iou >= threshold) for threshold in RECALLS}}
+    return Score(values, answer.format(), f"IoU {iou:.3f}")

@@ -1,4 +1,4 @@
-"""The paper's own figures (arXiv 2511.06281, VIUBench), in percent."""
+"""The values that the paper reports on VIUBench (arXiv 2511.06281), in percent."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ VIUBENCH: dict[str, tuple[float, ...]] = {
     "InternVL3.5-38B": (28.0, 15.9, 47.0, 54.5, 9.6, 18.2, 12.4, 0.0, 0.0, 20.6),
     "VideoSSR-8B": (29.0, 24.6, 88.7, 89.0, 94.4, 67.8, 41.0, 24.3, 8.0, 51.9),
 }
-"""By model: the nine columns in the order of `COLUMNS`, then their mean."""
+"""By model: the nine columns in the order of `COLUMNS`, then their mean (the paper's Overall)."""

@@ -1,4 +1,4 @@
-"""The report: one HTML page that stands alone, with the same tables as Markdown and CSV and the same plots as PNG beside it."""
+"""The report: one self-contained HTML page, with the same tables as Markdown and CSV and the same plots as PNG beside it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,22 @@ from dataset_builder.tasks.answers.reading import Unparseable
 from . import paper, tables
 from .frames import Frames
 from .plots import plot_runs
-from .results import Marked, Results, value
+from .results import Results, ScoredSample, metric_value
 from .run import Run
 from .sample import Sample, Video
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
-LONGEST_RESPONSE = 1500  # characters shown
+MAX_RESPONSE_LENGTH = 1500  # characters printed
 
 
 @dataclass(frozen=True)
 class Example:
-    """One answer, shown."""
+    """One scored response, as the page prints it.
+
+    Attributes:
+        picture: the frames as a JPEG in base64; "" if the video cannot be loaded.
+        picture_error: why there is no picture.
+    """
 
     title: str
     response: str
@@ -38,8 +43,8 @@ class Example:
     truth: str
     reason: str
     value: str
-    picture: str  # JPEG in base64, or "" where the video cannot be had any more
-    absent: str  # why not
+    picture: str
+    picture_error: str
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,15 @@ class Section:
     """All runs on one benchmark.
 
     Attributes:
-        stem: of its files' names.
+        stem: of the names of its files.
+        summary: number of questions, hash, and the benchmark's facts.
+        plot: a PNG in base64.
     """
 
     title: str
     stem: str
-    told: str
-    head: list[str]
+    summary: str
+    header: list[str]
     rows: list[list[str]]
     plot: str
     runs: list[dict[str, Any]]
@@ -62,100 +69,105 @@ class Section:
 def write_report(
     runs: Sequence[tuple[Run, Results]], out: Path, *, examples: int = 1, clip_cache: str | None = None
 ) -> list[Path]:
-    """Write the page and what belongs to it; gives the files.
+    """Write the page and the files beside it; returns their paths.
 
     Args:
-        out: the page; `.md`, `.csv` and `.png` files stand beside it under its name.
-        examples: how many of the worst and of the best answers are shown for each column of each run.
+        out: path of the page; the `.md`, `.csv` and `.png` files get the same name.
+        examples: number of worst and of best responses to show for each column of each run.
     """
     from jinja2 import Environment, FileSystemLoader
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    files, sections, words = [out], [], ["# Evaluation\n"]
-    benchmarks = list(dict.fromkeys(run.told["benchmark"]["hash"] for run, _ in runs))
-    for number, name in enumerate(benchmarks):
-        own = [one for one in runs if one[0].told["benchmark"]["hash"] == name]
-        stem = out.stem if len(benchmarks) == 1 else f"{out.stem}-{number + 1}"
-        section, plot = _section(own, stem, examples, clip_cache)
+    files, sections, text = [out], [], ["# Evaluation\n"]
+    hashes = list(dict.fromkeys(run.manifest["benchmark"]["hash"] for run, _ in runs))
+    for number, benchmark_hash in enumerate(hashes):
+        section_runs = [pair for pair in runs if pair[0].manifest["benchmark"]["hash"] == benchmark_hash]
+        stem = out.stem if len(hashes) == 1 else f"{out.stem}-{number + 1}"
+        section, plot = _make_section(section_runs, stem, examples, clip_cache)
         sections.append(section)
-        words += [
+        text += [
             f"## {section.title}\n",
-            section.told + "\n",
-            tables.markdown(section.head, section.rows) + "\n",
+            section.summary + "\n",
+            tables.markdown(section.header, section.rows) + "\n",
             f"![]({stem}.png)\n",
         ]
-        for one in section.runs:
-            words += [
-                f"### {one['label']}\n",
-                *(f"- {line}" for line in one["notes"]),
+        for details in section.runs:
+            text += [
+                f"### {details['label']}\n",
+                *(f"- {line}" for line in details["notes"]),
                 "",
-                tables.markdown(one["head"], one["rows"]) + "\n",
+                tables.markdown(details["header"], details["rows"]) + "\n",
             ]
         files += [out.with_name(f"{stem}.csv"), out.with_name(f"{stem}.png")]
-        files[-2].write_text(tables.to_csv([found for _, found in own]))
+        files[-2].write_text(tables.to_csv([results for _, results in section_runs]))
         files[-1].write_bytes(plot)
     files.append(out.with_suffix(".md"))
-    files[-1].write_text("\n".join(words), encoding="utf-8", errors="replace")
+    files[-1].write_text("\n".join(text), encoding="utf-8", errors="replace")
     page = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True).get_template(TEMPLATE.name)
     out.write_text(page.render(sections=sections), encoding="utf-8", errors="replace")
     return files
 
 
-def _section(runs: Sequence[tuple[Run, Results]], stem: str, examples: int, clip_cache: str | None) -> tuple[Section, bytes]:
+def _make_section(
+    runs: Sequence[tuple[Run, Results]], stem: str, examples: int, clip_cache: str | None
+) -> tuple[Section, bytes]:
+    """The section, and its plot as PNG."""
     first = runs[0][0]
-    found = [one for _, one in runs]
-    with_paper = [column.name for column in found[0].columns] == list(paper.COLUMNS)
+    all_results = [results for _, results in runs]
+    with_paper = [column.name for column in all_results[0].columns] == list(paper.COLUMNS)
     buffer = io.BytesIO()
-    plot_runs(found, buffer, with_paper=with_paper)
-    facts = [f"{name} {given}" for name, given in first.benchmark.told.items() if not isinstance(given, (dict, list))]
-    told = f"{len(first.benchmark.samples)} questions, hash {first.told['benchmark']['hash']}; {', '.join(facts)}"
-    head, rows = tables.side_by_side(found, with_paper=with_paper)
-    described = [_described(run, one, examples, clip_cache) for run, one in runs]
+    plot_runs(all_results, buffer, with_paper=with_paper)
+    facts = [f"{name} {value}" for name, value in first.benchmark.facts.items() if not isinstance(value, (dict, list))]
+    summary = f"{len(first.benchmark.samples)} questions, hash {first.manifest['benchmark']['hash']}; {', '.join(facts)}"
+    header, rows = tables.side_by_side(all_results, with_paper=with_paper)
+    details = [_run_details(run, results, examples, clip_cache) for run, results in runs]
     plot = base64.b64encode(buffer.getvalue()).decode()
-    return Section(first.benchmark.name, stem, told, head, rows, plot, described), buffer.getvalue()
+    return Section(first.benchmark.name, stem, summary, header, rows, plot, details), buffer.getvalue()
 
 
-def _described(run: Run, found: Results, examples: int, clip_cache: str | None) -> dict[str, Any]:
-    head, rows = tables.detail(found)
-    notes = [", ".join(f"{name} {given}" for name, given in run.told["protocol"].items())]
-    notes += found.notes
-    notes += [f"failed: {number} × {reason}" for reason, number in list(found.failures.items())[:10]]
+def _run_details(run: Run, results: Results, examples: int, clip_cache: str | None) -> dict[str, Any]:
+    header, rows = tables.run_table(results)
+    notes = [", ".join(f"{name} {value}" for name, value in run.manifest["protocol"].items())]
+    notes += results.notes
+    notes += [f"failed: {count} × {reason}" for reason, count in list(results.failures.items())[:10]]
     frames = Frames(run.benchmark.sampling, clip_cache)
-    shown = [_example(one, frames) for one in _choose(found, examples)]
-    return {"label": found.label, "notes": notes, "head": head, "rows": rows, "examples": shown}
+    chosen = [_make_example(item, frames) for item in _select_examples(results, examples)]
+    return {"label": results.label, "notes": notes, "header": header, "rows": rows, "examples": chosen}
 
 
-def _choose(found: Results, examples: int) -> Iterator[Marked]:
-    """The worst and the best answers of each column."""
-    for column in found.columns:
-        own = sorted((one for one in found.marked if one.mark is not None and one.sample.column == column.name), key=value)
-        ends = [*range(min(examples, len(own))), *range(max(0, len(own) - examples), len(own))]
-        yield from (own[index] for index in dict.fromkeys(ends))
+def _select_examples(results: Results, examples: int) -> Iterator[ScoredSample]:
+    """The worst and the best responses of each column."""
+    for column in results.columns:
+        items = [item for item in results.scored_samples if item.score is not None and item.sample.column == column.name]
+        items.sort(key=metric_value)
+        ends = [*range(min(examples, len(items))), *range(max(0, len(items) - examples), len(items))]
+        yield from (items[index] for index in dict.fromkeys(ends))
 
 
-def _example(one: Marked, frames: Frames) -> Example:
-    assert one.mark is not None
-    assert one.response is not None
-    picture, absent = "", ""
+def _make_example(item: ScoredSample, frames: Frames) -> Example:
+    assert item.score is not None
+    assert item.response is not None
+    sample, score = item.sample, item.score
+    picture, picture_error = "", ""
     try:
-        picture = base64.b64encode(_picture(one.sample, frames.of(one.sample))).decode()
+        picture = base64.b64encode(_draw_picture(sample, frames.of(sample))).decode()
     except (UnusableVideo, BuildError, OSError) as error:
-        absent = str(error)
-    sample = one.sample
-    long = len(one.response) > LONGEST_RESPONSE
-    response = one.response[:LONGEST_RESPONSE] + ("…" if long else "")
+        picture_error = str(error)
+    response = item.response[:MAX_RESPONSE_LENGTH] + ("…" if len(item.response) > MAX_RESPONSE_LENGTH else "")
     title = f"{sample.column} · {sample.id} · {sample.info.get('source', '')}"
-    return Example(title, response, one.mark.parsed, sample.truth, one.mark.reason, tables.percent(value(one)), picture, absent)
+    value = tables.percent(metric_value(item))
+    return Example(title, response, score.parsed, sample.truth, score.reason, value, picture, picture_error)
 
 
-def _picture(sample: Sample, videos: Sequence[Video]) -> bytes:
-    shown = [(video.frames(), video.times) for video in videos]
-    sheet = draw(Sheet(sample.id, sample.question, sample.truth, shown, _marked(sample, videos)))
+def _draw_picture(sample: Sample, videos: Sequence[Video]) -> bytes:
+    """The contact sheet of a sample, as JPEG."""
+    clips = [(video.frames(), video.times) for video in videos]
+    sheet = draw(Sheet(sample.id, sample.question, sample.truth, clips, _highlighted_frames(sample, videos)))
     return cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 60])[1].tobytes()
 
 
-def _marked(sample: Sample, videos: Sequence[Video]) -> list[set[int]]:
-    """What the right answer is about: the edited frames, or those within the interval."""
+def _highlighted_frames(sample: Sample, videos: Sequence[Video]) -> list[set[int]]:
+    """For each video, the indices of its edited frames, or of those within the true interval."""
     if "edits" in sample.videos:
         return [clip.edited for clip in EditList.from_json(sample.videos["edits"]).clips]
     try:
@@ -163,5 +175,6 @@ def _marked(sample: Sample, videos: Sequence[Video]) -> list[set[int]]:
     except Unparseable:
         return [set() for _ in videos]
     return [
-        {at for at, time in enumerate(video.times) if any(span.start <= time < span.end for span in spans)} for video in videos
+        {index for index, time in enumerate(video.times) if any(span.start <= time < span.end for span in spans)}
+        for video in videos
     ]

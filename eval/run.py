@@ -1,8 +1,8 @@
-"""A run on disk: what was asked of whom, and every answer. Answers are only ever added, scores never stored.
+"""A run on disk: one model's responses to one benchmark. Responses are only appended; scores are never stored.
 
-run.json          the benchmark, the model and the protocol
-samples.jsonl     the questions
-responses.jsonl   an answer, or why there is none, a line
+run.json          the manifest: benchmark, label and protocol (model and generation settings)
+samples.jsonl     the questions, one per line
+responses.jsonl   one response or failure per line
 """
 
 from __future__ import annotations
@@ -24,19 +24,21 @@ from dataset_builder.tasks import UsageError
 from .sample import Benchmark, Sample
 
 RUN, SAMPLES, RESPONSES, LOCK = "run.json", "samples.jsonl", "responses.jsonl", ".lock"
-_OWN = (SAMPLES, RESPONSES, LOCK, f"{RUN}.tmp", f"{SAMPLES}.tmp")
+_OTHER_FILES = (SAMPLES, RESPONSES, LOCK, f"{RUN}.tmp", f"{SAMPLES}.tmp")
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came of one question.
+    """The outcome of one question.
 
     Attributes:
-        key: the fingerprint of question, model and protocol.
-        id: the sample's.
-        text: the model's whole response; None if it failed.
-        error: why it failed.
-        seconds: until it was there.
+        key: `response_key` of the sample and the protocol.
+        id: the sample's id.
+        text: the model's whole response; None if the question failed.
+        error: why it failed; "" if it did not.
+        seconds: from loading the videos to the response.
+        usage: `prompt_tokens` and `completion_tokens`, where known.
+        seen: what is known about the input that the model saw, and `cut_off` if the response reached the token limit.
     """
 
     key: str
@@ -50,161 +52,164 @@ class Response:
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder, read.
+    """A run, read from its folder.
 
     Attributes:
-        told: `run.json`.
-        benchmark: its samples and what is to be known of them.
-        responses: by `Response.key`, an answer before a failure.
-        spoilt: lines of `responses.jsonl` that cannot be read; their questions count as not asked.
+        manifest: the content of run.json.
+        benchmark: its samples and facts.
+        responses: by `Response.key`; a response takes precedence over a failure.
+        unreadable_lines: lines of responses.jsonl that cannot be read; their questions count as not asked.
     """
 
     folder: Path
-    told: Mapping[str, Any]
+    manifest: Mapping[str, Any]
     benchmark: Benchmark
     responses: Mapping[str, Response]
-    spoilt: int = 0
+    unreadable_lines: int = 0
 
     @property
     def label(self) -> str:
-        return str(self.told["label"])
+        """The run's name in tables."""
+        return str(self.manifest["label"])
 
     def response(self, sample: Sample) -> Response | None:
-        """What came of one of its samples."""
-        return self.responses.get(key_of(sample, self.told["protocol"]))
+        """The outcome of a sample; None if it was not asked yet."""
+        return self.responses.get(response_key(sample, self.manifest["protocol"]))
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Run:
-        """Open a run, finished or not.
+        """Read a run, finished or not.
 
         Raises:
-            UsageError: if the folder holds none, or a file of it is damaged.
+            UsageError: if the folder holds no run, or a damaged file.
         """
         path = Path(folder)
         if not (path / RUN).is_file() or not (path / SAMPLES).is_file():
             raise UsageError(
-                f"{str(path)!r} holds no run ({RUN}, {SAMPLES}); `python -m eval viubench … --out {path}` makes one"
+                f"{str(path)!r} holds no run ({RUN}, {SAMPLES}); create one with `python -m eval viubench … --out {path}`"
             )
-        told = _told(path)
+        manifest = _read_manifest(path)
         try:
             samples = tuple(Sample(**json.loads(line)) for line in (path / SAMPLES).read_text().splitlines())
-            named = told["benchmark"]
+            entry = manifest["benchmark"]
             benchmark = Benchmark(
-                named["name"], named["kind"], samples, Sampling(**named["sampling"]), tuple(named["missing"]), named["told"]
+                entry["name"], entry["kind"], samples, Sampling(**entry["sampling"]), tuple(entry["missing"]), entry["told"]
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"{path / SAMPLES} or {RUN} beside it is damaged ({error}); remove it, and the command that made the run writes it anew"
+                f"{path / SAMPLES} or {RUN} beside it is damaged ({error}); remove it and repeat the command that made the run"
             ) from None
-        return cls(path, told, benchmark, *_responses(path / RESPONSES))
+        return cls(path, manifest, benchmark, *_read_responses(path / RESPONSES))
 
 
-def key_of(sample: Sample, protocol: Mapping[str, Any]) -> str:
-    """What an answer is known by: the question, what it shows, and how it was asked."""
+def response_key(sample: Sample, protocol: Mapping[str, Any]) -> str:
+    """A hash of the question, the videos and the protocol; a response is reused only under the same key."""
     return digest(sample.id, sample.fingerprint, protocol)
 
 
 @contextmanager
-def opened(
+def open_run(
     folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any]
 ) -> Iterator[tuple[dict[str, Response], TextIO]]:
-    """Make a run's folder, or go on in it: gives the answers that are there, by their key, and the file for further ones.
+    """Create a run's folder, or resume the run in it; yields its responses by key, and the file to append new ones to.
 
-    A line that was cut off half-written is dropped. Questions may have come or gone since: answers stay, by their keys.
+    A half-written last line is dropped. The benchmark may have gained or lost questions; responses are matched by key.
 
     Raises:
-        UsageError: if the folder holds another run, or one that is going on.
+        UsageError: if the folder holds another run, or another process is writing to it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UsageError(f"out={str(folder)!r}: another process is asking there; wait for it, or give another folder") from None
+        raise UsageError(
+            f"out={str(folder)!r}: another process is writing there; wait for it, or give another folder"
+        ) from None
     try:
-        _claim(folder, benchmark, label, protocol)
+        _write_manifest(folder, benchmark, label, protocol)
         path = folder / RESPONSES
-        _drop_half_a_line(path)
-        known, _ = _responses(path)
+        _drop_partial_line(path)
+        responses, _ = _read_responses(path)
         with path.open("a") as file:
-            yield known, file
+            yield responses, file
     finally:
         (folder / LOCK).unlink(missing_ok=True)
         lock.release()
 
 
-def _claim(folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any]) -> None:
-    named = {
+def _write_manifest(folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any]) -> None:
+    """Write run.json and samples.jsonl, after checking that the folder is empty or holds the same run."""
+    entry = {
         "name": benchmark.name, "kind": benchmark.kind, "hash": benchmark.hash, "sampling": asdict(benchmark.sampling),
-        "missing": benchmark.missing, "told": benchmark.told,
+        "missing": benchmark.missing, "told": benchmark.facts,
     }  # fmt: skip
-    told = json.loads(json.dumps({"label": label, "protocol": protocol, "benchmark": named}))
+    manifest = json.loads(json.dumps({"label": label, "protocol": protocol, "benchmark": entry}))
     if (folder / RUN).exists():
-        held = _told(folder)
-        _same(folder, held["protocol"], told["protocol"])
-        before = Run.read(folder).benchmark if (folder / SAMPLES).exists() else benchmark
-        if held["benchmark"]["kind"] != benchmark.kind or not _shared(before, benchmark):
+        previous = _read_manifest(folder)
+        _check_protocol(folder, previous["protocol"], manifest["protocol"])
+        old_benchmark = Run.read(folder).benchmark if (folder / SAMPLES).exists() else benchmark
+        if previous["benchmark"]["kind"] != benchmark.kind or not _share_questions(old_benchmark, benchmark):
             raise UsageError(f"out={str(folder)!r} holds answers to other questions; give another folder")
-    elif any(path.name not in _OWN for path in folder.iterdir()):
+    elif any(path.name not in _OTHER_FILES for path in folder.iterdir()):
         raise UsageError(f"out={str(folder)!r} is not empty and holds no run; give another folder")
-    _write(folder / RUN, json.dumps(told, indent=2) + "\n")
-    _write(folder / SAMPLES, "".join(json.dumps(sample.to_dict()) + "\n" for sample in benchmark.samples))
+    _write_atomically(folder / RUN, json.dumps(manifest, indent=2) + "\n")
+    _write_atomically(folder / SAMPLES, "".join(json.dumps(sample.to_dict()) + "\n" for sample in benchmark.samples))
 
 
-def _same(folder: Path, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    other = [name for name in {**held, **wanted} if held.get(name) != wanted.get(name)]
-    if other:
-        shown = ", ".join(f"{name}={held.get(name)!r}" for name in other)
-        raise UsageError(f"out={str(folder)!r} holds a run that was asked otherwise ({shown}); give another folder")
+def _check_protocol(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if changed:
+        values = ", ".join(f"{name}={old.get(name)!r}" for name in changed)
+        raise UsageError(f"out={str(folder)!r} holds a run with other settings ({values}); give another folder")
 
 
-def _shared(one: Benchmark, other: Benchmark) -> bool:
+def _share_questions(first: Benchmark, second: Benchmark) -> bool:
     return bool(
-        {(sample.id, sample.fingerprint) for sample in one.samples}
-        & {(sample.id, sample.fingerprint) for sample in other.samples}
+        {(sample.id, sample.fingerprint) for sample in first.samples}
+        & {(sample.id, sample.fingerprint) for sample in second.samples}
     )
 
 
-def _told(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = json.loads((folder / RUN).read_text())
+        manifest: dict[str, Any] = json.loads((folder / RUN).read_text())
     except ValueError as error:
-        raise UsageError(
-            f"{folder / RUN} is damaged ({error}); remove it, and the command that made the run writes it anew"
-        ) from None
-    return told
+        raise UsageError(f"{folder / RUN} is damaged ({error}); remove it and repeat the command that made the run") from None
+    return manifest
 
 
-def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f"{path.name}.tmp")
-    aside.write_text(text)
-    aside.replace(path)
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
 
 
-def _drop_half_a_line(path: Path) -> None:
+def _drop_partial_line(path: Path) -> None:
     if path.exists():
         data = path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.truncate(path, whole)
+        end = data.rfind(b"\n") + 1
+        if end < len(data):
+            os.truncate(path, end)
 
 
-def _responses(path: Path) -> tuple[dict[str, Response], int]:
-    """The last answer by each key, or where there is none the last failure; and how many lines are spoilt."""
-    found: dict[str, Response] = {}
-    spoilt = 0
+def _read_responses(path: Path) -> tuple[dict[str, Response], int]:
+    """(responses by key, number of unreadable lines). For each key: the last response, or if there is none the last failure."""
+    responses: dict[str, Response] = {}
+    unreadable = 0
     if path.exists():
         with path.open(errors="replace") as file:
             for line in filter(lambda line: line.endswith("\n"), file):
                 try:
-                    one = Response(**json.loads(line))
+                    response = Response(**json.loads(line))
                 except (ValueError, TypeError):
-                    spoilt += 1
+                    unreadable += 1
                     continue
-                if one.text is not None or found.get(one.key, one).text is None:
-                    found[one.key] = one
-    return found, spoilt
+                if response.text is not None or responses.get(response.key, response).text is None:
+                    responses[response.key] = response
+    return responses, unreadable
 
 
-def write_line(response: Response) -> str:
+def format_response(response: Response) -> str:
+    """One line of responses.jsonl."""
     return json.dumps(asdict(response)) + "\n"

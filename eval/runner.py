@@ -1,4 +1,4 @@
-"""Asks every question that has no answer yet, so many at a time, and writes down each answer as it comes."""
+"""Asks every question that has no response yet, several at a time, and appends each response to the run as it arrives."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import TextIO
 from dataset_builder.errors import BuildError, UnusableVideo
 from dataset_builder.tasks import UsageError
 
-from .backends.base import Backend, Failed, Unusable
+from .backends.base import AnswerError, Backend, BackendError
 from .frames import Frames
-from .marks import mark
-from .run import Response, key_of, opened, write_line
+from .marks import score_response
+from .run import Response, format_response, open_run, response_key
 from .sample import Benchmark, Sample
 
 FAILURES_IN_A_ROW = 20
@@ -27,24 +27,28 @@ class Progress:
     """How far a run is.
 
     Attributes:
-        done: samples that have an answer or have failed, those of earlier starts too.
-        failed: those without an answer.
-        score: the mean of the answers so far.
-        asked: questions of this start, and what they cost.
+        total: samples of the benchmark.
+        done: samples with a response or a failure, those of earlier starts included.
+        failed: samples without a response.
+        answered: samples with a response.
+        score_sum: the sum of their values.
+        requests: questions asked since this start.
+        prompt_tokens, completion_tokens: of all responses.
     """
 
     total: int
     done: int = 0
     failed: int = 0
     answered: int = 0
-    points: float = 0.0
-    asked: int = 0
+    score_sum: float = 0.0
+    requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
     @property
     def score(self) -> float:
-        return self.points / self.answered if self.answered else 0.0
+        """The mean value of the responses so far."""
+        return self.score_sum / self.answered if self.answered else 0.0
 
     def add(self, sample: Sample, response: Response) -> None:
         self.done += 1
@@ -52,7 +56,7 @@ class Progress:
             self.failed += 1
         else:
             self.answered += 1
-            self.points += mark(sample, response.text).values[sample.metric]
+            self.score_sum += score_response(sample, response.text).values[sample.metric]
         self.prompt_tokens += response.usage.get("prompt_tokens", 0)
         self.completion_tokens += response.usage.get("completion_tokens", 0)
 
@@ -65,37 +69,38 @@ async def run(
     *,
     in_flight: int = 64,
     label: str | None = None,
-    told: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
-    """Ask what has no answer yet; what failed before is asked again.
+    """Ask every question that has no response yet; failed questions are asked again.
 
     Args:
-        folder: the run's; made if it is not there.
-        in_flight: questions that are asked at a time.
-        label: how tables call the run; None for the backend's own.
-        told: called after each.
+        folder: the run's folder; created if needed.
+        in_flight: number of concurrent questions.
+        label: the run's name in tables; None for the backend's label.
+        on_progress: called once at the start, then after each question.
 
     Raises:
-        UsageError: if the folder holds another run, or there is nothing to ask at a time.
-        Unusable: if nothing can be answered; the answers until then stand.
+        UsageError: if the folder holds another run, or `in_flight` is below 1.
+        BackendError: if the backend cannot answer; responses received before are kept.
     """
     if in_flight < 1:
         raise UsageError(f"in_flight={in_flight} is not allowed; allowed: an integer from 1")
-    with opened(folder, benchmark, label or backend.label, backend.protocol) as (known, file):
+    with open_run(folder, benchmark, label or backend.label, backend.protocol) as (responses, file):
         progress = Progress(len(benchmark.samples))
         waiting = []
         for sample in benchmark.samples:
-            key = key_of(sample, backend.protocol)
-            found = known.get(key)
-            if found is not None and found.text is not None:
-                progress.add(sample, found)
+            key = response_key(sample, backend.protocol)
+            response = responses.get(key)
+            if response is not None and response.text is not None:
+                progress.add(sample, response)
             else:
-                waiting.append((found is not None, key, sample))
-        told(progress)
+                waiting.append((response is not None, key, sample))
+        on_progress(progress)
         if waiting:
             await backend.check()
-            waiting.sort(key=itemgetter(0))  # what failed before comes last
-            await _Asking(backend, frames, file, progress, told).all([(key, sample) for _, key, sample in waiting], in_flight)
+            waiting.sort(key=itemgetter(0))  # questions that failed before come last
+            session = _Session(backend, frames, file, progress, on_progress)
+            await session.ask_all([(key, sample) for _, key, sample in waiting], in_flight)
     return progress
 
 
@@ -107,38 +112,37 @@ def ask(
     in_flight: int = 64,
     label: str | None = None,
     clip_cache: str | None = None,
-    told: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
-    """`run`, from a program that is not asynchronous; the backend is closed."""
+    """`run` for synchronous callers; closes the backend at the end."""
 
-    async def all_of_it() -> Progress:
+    async def run_and_close() -> Progress:
+        frames = Frames(benchmark.sampling, clip_cache)
         try:
-            return await run(
-                benchmark, backend, Frames(benchmark.sampling, clip_cache), folder, in_flight=in_flight, label=label, told=told
-            )
+            return await run(benchmark, backend, frames, folder, in_flight=in_flight, label=label, on_progress=on_progress)
         finally:
             await backend.close()
 
-    return asyncio.run(all_of_it())
+    return asyncio.run(run_and_close())
 
 
-class _Asking:
+class _Session:
     """One start of a run."""
 
     def __init__(
-        self, backend: Backend, frames: Frames, file: TextIO, progress: Progress, told: Callable[[Progress], None]
+        self, backend: Backend, frames: Frames, file: TextIO, progress: Progress, on_progress: Callable[[Progress], None]
     ) -> None:
         self._backend, self._frames, self._file = backend, frames, file
-        self._progress, self._told = progress, told
-        self._failures = 0
+        self._progress, self._on_progress = progress, on_progress
+        self._failures_in_a_row = 0
 
-    async def all(self, waiting: list[tuple[str, Sample]], in_flight: int) -> None:
-        """Raises: Unusable, or what else came up first."""
-        left = iter(waiting)
+    async def ask_all(self, waiting: list[tuple[str, Sample]], in_flight: int) -> None:
+        """Raises: the first error of any worker, usually `BackendError`."""
+        queue = iter(waiting)
 
         async def work() -> None:
-            for key, sample in left:  # shared: each takes the next one
-                self._note(sample, await self._ask(key, sample))
+            for key, sample in queue:  # one iterator, shared by all workers
+                self._record(sample, await self._ask(key, sample))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -152,22 +156,23 @@ class _Asking:
         try:
             videos = await asyncio.to_thread(self._frames.of, sample) if self._backend.needs_videos else []
             reply = await self._backend.answer(sample, videos)
-            self._failures = 0
+            self._failures_in_a_row = 0
         except (UnusableVideo, BuildError) as error:
             return Response(key, sample.id, None, f"{sample.info.get('source', 'its video')}: {error}")
-        except Failed as error:
-            self._failures = self._failures + 1 if error.transient else 0
-            if self._failures >= FAILURES_IN_A_ROW:
-                raise Unusable(f"{self._failures} questions in a row failed, the last with: {error}; a rerun goes on") from None
+        except AnswerError as error:
+            self._failures_in_a_row = self._failures_in_a_row + 1 if error.transient else 0
+            if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+                message = f"{self._failures_in_a_row} questions in a row failed; the last error: {error}"
+                raise BackendError(f"{message}; run the same command to continue") from None
             return Response(key, sample.id, None, str(error), round(time.perf_counter() - start, 3))
         except OSError as error:
-            raise Unusable(f"{sample.id}: {error}; a rerun goes on") from error
+            raise BackendError(f"{sample.id}: {error}; run the same command to continue") from error
         seen = {**reply.seen, "frames_width_height": [video.geometry for video in videos]} if videos else reply.seen
         return Response(key, sample.id, reply.text, "", round(time.perf_counter() - start, 3), reply.usage, seen)
 
-    def _note(self, sample: Sample, response: Response) -> None:
-        self._file.write(write_line(response))
+    def _record(self, sample: Sample, response: Response) -> None:
+        self._file.write(format_response(response))
         self._file.flush()
-        self._progress.asked += 1
+        self._progress.requests += 1
         self._progress.add(sample, response)
-        self._told(self._progress)
+        self._on_progress(self._progress)

@@ -1,4 +1,4 @@
-"""A sample: one question on one or several videos, and what is needed to ask and to score it."""
+"""A benchmark's samples: each is one question on one or several videos, with its ground truth."""
 
 from __future__ import annotations
 
@@ -18,38 +18,39 @@ Kind = Literal["task", "choice", "interval"]
 
 @dataclass(frozen=True)
 class Video:
-    """One video as every model sees it: JPEG frames at their final size, and their times in its own seconds."""
+    """One video as every model sees it: T JPEG frames at their final size, and their T times in seconds of the source video."""
 
     jpegs: tuple[bytes, ...]
     times: tuple[float, ...]
 
     def frames(self) -> list[Frame]:
+        """The decoded frames, each (height, width, 3) uint8."""
         return [decode_jpeg(jpeg) for jpeg in self.jpegs]
 
     @property
     def geometry(self) -> tuple[int, int, int]:
-        """Frames, width, height."""
-        width, height = Image.open(io.BytesIO(self.jpegs[0])).size  # reads no more than the header
+        """(frames, width, height)."""
+        width, height = Image.open(io.BytesIO(self.jpegs[0])).size  # reads only the JPEG header
         return len(self.jpegs), width, height
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A question.
+    """One question.
 
     Attributes:
-        id: its name within the benchmark.
-        column: the column of tables that it counts to.
+        id: unique within the benchmark.
+        column: the table column that averages this sample.
         group: the source video; samples of one group are not independent.
-        question: with a `<video>` for each video, in their order.
-        truth: the right answer; several allowed ones are separated by `|`.
-        kind: how responses are scored: by a task of the registry, by option letter, by time interval.
-        metric: which value of a `Mark` its column reports.
-        chance: what the best blind answer reaches on that metric.
-        blind: that answer.
-        videos: where its videos are had, as `frames.Frames` reads them.
-        content: a hash of what they show.
-        info: what `kind` needs besides: `task` and its `params`; `options`.
+        question: the prompt, with one `<video>` for each video, in order.
+        truth: the ground truth; if several answers are right, they are separated by `|`.
+        kind: how a response is scored: by a registered task, by option letter, or by time interval.
+        metric: the metric that the column reports, a key of `Score.values`.
+        chance: the blind baseline: what the best constant answer scores on that metric.
+        blind: that constant answer; "" if it is not known.
+        videos: a reference to the videos, which `frames.Frames` loads.
+        content: a hash of what the videos show.
+        info: what scoring needs: `task` and its `params`, `options`, or `duration` in seconds.
     """
 
     id: str
@@ -67,24 +68,25 @@ class Sample:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with whatever a model is shown."""
+        """A hash of everything that the model sees."""
         return digest(self.question, self.content)
 
     def to_dict(self) -> dict[str, Any]:
+        """One line of samples.jsonl."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A list of samples under one name.
+    """A named list of samples.
 
     Attributes:
-        name: `viubench`, or the questions' file.
-        kind: `viubench`, `vqa` or `vtg`: how it is summed up.
-        samples: in their order.
-        sampling: how frames are taken from source videos.
-        missing: files that samples want and that are not there, each named once.
-        told: what is to be known of it besides: seed, videos, …
+        name: `viubench`, a preset, or the stem of the questions' file.
+        kind: `viubench`, `vqa` or `vtg`; decides how the overall value is averaged.
+        samples: in the order in which they are asked.
+        sampling: how frames are sampled from source videos.
+        missing: names of videos that the questions use and that were not found.
+        facts: settings and counts to report: seed, number of videos, … (the key `told` in run.json).
     """
 
     name: str
@@ -92,9 +94,9 @@ class Benchmark:
     samples: tuple[Sample, ...]
     sampling: Sampling
     missing: tuple[str, ...] = ()
-    told: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
-        """The frozen benchmark's name for leaderboards: of every question, its videos' content and its answer."""
-        return digest(sorted([one.id, one.column, one.fingerprint, one.truth, one.metric] for one in self.samples))
+        """Identifies a frozen benchmark, e.g. on a leaderboard: a hash of all questions, video contents and ground truths."""
+        return digest(sorted([s.id, s.column, s.fingerprint, s.truth, s.metric] for s in self.samples))

@@ -1,4 +1,4 @@
-"""The application: scoring routes in front, and behind them FastAPI with documentation, statistics, health and the live page."""
+"""The application: the scoring routes, then FastAPI with documentation, statistics, health checks and the live page."""
 
 from __future__ import annotations
 
@@ -30,38 +30,41 @@ from .settings import Settings
 if TYPE_CHECKING:
     app: RewardApp
 
-LAST_WRITE_SECONDS = 12  # longer than a locked file is waited for
+FINAL_WRITE_SECONDS = 12  # longer than the lock timeout of the statistics file
 PAGE = Path(__file__).with_name("page.html")
-DOCS = Path(__file__).with_name("docs.html")  # Swagger's page would load its scripts from elsewhere
+DOCS = Path(__file__).with_name("docs.html")  # instead of Swagger's page, which loads scripts from the internet
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
-DESCRIPTION = "Smooth, verifiable rewards for questions about videos. `score` is the reward; a fault is an error, never a 0."
+DESCRIPTION = (
+    "Smooth, verifiable rewards for questions about videos. `score` is the reward; a failed item gets an error, never a 0."
+)
 
 
 def __getattr__(name: str) -> Any:
-    """`app`, made when it is first asked for: `uvicorn reward_service.app:app`."""
+    """Build `app` on first access: `uvicorn reward_service.app:app`."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()["app"] = made = create_app()
-    return made
+    globals()["app"] = application = create_app()
+    return application
 
 
 class RewardApp(FastAPI):
-    """A FastAPI application whose scoring routes are answered before its own machinery begins."""
+    """A FastAPI application that hands each request to the scoring routes first."""
 
     scoring: ScoringRoutes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.scoring(scope, receive, send)
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request with FastAPI."""
         await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None) -> RewardApp:
-    """The service as an ASGI application. Settings come from the environment where none are given.
+    """Build the service as an ASGI application. Settings default to the environment.
 
-    Mounted in another application, it scores, but without its lifespan nobody watches over slow bodies: enter
-    `app.router.lifespan_context(app)` in the outer one's.
+    If you mount it in another application, enter `app.router.lifespan_context(app)` in that application's lifespan.
+    Without it, scoring works, but slow request bodies are not timed out.
     """
     settings = settings or Settings()
     service = Service(settings)
@@ -69,11 +72,11 @@ def create_app(settings: Settings | None = None) -> RewardApp:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.open()
-        service.draining.watch()
-        watch = asyncio.create_task(service.watch())
+        service.draining.install()
+        monitor = asyncio.create_task(service.monitor())
         yield
-        watch.cancel()
-        await service.stats.finish(LAST_WRITE_SECONDS)
+        monitor.cancel()
+        await service.stats.wait_for_writer(FINAL_WRITE_SECONDS)
         service.close()
 
     app = RewardApp(
@@ -86,13 +89,13 @@ def create_app(settings: Settings | None = None) -> RewardApp:
         max_body_size=settings.max_body_bytes,
     )
     app.state.service = service
-    app.scoring = ScoringRoutes(app.pass_on, service, protocols())
+    app.scoring = ScoringRoutes(app.forward, service, protocols())
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, _validation_error)
     _add_pages(app, service)
     app.include_router(nemo_gym.router())
     app.include_router(openenv.router(service))
-    _document(app)
+    _add_openapi(app)
     return app
 
 
@@ -107,28 +110,28 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/stats", summary="Group statistics by task and level, of all workers")
     async def stats() -> dict[str, Any]:
-        return {"tasks": await service.stats.summary(), "items": await asyncio.to_thread(service.metrics.items)}
+        return {"tasks": await service.stats.summarize_async(), "items": await asyncio.to_thread(service.metrics.item_counts)}
 
-    @app.get("/v1/tasks", summary="The tasks: answer formats and blind floors")
+    @app.get("/v1/tasks", summary="The tasks: answer formats and blind baselines")
     async def listing() -> dict[str, Any]:
-        return {name: _described(name) for name in tasks.names()}
+        return {name: _describe_task(name) for name in tasks.names()}
 
     @app.get("/metrics", summary="Prometheus metrics, of all workers", response_class=Response)
     async def prometheus() -> Response:
-        service.metrics.sample()
-        return Response(await asyncio.to_thread(service.metrics.text), media_type=metrics.TEXT)
+        service.metrics.publish_gauges()
+        return Response(await asyncio.to_thread(service.metrics.exposition), media_type=metrics.CONTENT_TYPE)
 
     @app.get("/healthz", summary="Whether the process runs")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", summary="Whether it can score", responses={503: {"description": "It cannot; says why"}})
+    @app.get("/readyz", summary="Whether it can score", responses={503: {"description": "It cannot; `error` says why"}})
     async def readyz() -> JSONResponse:
         try:
             if service.draining.begun:
-                raise RuntimeError("the server has been told to end")
-            service.check()
-        except Exception as error:  # whatever it is, no traffic should come here
+                raise RuntimeError("the server is shutting down")
+            service.check_ready()
+        except Exception as error:  # after any error, no traffic should come here
             return JSONResponse({"status": "not ready", "error": str(error)}, 503)
         return JSONResponse({"status": "ready"})
 
@@ -136,13 +139,13 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         app.head(path, include_in_schema=False)(endpoint)
 
 
-def _described(name: str) -> dict[str, Any]:
+def _describe_task(name: str) -> dict[str, Any]:
     task = tasks.get(name)
-    floors = {level: task.chance(task.params(level), 48).smooth for level in tasks.LEVELS}
-    return {"version": task.version, "answer_format": task.answer_format, "ability": task.ability, "chance": floors}
+    baselines = {level: task.chance(task.params(level), 48).smooth for level in tasks.LEVELS}
+    return {"version": task.version, "answer_format": task.answer_format, "ability": task.ability, "chance": baselines}
 
 
-def _document(app: FastAPI) -> None:
+def _add_openapi(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = add_protocols(FastAPI.openapi(app), protocols())
@@ -157,7 +160,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return _error(error.status_code, "http", message, error.headers)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))

@@ -1,13 +1,13 @@
-"""Where the model's own words stand in a completion, in whatever shape trainers and vendors hold it."""
+"""Extracts the model's answer text from a completion, in any shape that trainers and vendors use."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MODEL = ("assistant", "model")
-# parts of a content that are no answer, by their type or by the key that stands for it
-SILENT = frozenset(
+MODEL_ROLES = ("assistant", "model")
+# content parts that hold no answer, by the value of `type` or by a key of the part
+NON_ANSWER_PARTS = frozenset(
     {
         "functionCall", "reasoning", "reasoningContent", "redacted_thinking", "refusal", "thinking", "toolUse", "tool_call",
         "tool_use",
@@ -16,46 +16,46 @@ SILENT = frozenset(
 
 
 class NoResponse(ValueError):
-    """A completion of a shape that holds no response; scored, it would be a false 0."""
+    """A completion without a response of the model. Scoring it would give a false 0."""
 
 
-def text_of(completion: Any) -> Any:
+def extract_text(completion: Any) -> Any:
     """The text of a completion: a string, a message, a chat that ends with the model's message, or a list of content parts.
 
-    A model that only thought, called tools or refused has said nothing, "". What is none of these shapes comes back as it is,
-    for its type to be named.
+    Thinking, tool calls and refusals are skipped; without any other text the result is "". A value of another type is
+    returned unchanged, and item validation then names its type.
 
     Raises:
-        NoResponse: if a chat ends with somebody else's message, which may show an answer that is not the model's; or if no
-            part of a content is known.
+        NoResponse: if a chat does not end with the model's message, as then its last text may show another answer; or if no
+            content part has a known type.
     """
     if isinstance(completion, Mapping):
-        return _of_message(completion)
+        return _message_text(completion)
     if isinstance(completion, Sequence) and not isinstance(completion, (str, bytes)):
         if completion and all(isinstance(part, Mapping) and "role" in part for part in completion):
-            return text_of(completion[-1])
-        return _joined(completion)
+            return extract_text(completion[-1])
+        return _join_parts(completion)
     return completion
 
 
-def _of_message(message: Mapping[str, Any]) -> Any:
-    if message.get("role", "model") not in MODEL:
-        raise NoResponse(f"the last message is of role {message['role']!r}; send one of {' or '.join(MODEL)}")
+def _message_text(message: Mapping[str, Any]) -> Any:
+    if message.get("role", "model") not in MODEL_ROLES:
+        raise NoResponse(f"the last message is of role {message['role']!r}; send one of {' or '.join(MODEL_ROLES)}")
     content = message.get("content", message.get("parts"))
     if content is not None:
-        return text_of(content)
+        return extract_text(content)
     if "content" in message or message.get("tool_calls"):
         return ""
     return message.get("text", message)
 
 
-def _joined(parts: Sequence[Any]) -> str:
-    known = [part for part in parts if isinstance(part, Mapping) and ("text" in part or _is_silent(part))]
-    if parts and not known:
-        raise NoResponse(f"no part of the content holds a text: {parts!r:.200}")
-    spoken = (part["text"] for part in known if not _is_silent(part))
-    return "".join(text for text in spoken if isinstance(text, str))
+def _join_parts(parts: Sequence[Any]) -> str:
+    known_parts = [part for part in parts if isinstance(part, Mapping) and ("text" in part or _is_non_answer(part))]
+    if parts and not known_parts:
+        raise NoResponse(f"no part of the content holds text: {parts!r:.200}")
+    texts = (part["text"] for part in known_parts if not _is_non_answer(part))
+    return "".join(text for text in texts if isinstance(text, str))
 
 
-def _is_silent(part: Mapping[str, Any]) -> bool:
-    return part.get("type") in SILENT or bool(part.get("thought")) or not SILENT.isdisjoint(part)
+def _is_non_answer(part: Mapping[str, Any]) -> bool:
+    return part.get("type") in NON_ANSWER_PARTS or bool(part.get("thought")) or not NON_ANSWER_PARTS.isdisjoint(part)

@@ -1,4 +1,4 @@
-"""`videossr diagnose`: the service's group statistics, of rollouts in a file."""
+"""`videossr diagnose`: the group statistics of the service, for rollouts in a file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .rollouts import Rollout, to_rollout
 from .scoring import score_item
 from .stats import GroupStats
 
-CHUNK = 4096
+CHUNK = 4096  # rollouts in one transaction
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Statistics by task and level, and the lines that could not be read or scored."""
+    """Statistics by task and level, and one message for each line that could not be read or scored."""
 
     tasks: dict[str, dict[str, Any]]
     rollouts: int
@@ -31,68 +31,69 @@ class Diagnosis:
 
 
 def diagnose(path: Path, task: str | None = None) -> Diagnosis:
-    """Read a JSONL file of rollouts, or a folder of such files. A line is one of
+    """Compute the statistics of a JSONL file of rollouts, or of a folder of such files. A line is one of
 
-    - an item as `/v1/score` takes it, with `group`;
+    - an item for `/v1/score`, with `group`;
     - a rollout as verl dumps it (`rollout_data_dir`): `input`, `output`, `gts`, `step`, `uid`; grouped by `_verl_group`;
-    - a rollout that is scored already: `task`, `score`, `exact` and `group`.
+    - a scored rollout: `task`, `score`, `exact` and `group`.
 
     Args:
         path: the file or folder.
-        task: the task of lines that name none.
+        task: the task of lines that do not name one.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        UsageError: if it holds no rollout.
+        FileNotFoundError: if `path` does not exist.
+        UsageError: if no line is a rollout.
     """
     stats = GroupStats()
     faults: list[str] = []
-    waiting: list[Rollout] = []
-    number = 0
-    for line, rollout in _rollouts(path, task):
+    chunk: list[Rollout] = []
+    count = 0
+    for line_number, rollout in _read_rollouts(path, task):
         if isinstance(rollout, str):
-            faults.append(f"line {line}: {rollout}")
+            faults.append(f"line {line_number}: {rollout}")
             continue
-        number += 1
-        waiting.append(rollout)
-        if len(waiting) >= CHUNK:
-            stats.write(waiting)
-            waiting.clear()
-    stats.write(waiting)
-    if not number:
-        why = f"; {faults[0]}" if faults else ""
-        raise UsageError(f"{path} holds no rollout{why}")
-    return Diagnosis(stats.summarize(), number, tuple(faults))
+        count += 1
+        chunk.append(rollout)
+        if len(chunk) >= CHUNK:
+            stats.write(chunk)
+            chunk.clear()
+    stats.write(chunk)
+    if not count:
+        reason = f"; {faults[0]}" if faults else ""
+        raise UsageError(f"{path} holds no rollout{reason}")
+    return Diagnosis(stats.summarize(), count, tuple(faults))
 
 
-def _rollouts(path: Path, task: str | None) -> Iterator[tuple[int, Rollout | str]]:
+def _read_rollouts(path: Path, task: str | None) -> Iterator[tuple[int, Rollout | str]]:
+    """Yield line number, and rollout or error message."""
     number = 0
     for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
         with file.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 number += 1
                 if line.strip():
-                    yield number, _read(line, task, number)
+                    yield number, _read_line(line, task, number)
 
 
-def _read(line: str, task: str | None, number: int) -> Rollout | str:
+def _read_line(line: str, task: str | None, number: int) -> Rollout | str:
     try:
         row = json.loads(line)
     except ValueError as error:
-        return f"no JSON: {error}"
-    return _rollout(row, task, number) if isinstance(row, dict) else "no JSON object"
+        return f"not valid JSON: {error}"
+    return _read_row(row, task, number) if isinstance(row, dict) else "not a JSON object"
 
 
-def _rollout(row: Mapping[str, Any], task: str | None, number: int) -> Rollout | str:
+def _read_row(row: Mapping[str, Any], task: str | None, number: int) -> Rollout | str:
     if "output" in row and "gts" in row:
-        names = {"group": _verl_group(row), "id": number}
-        item = to_item(row["output"], row["gts"], Call(task), row, **names)
+        fields = {"group": _verl_group(row), "id": number}
+        item = to_item(row["output"], row["gts"], Call(task), row, **fields)
     elif "response" in row:
         item = to_item(
-            row["response"], row.get("ground_truth"), Call(None if _named(row) else task), row, id=row.get("id", number)
+            row["response"], row.get("ground_truth"), Call(None if _names_task(row) else task), row, id=row.get("id", number)
         )
     elif isinstance(row.get("score"), (int, float)) and isinstance(row.get("exact"), (int, float)):
-        return _scored(row, task)
+        return _read_scored_row(row, task)
     else:
         return "neither response and ground_truth, nor output and gts, nor score and exact"
     if isinstance(item, Fault):
@@ -104,10 +105,10 @@ def _rollout(row: Mapping[str, Any], task: str | None, number: int) -> Rollout |
 
 
 def _verl_group(row: Mapping[str, Any]) -> str:
-    """The prompt that a dumped rollout is of, within its step.
+    """The group of a rollout in a verl dump: its step and prompt.
 
-    verl 0.9.1 writes `uid` as prompt_rollout_output. Other dumps have none, or that of the prompt alone; without one, two
-    prompts of a step are told apart by text and truth, as questions about other videos may have the same words.
+    verl 0.9.1 writes `uid` as prompt_rollout_output. Other versions write the prompt's uid, or none. Without a uid, prompt
+    text and ground truth name the group, as questions about different videos may have the same text.
     """
     uid = row.get("uid")
     if uid is None:
@@ -116,13 +117,13 @@ def _verl_group(row: Mapping[str, Any]) -> str:
     return f"{row.get('step')} {numbered[1] if numbered else uid}"
 
 
-def _named(row: Mapping[str, Any]) -> bool:
+def _names_task(row: Mapping[str, Any]) -> bool:
     return bool(row.get("task") or row.get("data_source"))
 
 
-def _scored(row: Mapping[str, Any], task: str | None) -> Rollout | str:
-    known = {key: row[key] for key in ("group", "id", "extra_info") if row.get(key) is not None}
-    item = parse_item({"response": "", "ground_truth": "", **known})
+def _read_scored_row(row: Mapping[str, Any], task: str | None) -> Rollout | str:
+    fields = {key: row[key] for key in ("group", "id", "extra_info") if row.get(key) is not None}
+    item = parse_item({"response": "", "ground_truth": "", **fields})
     if isinstance(item, Fault):
         return item.error.message
     if item.group is None:
@@ -142,15 +143,17 @@ COLUMNS = (
 
 
 def table(diagnosis: Diagnosis) -> str:
-    """The statistics as text. `no grad`: groups whose smooth scores are all equal; `strict`: whose members all
-    hit, or all miss; `top`: the
-    share of the most frequent answer."""
+    """Format the statistics as text.
+
+    `no grad`: share of groups whose smooth scores are all equal. `strict`: share of groups in which all rollouts hit or all
+    miss. `top`: share of the most frequent answer.
+    """
     lines = [f"{'task':12}{'level':10}" + "".join(f"{title:>10}" for _, title in COLUMNS)]
     for task, levels in diagnosis.tasks.items():
-        for level, found in levels.items():
-            lines.append(f"{task:12}{level:10}" + "".join(f"{_cell(found[key]):>10}" for key, _ in COLUMNS))
+        for level, stats in levels.items():
+            lines.append(f"{task:12}{level:10}" + "".join(f"{_format_cell(stats[key]):>10}" for key, _ in COLUMNS))
     return "\n".join(lines)
 
 
-def _cell(value: float | None) -> str:
+def _format_cell(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Between SIGTERM and the end: what is on its way is still answered, while a load balancer sees that no more should come."""
+"""After SIGTERM the server keeps answering for a while, and /readyz tells load balancers to send no more requests."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from types import FrameType
 
 
 class Draining:
-    """Puts a while between SIGTERM and whatever the server does about it. `begun` says that it has begun."""
+    """Delays the server's own reaction to SIGTERM by `seconds`. `begun` is true from the signal on."""
 
     def __init__(self, seconds: float) -> None:
         self.begun = False
         self._seconds = seconds
 
-    def watch(self) -> None:
-        """Take over SIGTERM from the server that runs the event loop.
+    def install(self) -> None:
+        """Replace the SIGTERM handler of the server that runs the event loop. Main thread only, else nothing changes.
 
-        Further ones change nothing: a worker may get its own beside the one that its parent hands on.
+        Further signals are ignored: a worker may get SIGTERM twice, directly and from its parent process.
         """
         if threading.current_thread() is not threading.main_thread():
             return
         loop = asyncio.get_running_loop()
-        servers = signal.getsignal(signal.SIGTERM)
-        if not callable(servers):  # nobody would end the process gracefully after us
+        previous = signal.getsignal(signal.SIGTERM)
+        if not callable(previous):  # no handler that would end the process gracefully
             return
-        handler: Callable[[int, FrameType | None], object] = servers
+        handler: Callable[[int, FrameType | None], object] = previous
 
         def on_signal(signum: int, frame: FrameType | None) -> None:
             if not self.begun:

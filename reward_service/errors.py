@@ -1,4 +1,4 @@
-"""A request that is answered with an error: what is wrong, and what to send instead."""
+"""Error replies: what is wrong with a request, and what to send instead."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .items import Error
 
 
 class ErrorBody(Struct):
-    """The body of every error reply; `errors` says which items."""
+    """The body of every error reply. `errors` lists the items that could not be scored."""
 
     error: Error
     errors: list[dict[str, Any]] = []
 
 
 class Refusal(Exception):
-    """A request is refused. Raised anywhere below the routes, which send it."""
+    """A request is refused with an HTTP status. May be raised anywhere; the routes send `body` as the reply."""
 
     def __init__(self, status: int, kind: str, message: str, errors: list[dict[str, Any]] | None = None) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What is scored and what comes of it, whatever the wire format."""
+"""Items and results, as every wire format uses them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ FaultType = Literal["invalid_item", "unknown_task", "task_conflict", "bad_truth"
 
 
 class ExtraInfo(Struct, frozen=True, gc=False):
-    """What scoring and statistics read of a row's `extra_info`; anything else in it is ignored."""
+    """The keys of a row's `extra_info` that scoring and statistics read. Other keys are ignored."""
 
-    chance: Annotated[float, Meta(ge=0, le=1, description="the row's blind floor, for above_chance")] | None = None
+    chance: Annotated[float, Meta(ge=0, le=1, description="the row's blind baseline, for above_chance")] | None = None
     level: Annotated[float | str, Meta(description="difficulty, for statistics")] | None = None
     level_name: str | None = None
     blind_answer: Annotated[str, Meta(description="the best constant answer, for the reward-hacking monitor")] | None = None
@@ -29,30 +29,30 @@ class Item(Struct, kw_only=True, frozen=True, gc=False):
     data_source: Annotated[str, Meta(description="a row's, as `videossr/counting`")] | None = None
     extra_info: ExtraInfo | None = None
     group: Annotated[str | int, Meta(description="the same for all rollouts of one prompt in one step: feeds the statistics")] | None = None  # fmt: skip
-    id: Annotated[str | int, Meta(description="the rollout's own; echoed, and a repetition counts once in the statistics")] | None = None  # fmt: skip
+    id: Annotated[str | int, Meta(description="names the rollout; returned in the result; a repeated id counts once in the statistics")] | None = None  # fmt: skip
 
 
 class Scored(Struct, kw_only=True, gc=False):
-    """A score. The same keys for every task."""
+    """The score of one item. The keys are the same for every task."""
 
     score: Annotated[float, Meta(description="the reward, in the requested mode")]
-    exact: Annotated[float, Meta(description="strict value in [0, 1]")]
-    above_chance: Annotated[float, Meta(description="smooth value rescaled: best blind answer 0, perfect answer 1")]
-    parsed: Annotated[str, Meta(description="the answer as understood; empty if the response holds none")]
+    exact: Annotated[float, Meta(description="strict score in [0, 1]")]
+    above_chance: Annotated[float, Meta(description="smooth score rescaled: blind baseline 0, perfect answer 1")]
+    parsed: Annotated[str, Meta(description="the answer that was parsed; empty if there is none")]
     reason: str
     task: str
     id: str | int | UnsetType = UNSET
 
 
 class Error(Struct, frozen=True):
-    """What is wrong and what to send instead."""
+    """What is wrong, and what to send instead."""
 
     type: str
     message: str
 
 
 class Fault(Struct, kw_only=True):
-    """An item that could not be scored. It has no score: a fault is no 0."""
+    """An item that could not be scored. It has no score, and must not be counted as 0."""
 
     error: Error
     id: str | int | UnsetType = UNSET
@@ -61,5 +61,6 @@ class Fault(Struct, kw_only=True):
 Result = Scored | Fault
 
 
-def fault(kind: FaultType, message: str, item: Item | None = None) -> Fault:
+def make_fault(kind: FaultType, message: str, item: Item | None = None) -> Fault:
+    """Build a Fault with the item's id."""
     return Fault(error=Error(kind, message), id=UNSET if item is None or item.id is None else item.id)

@@ -1,4 +1,4 @@
-"""Between JSON bodies and typed values."""
+"""Converts JSON bodies to typed values and back."""
 
 from __future__ import annotations
 
@@ -16,55 +16,57 @@ _encoder = msgspec.json.Encoder()
 
 
 @lru_cache(maxsize=64)
-def _decoder(kind: Hashable) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(type_)
 
 
-def decode(body: bytes, kind: type[T]) -> T:
-    """Read a body as a type.
+def decode(body: bytes, type_: type[T]) -> T:
+    """Decode a JSON body as a type.
 
     Raises:
-        Refusal: 400 if it is no JSON, 422 if the JSON does not fit, saying where.
+        Refusal: 400 if it is not JSON, 422 if the JSON does not match the type; the message says where.
     """
     try:
-        value: T = _decoder(kind).decode(body)  # type: ignore[arg-type]
+        value: T = _decoder(type_).decode(body)  # type: ignore[arg-type]
         return value
     except msgspec.ValidationError as error:
         raise Refusal(422, "invalid_request", str(error)) from None
     except msgspec.DecodeError:
-        return convert(_lenient(body), kind)
+        return convert(_decode_lenient(body), type_)
     except RecursionError:
         raise too_deep() from None
 
 
-def convert(value: Any, kind: type[T]) -> T:
-    """Fit decoded JSON to a type.
+def convert(value: Any, type_: type[T]) -> T:
+    """Convert decoded JSON to a type.
 
     Raises:
-        Refusal: 422, saying where it does not fit.
+        Refusal: 422 if it does not match the type; the message says where.
     """
     try:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
         raise Refusal(422, "invalid_request", str(error)) from None
 
 
 def too_deep() -> Refusal:
-    return Refusal(400, "malformed_json", "the body is no JSON that can be read: it is nested too deeply")
+    """The error for JSON that is nested too deeply to be read."""
+    return Refusal(400, "malformed_json", "the body is not valid JSON: it is nested too deeply")
 
 
-def _lenient(body: bytes) -> Any:
-    """Python's JSON, which some trainers write: NaN, and text cut within a surrogate pair."""
+def _decode_lenient(body: bytes) -> Any:
+    """Decode what Python's json module writes beyond the standard: NaN, and half a surrogate pair."""
     if not body.strip():
         raise Refusal(400, "malformed_json", "the body is empty; send JSON")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "malformed_json", f"the body is no JSON: {error}") from None
+        raise Refusal(400, "malformed_json", f"the body is not valid JSON: {error}") from None
 
 
 def encode(value: Any) -> bytes:
+    """Encode a value as JSON."""
     try:
         return _encoder.encode(value)
-    except UnicodeEncodeError:  # an echoed text holds half a surrogate pair
+    except UnicodeEncodeError:  # a text of the request holds half a surrogate pair
         return json.dumps(msgspec.to_builtins(value)).encode()

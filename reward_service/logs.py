@@ -1,4 +1,4 @@
-"""Logs as JSON, a line an event: no response text, unless the settings ask for it."""
+"""Logs as JSON lines, one event per line. Response texts are logged only with the setting `log_text`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
 class JsonFormatter(logging.Formatter):
-    """`{"time", "level", "logger", "event", …}` with whatever the call gave as `extra`."""
+    """Formats a record as `{"time", "level", "logger", "event", "pid", …}` plus the call's `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -21,14 +21,14 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
             "pid": record.process,
         }
-        line |= {key: value for key, value in vars(record).items() if key not in _USUAL}
+        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD_FIELDS}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
 
 
 def log_config(level: str) -> dict[str, Any]:
-    """For `logging.config.dictConfig`, and so for uvicorn."""
+    """The configuration for `logging.config.dictConfig`, which uvicorn takes as well."""
     name = level.upper()
     return {
         "version": 1,

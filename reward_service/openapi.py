@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, and the scoring routes from the very types that decode their bodies."""
+"""Adds the scoring routes to FastAPI's OpenAPI document. Schemas come from the types that decode the bodies."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from .protocols.base import Protocol
 
 _REF = "#/components/schemas/{name}"
 _ERRORS = {
-    400: "The body is no JSON",
+    400: "The body is not JSON",
     401: "A token is missing or wrong",
-    408: "The body took too long",
+    408: "The body took too long to arrive",
     413: "The body or the batch is too large",
-    415: "The body is encoded",
-    422: "What was sent cannot be scored; the message says why",
+    415: "The body has a content encoding",
+    422: "The request cannot be scored; the message says why",
 }
 
 
 def add_protocols(document: dict[str, Any], protocols: Iterable[Protocol]) -> dict[str, Any]:
-    """The document with the protocols' routes in it."""
+    """Add the routes of the protocols to an OpenAPI document, and return it."""
     protocols = list(protocols)
-    kinds = [ErrorBody, Scored, Fault, *(p.request for p in protocols), *(p.reply for p in protocols)]
-    found, components = msgspec.json.schema_components(kinds, ref_template=_REF, schema_hook=lambda _: {})
-    error, requests, replies = found[0], found[3 : 3 + len(protocols)], found[3 + len(protocols) :]
-    refused = {
+    types = [ErrorBody, Scored, Fault, *(p.request for p in protocols), *(p.reply for p in protocols)]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF, schema_hook=lambda _: {})
+    error, requests, replies = schemas[0], schemas[3 : 3 + len(protocols)], schemas[3 + len(protocols) :]
+    error_responses = {
         str(status): {"description": text, "content": {"application/json": {"schema": error}}}
         for status, text in _ERRORS.items()
     }
     for operations in document["paths"].values():
         for operation in operations.values():
-            operation["responses"].update(refused)
+            operation["responses"].update(error_responses)
     for protocol, request, reply in zip(protocols, requests, replies, strict=True):
-        plain = [path for path in (protocol.path, *protocol.aliases) if "{" not in path]
-        tasked = [f"{protocol.path}/{{task}}", *(alias for alias in protocol.aliases if "{" in alias)]
-        for path in (*plain, *tasked):
-            operation = _operation(protocol, request, reply, path, refused)
+        plain_paths = [path for path in (protocol.path, *protocol.aliases) if "{" not in path]
+        task_paths = [f"{protocol.path}/{{task}}", *(alias for alias in protocol.aliases if "{" in alias)]
+        for path in (*plain_paths, *task_paths):
+            operation = _make_operation(protocol, request, reply, path, error_responses)
             document["paths"].setdefault(path, {})["post"] = operation
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= components
-    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's, in whose place ErrorBody stands
-        schemas.pop(unused, None)
+    document_schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    document_schemas |= components
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's error types, replaced by ErrorBody
+        document_schemas.pop(unused, None)
     return document
 
 
-def _operation(protocol: Protocol, request: Any, reply: Any, path: str, refused: dict[str, Any]) -> dict[str, Any]:
+def _make_operation(protocol: Protocol, request: Any, reply: Any, path: str, error_responses: dict[str, Any]) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": "mode", "in": "query", "required": False, "schema": {"type": "string", "enum": list(MODES)}},
     ]
@@ -62,6 +62,6 @@ def _operation(protocol: Protocol, request: Any, reply: Any, path: str, refused:
         "requestBody": {"required": True, "content": {"application/json": {"schema": request, "example": protocol.example}}},
         "responses": {
             "200": {"description": "Scored", "content": {"application/json": {"schema": reply}}},
-            **refused,
+            **error_responses,
         },
     }

@@ -1,4 +1,4 @@
-"""What statistics keep of a scored item that belongs to a group."""
+"""The record that group statistics keep of a scored rollout."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dataset_builder.tasks import LEVELS, Level, UsageError
 
 from .items import Item, Scored
 
-ANSWER_CHARS = SHORT = 64
-_unnamed = count()
-_process = os.urandom(8).hex()  # process ids come round again
+MAX_ANSWER_CHARS = MAX_NAME_CHARS = 64
+_unnamed_counter = count()
+_process_token = os.urandom(8).hex()  # unlike a process id, never reused
 
 
 class Rollout(NamedTuple):
-    """One member of a group. Its texts are short, or digests."""
+    """One rollout of a group. Long names are replaced by digests, long answers are cut."""
 
     group: str
     id: str
@@ -31,25 +31,25 @@ class Rollout(NamedTuple):
 
 
 def to_rollout(item: Item, scored: Scored) -> Rollout:
-    """The rollout of an item with a group, scored smoothly. Without an id it counts as new each time."""
+    """Build the record of an item that has a group; `scored.score` must be the smooth score. Without an id it is always new."""
     extra = item.extra_info
-    name = item.id if item.id is not None else f"{_process} {next(_unnamed)}"
+    name = item.id if item.id is not None else f"{_process_token} {next(_unnamed_counter)}"
     blind = None if extra is None or extra.blind_answer is None else scored.parsed == extra.blind_answer
     return Rollout(
-        _short(f"{scored.task} {item.group}"),
-        _short(str(name)),
+        _shorten(f"{scored.task} {item.group}"),
+        _shorten(str(name)),
         scored.task,
         "unknown" if extra is None else level_label(extra.level_name, extra.level),
         scored.score,
         scored.exact,
-        scored.parsed[:ANSWER_CHARS].encode("utf-8", "replace").decode(),
+        scored.parsed[:MAX_ANSWER_CHARS].encode("utf-8", "replace").decode(),
         blind,
     )
 
 
 @lru_cache(maxsize=1024)
 def level_label(name: str | None, value: float | str | None) -> str:
-    """A level's name, or its tenth: a curriculum's levels are a continuum, and labels are to stay few."""
+    """The level's name, or its value rounded to 0.1: a curriculum uses any value in [0, 1], and labels must stay few."""
     if name in LEVELS:
         return name
     try:
@@ -59,7 +59,7 @@ def level_label(name: str | None, value: float | str | None) -> str:
     return level.name if level.name in LEVELS else f"{level.value:.1f}"
 
 
-def _short(text: str) -> str:
-    if len(text) <= SHORT and text.isascii():
+def _shorten(text: str) -> str:
+    if len(text) <= MAX_NAME_CHARS and text.isascii():
         return text
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Item → Score. The one place where the service calls the tasks."""
+"""Scores an item with its task. No other module calls the scorers."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from msgspec import UNSET
 
 from dataset_builder import tasks
 
-from .items import Item, Mode, Result, Scored, fault
+from .items import Item, Mode, Result, Scored, make_fault
 
 
 def score_item(item: Item, max_chars: int = 2_000_000) -> Result:
-    """Score one item; `score` is the smooth value. What is wrong with the item, not with its response, is a Fault."""
+    """Score one item; `score` is the smooth score. A Fault means that the item is not valid; a bad response scores 0."""
     name = item.task or item.data_source
     if name is None:
-        return fault("unknown_task", f"task or data_source is missing; allowed: {', '.join(tasks.names())}", item)
-    if item.task and item.data_source and not same_task(item.task, item.data_source):
-        return fault("task_conflict", f"task={item.task!r} and data_source={item.data_source!r} differ; send one", item)
+        return make_fault("unknown_task", f"task or data_source is missing; allowed: {', '.join(tasks.names())}", item)
+    if item.task and item.data_source and not is_same_task(item.task, item.data_source):
+        return make_fault("task_conflict", f"task={item.task!r} and data_source={item.data_source!r} differ; send one", item)
     if len(item.response) > max_chars:
-        return fault("too_long", f"response has {len(item.response)} characters; allowed: {max_chars}", item)
+        return make_fault("too_long", f"response has {len(item.response)} characters; allowed: {max_chars}", item)
     extra = item.extra_info
     try:
         task = tasks.get(name)
         score = task.score(item.response, item.ground_truth, None if extra is None else extra.chance)
     except tasks.UnknownTask as error:
-        return fault("unknown_task", str(error), item)
+        return make_fault("unknown_task", str(error), item)
     except tasks.UsageError as error:
-        return fault("bad_truth", str(error), item)
+        return make_fault("bad_truth", str(error), item)
     if not (isfinite(score.score) and isfinite(score.exact) and isfinite(score.above_chance)):
-        return fault("internal", f"task {score.task} gave a score that is no finite number", item)
+        return make_fault("internal", f"task {score.task} returned a score that is not finite", item)
     return Scored(
         score=score.score,
         exact=score.exact,
@@ -42,13 +42,13 @@ def score_item(item: Item, max_chars: int = 2_000_000) -> Result:
     )
 
 
-def same_task(one: str, other: str) -> bool:
-    """Whether two names are one task's, with or without the prefix of a row's data_source."""
-    return one.removeprefix(tasks.PREFIX) == other.removeprefix(tasks.PREFIX)
+def is_same_task(name: str, other_name: str) -> bool:
+    """Whether two names mean one task. A data_source has the prefix `videossr/`."""
+    return name.removeprefix(tasks.PREFIX) == other_name.removeprefix(tasks.PREFIX)
 
 
 def to_mode(results: Iterable[Result], mode: Mode) -> None:
-    """Make `score` the reward of that mode, in place."""
+    """Set `score` of each result to the reward of this mode, in place."""
     if mode == "smooth":
         return
     for result in results:

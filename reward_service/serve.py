@@ -1,4 +1,4 @@
-"""`videossr serve`: the service under uvicorn, with any number of workers."""
+"""`videossr serve`: runs the service under uvicorn, with any number of worker processes."""
 
 from __future__ import annotations
 
@@ -18,39 +18,40 @@ from dataset_builder.tasks import UsageError
 
 from .logs import log_config
 from .settings import Settings
-from .shared_folder import shared_folder
+from .shared_folder import get_shared_folder
 
-BACKLOG = 4096  # connections not yet accepted: a training step opens hundreds at once
+BACKLOG = 4096  # connections waiting to be accepted: a training step opens hundreds at once
 
 
-def read_settings(arguments: Sequence[str]) -> Settings:
-    """Settings from flags, and from the environment where no flag is given.
+def read_settings(args: Sequence[str]) -> Settings:
+    """Read settings from command-line flags, else from the environment.
 
     Raises:
-        UsageError: naming each setting that is not allowed.
+        UsageError: if a setting is not allowed; the message names each one.
     """
     try:
-        return Settings(_cli_parse_args=list(arguments))
+        return Settings(_cli_parse_args=list(args))
     except ValidationError as error:
-        raise UsageError("; ".join(f"{one['loc'][0]}={one['input']!r}: {one['msg']}" for one in error.errors())) from None
+        details = error.errors()
+        raise UsageError("; ".join(f"{item['loc'][0]}={item['input']!r}: {item['msg']}" for item in details)) from None
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; then finish what is in progress.
+    """Serve until SIGTERM or SIGINT, then finish running requests.
 
     Raises:
-        UsageError: if a module of `imports` cannot be imported. Workers would find out by themselves, and uvicorn start one
-            after the other.
+        UsageError: if a module of `imports` cannot be imported. Checked here, as uvicorn would restart the failing workers
+            forever.
     """
     for module in settings.import_names:
         try:
             import_module(module)
         except ImportError as error:
-            raise UsageError(f"imports={module!r}: {error}; it has to be on PYTHONPATH") from None
-    _allow_connections()
-    signal.signal(signal.SIGTERM, _end)  # uvicorn, when it has ended, raises the signal again for whoever was there before
-    settings = settings.model_copy(update={"stats_dir": shared_folder(settings)})  # made here, it goes with this process
-    os.environ.update(settings.environment())  # the workers' way to them
+            raise UsageError(f"imports={module!r}: {error}; it must be on PYTHONPATH") from None
+    _raise_file_limit()
+    signal.signal(signal.SIGTERM, _exit)  # uvicorn raises the signal again when it has ended
+    settings = settings.model_copy(update={"stats_dir": get_shared_folder(settings)})  # removed by this process
+    os.environ.update(settings.environment())  # workers read their settings from the environment
     uvicorn.run(
         "reward_service.app:app",
         host=settings.host,
@@ -66,12 +67,12 @@ def serve(settings: Settings) -> None:
     )
 
 
-def _end(signum: int, frame: FrameType | None) -> NoReturn:
+def _exit(signum: int, frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 
-def _allow_connections() -> None:
-    """Let the process hold as many connections as the system lets it."""
+def _raise_file_limit() -> None:
+    """Raise the limit of open files, and so of connections, to the highest value that the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

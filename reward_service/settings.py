@@ -1,4 +1,4 @@
-"""Every setting of the service, in one place: a keyword here, a flag of `videossr serve`, `VIDEOSSR_SERVE_…` in the environment."""
+"""All settings of the service. Each is a keyword, a flag of `videossr serve`, and `VIDEOSSR_SERVE_…` in the environment."""
 
 from __future__ import annotations
 
@@ -35,47 +35,49 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for a free one")
     workers: int = Field(1, ge=1, description="processes")
-    tokens: SecretStr = Field(SecretStr(""), description="bearer tokens, comma-separated; none: open to all")
-    mode: Mode = Field("smooth", description="which reward is `score` where a request does not say")
-    imports: str = Field("", description="modules that register own tasks, comma-separated, imported first")
+    tokens: SecretStr = Field(SecretStr(""), description="bearer tokens, comma-separated; if empty, open to all")
+    mode: Mode = Field("smooth", description="the reward that `score` holds, unless a request names another")
+    imports: str = Field("", description="modules that register custom tasks, comma-separated")
 
-    max_body_bytes: int = Field(8 << 20, ge=1024, description="largest request body")
-    max_batch: int = Field(1024, ge=1, description="most items in a request")
-    max_response_chars: int = Field(2_000_000, ge=1, description="longest response text of an item")
-    item_seconds: float = Field(1.0, gt=0, description="longest time that scoring one item may take")
-    body_seconds: float = Field(30.0, gt=0, description="longest time that a request's body may take to arrive")
+    max_body_bytes: int = Field(8 << 20, ge=1024, description="largest request body in bytes")
+    max_batch: int = Field(1024, ge=1, description="maximum items in a request")
+    max_response_chars: int = Field(2_000_000, ge=1, description="longest response of an item, in characters")
+    item_seconds: float = Field(1.0, gt=0, description="time limit for scoring one item")
+    body_seconds: float = Field(30.0, gt=0, description="time limit for receiving a request's body")
     keep_alive_seconds: int = Field(
         120, ge=1, description="how long an idle connection stays open; longer than any client keeps it"
     )
     linger_seconds: float = Field(
-        1.0, ge=0, description="how long after SIGTERM requests are still taken, while /readyz says 503"
+        1.0, ge=0, description="how long requests are still accepted after SIGTERM, while /readyz returns 503"
     )
-    drain_seconds: int = Field(30, ge=1, description="how long requests in progress may take after that")
+    drain_seconds: int = Field(30, ge=1, description="how long running requests may take after that")
 
-    stats_groups: int = Field(20_000, ge=1, description="rollout groups kept open for late members; older ones become sums")
-    stats_dir: Path | None = Field(None, description="folder of the statistics that workers share (default: a temporary one)")
+    stats_groups: int = Field(20_000, ge=1, description="newest groups, which accept rollouts; older ones become sums")
+    stats_dir: Path | None = Field(None, description="folder for the statistics of all workers (default: a temporary one)")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug also logs every request")
     log_text: bool = Field(False, description="log the response text of items that could not be scored")
 
     @field_validator("stats_dir", mode="before")
     @classmethod
-    def _no_dir(cls, value: object) -> object:
+    def _empty_to_none(cls, value: object) -> object:
         return value or None
 
     @field_validator("tokens")
     @classmethod
-    def _no_empty_tokens(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not _split(value.get_secret_value()):
+    def _check_tokens(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not _split_commas(value.get_secret_value()):
             raise ValueError("holds no token; leave it out to open the server to all")
         return value
 
     @property
     def bearer_tokens(self) -> tuple[bytes, ...]:
-        return tuple(token.encode() for token in _split(self.tokens.get_secret_value()))
+        """The accepted tokens; empty if the server is open to all."""
+        return tuple(token.encode() for token in _split_commas(self.tokens.get_secret_value()))
 
     @property
     def import_names(self) -> tuple[str, ...]:
-        return _split(self.imports)
+        """The modules in `imports`."""
+        return _split_commas(self.imports)
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes."""
@@ -83,5 +85,5 @@ class Settings(BaseSettings):
         return {f"{ENV_PREFIX}{name.upper()}": "" if value is None else str(value) for name, value in values.items()}
 
 
-def _split(text: str) -> tuple[str, ...]:
+def _split_commas(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())

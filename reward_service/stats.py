@@ -1,4 +1,4 @@
-"""Group statistics that all workers of a server share, exactly, in bounded space: a SQLite file, written in group commits."""
+"""Group statistics shared by all workers of a server: exact, in bounded space, in a SQLite file written in group commits."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .rollouts import Rollout
 BINS = 20
 MAX_BYTES = 256 << 20
 FOLD_EVERY = 256  # rollouts
-MAX_WAITING = 100_000  # rollouts
-LOCKED_SECONDS = 10  # how long a file that somebody has locked is waited for
-FLAT = 1e-9  # a group whose scores differ by less gives no gradient
+MAX_QUEUED = 100_000  # rollouts
+LOCK_TIMEOUT_SECONDS = 10  # how long to wait for a locked file
+ZERO_VARIANCE_EPS = 1e-9  # a group whose scores differ by less has no gradient
 
-ROUNDING = 1e-12  # a variance below this is the rounding of sums
+VARIANCE_EPS = 1e-12  # a smaller variance is a rounding error of the sums
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS open_group (seq INTEGER PRIMARY KEY, key TEXT UNIQUE, task TEXT, level TEXT);
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS closed_bin (
     task TEXT, level TEXT, bin INTEGER, rollouts INTEGER, PRIMARY KEY (task, level, bin)) WITHOUT ROWID;
 """
 _GROUPS = f"""
-SELECT task, level, count(*) AS size, sum(exact = 1) AS hits, max(score) - min(score) < {FLAT} AS flat,
+SELECT task, level, count(*) AS size, sum(exact = 1) AS hits, max(score) - min(score) < {ZERO_VARIANCE_EPS} AS flat,
     sum(exact = 1) IN (0, count(*)) AS flat_exact, 1 AS groups, sum(score) AS score, sum(score * score) AS squares,
     sum(score * score) - sum(score) * sum(score) / count(*) AS within, sum(exact) AS exact,
     sum(parsed = '') AS unparseable, coalesce(sum(blind), 0) AS blind, count(blind) AS blind_known
@@ -60,17 +60,17 @@ _ANSWERS = """
 SELECT task, level, parsed, max(rollouts), sum(rollouts) FROM (
     SELECT task, level, parsed, count(*) AS rollouts FROM open_group JOIN rollout USING (seq)
     WHERE parsed <> '' GROUP BY 1, 2, 3) GROUP BY 1, 2"""
-_LAST = 1 << 62
+_MAX_SEQ = 1 << 62
 
 
 class GroupStats:
-    """Rollouts by group, in a file that several processes may share (or in memory, for one).
+    """Rollouts by group, in a file that several processes may share, or in memory for one process.
 
-    `record` returns when its rollouts are committed: what was answered is counted, though the process be killed. It does not
-    wait longer than `patience` seconds, should the disk hang. Those that cannot be committed are passed to `on_lost`, as their
-    number and the reason.
-    A rollout with the id of one before it in its group is counted once. The last `max_groups` groups take late members;
-    older ones live on in sums.
+    `record` returns once its rollouts are committed, so that a killed worker loses no rollout that it has answered. If the
+    disk hangs, it waits at most `commit_timeout` seconds. For rollouts that cannot be committed, `on_lost` is called with
+    their number and the error.
+    A rollout id counts once in a group. Only the newest `max_groups` groups accept rollouts; older groups are folded into
+    sums.
     """
 
     def __init__(
@@ -78,63 +78,63 @@ class GroupStats:
         path: Path | None = None,
         max_groups: int | None = None,
         on_lost: Callable[[int, Exception], None] = lambda rollouts, error: None,
-        patience: float = 60,
+        commit_timeout: float = 60,
         fold_every: int = FOLD_EVERY,
     ) -> None:
         self._max_groups = max_groups
         self._on_lost = on_lost
-        self._patience = patience
-        self._db = self._reader = _connect(path)
-        with _alone(path):
+        self._commit_timeout = commit_timeout
+        self._db = self._read_db = _connect(path)
+        with _lock_file(path):
             if path is not None:
                 self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = OFF")  # outlives a killed process; a power cut may lose it
-                self._reader = _connect(path)  # reading, which may take a while, keeps no writer waiting
+                self._db.execute("PRAGMA synchronous = OFF")  # survives a killed process; a power cut may lose data
+                self._read_db = _connect(path)  # so that a slow read does not block writes
             self._db.executescript(_SCHEMA)
-        self._unfolded = 0
+        self._rollouts_since_fold = 0
         self._fold_every = fold_every
-        self._thread = ThreadPoolExecutor(1, "group-stats-writer")
-        self._reading = ThreadPoolExecutor(1, "group-stats-reader")
+        self._write_executor = ThreadPoolExecutor(1, "group-stats-writer")
+        self._read_executor = ThreadPoolExecutor(1, "group-stats-reader")
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: list[Rollout] = []
-        self._committed: asyncio.Future[None] | None = None
+        self._queue: list[Rollout] = []
+        self._commit_done: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
 
     async def record(self, rollouts: Sequence[Rollout]) -> None:
-        """Commit these, if they can be; those of concurrent callers go along in one transaction."""
+        """Commit rollouts, in one transaction with those of concurrent callers. Reports a failure to `on_lost`."""
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # what an ended loop has left undone is taken along
-            self._loop, self._writer, self._committed = loop, None, None
-        if len(self._waiting) + len(rollouts) > MAX_WAITING:
-            self._on_lost(len(rollouts), TimeoutError(f"{len(self._waiting)} others wait for the disk"))
+        if loop is not self._loop:  # the queue of an ended loop is kept
+            self._loop, self._writer, self._commit_done = loop, None, None
+        if len(self._queue) + len(rollouts) > MAX_QUEUED:
+            self._on_lost(len(rollouts), TimeoutError(f"{len(self._queue)} others wait for the disk"))
             return
-        self._waiting.extend(rollouts)
-        if self._committed is None:
-            self._committed = loop.create_future()  # one timer for all who wait together costs next to nothing
-            self._hurry = loop.call_later(self._patience, _settle, self._committed)
-        committed = self._committed
+        self._queue.extend(rollouts)
+        if self._commit_done is None:
+            self._commit_done = loop.create_future()  # one timer for all callers of a transaction
+            self._timeout_timer = loop.call_later(self._commit_timeout, _mark_done, self._commit_done)
+        commit_done = self._commit_done
         if self._writer is None:
-            self._writer = loop.create_task(self._write_waiting())
-        await asyncio.shield(committed)
+            self._writer = loop.create_task(self._write_queue())
+        await asyncio.shield(commit_done)
 
-    async def _write_waiting(self) -> None:
+    async def _write_queue(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._committed is not None:
-            rollouts, committed, hurry = self._waiting, self._committed, self._hurry
-            self._waiting, self._committed = [], None
+        while self._commit_done is not None:
+            rollouts, commit_done, timer = self._queue, self._commit_done, self._timeout_timer
+            self._queue, self._commit_done = [], None
             try:
-                await loop.run_in_executor(self._thread, self.write, rollouts)
-            except Exception as error:  # whatever it is, scoring goes on, and the log will say so
+                await loop.run_in_executor(self._write_executor, self.write, rollouts)
+            except Exception as error:  # scoring continues; `on_lost` logs the error
                 self._on_lost(len(rollouts), error)
-            hurry.cancel()
-            _settle(committed)
+            timer.cancel()
+            _mark_done(commit_done)
         self._writer = None
 
     def write(self, rollouts: Iterable[Rollout]) -> None:
-        """Commit these in one transaction.
+        """Commit rollouts in one transaction.
 
         Raises:
-            sqlite3.Error: if they could not be; then none of them was.
+            sqlite3.Error: if the transaction failed; then no rollout was written.
         """
         rows = list(rollouts)
         db = self._db
@@ -149,9 +149,9 @@ class GroupStats:
                 "INSERT OR IGNORE INTO rollout SELECT seq, ?, ?, ?, ?, ? FROM open_group WHERE key = ?",
                 [(row.id, row.score, row.exact, row.parsed, row.blind, row.group) for row in rows],
             )
-            self._unfolded += len(rows)
-            if self._unfolded >= self._fold_every:
-                self._unfolded = 0
+            self._rollouts_since_fold += len(rows)
+            if self._rollouts_since_fold >= self._fold_every:
+                self._rollouts_since_fold = 0
                 self._fold()
             db.execute("COMMIT")
         except BaseException:
@@ -166,25 +166,25 @@ class GroupStats:
         size = self._db.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()[0]
         free = self._db.execute("SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size").fetchone()[0]
         if last - first + 1 > self._max_groups * 1.05 + 1:
-            upto = last - self._max_groups
+            last_folded = last - self._max_groups
         elif size - free > MAX_BYTES:
-            upto = (first + last) // 2
+            last_folded = (first + last) // 2
         else:
             return
         for statement in _FOLD:
-            self._db.execute(statement, (upto,))
+            self._db.execute(statement, (last_folded,))
 
-    async def summary(self) -> dict[str, Any]:
-        """`summarize`, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._reading, self.summarize)
+    async def summarize_async(self) -> dict[str, Any]:
+        """Run `summarize` in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._read_executor, self.summarize)
 
     def summarize(self) -> dict[str, Any]:
-        """`{task: {level: {…}}}`: mean, spread, groups without variance, hits in a group, unparseable and blind answers."""
-        db = self._reader
+        """`{task: {level: {…}}}`: mean, std, zero-variance groups, hits per group, unparseable answers, blind answers."""
+        db = self._read_db
         db.execute("BEGIN")
         try:
-            groups = db.execute(_ALL_GROUPS, (_LAST,)).fetchall()
-            bins = db.execute(_ALL_BINS, (_LAST,)).fetchall()
+            groups = db.execute(_ALL_GROUPS, (_MAX_SEQ,)).fetchall()
+            bins = db.execute(_ALL_BINS, (_MAX_SEQ,)).fetchall()
             answers = db.execute(_ANSWERS).fetchall()
         finally:
             db.execute("COMMIT")
@@ -192,36 +192,37 @@ class GroupStats:
         for task, level in sorted({(row[0], row[1]) for row in groups}):
             rows = [row[2:] for row in groups if row[:2] == (task, level)]
             histogram = [0] * BINS
-            for where, number in ((row[2], row[3]) for row in bins if row[:2] == (task, level)):
-                histogram[where] = number
-            top = next(((row[2], row[3] / row[4]) for row in answers if row[:2] == (task, level)), ("", None))
-            tasks.setdefault(task, {})[level] = _level(rows, histogram, top)
+            for index, count in ((row[2], row[3]) for row in bins if row[:2] == (task, level)):
+                histogram[index] = count
+            top_answer = next(((row[2], row[3] / row[4]) for row in answers if row[:2] == (task, level)), ("", None))
+            tasks.setdefault(task, {})[level] = _summarize_level(rows, histogram, top_answer)
         return tasks
 
-    async def finish(self, seconds: float) -> None:
-        """Wait for what is being written."""
+    async def wait_for_writer(self, seconds: float) -> None:
+        """Wait at most `seconds` for the running write."""
         if self._writer is not None:
             await asyncio.wait({self._writer}, timeout=seconds)
 
     def close(self) -> None:
-        self._thread.shutdown()
-        self._reading.shutdown()
-        self._reader.close()
+        """Finish running writes and close the file."""
+        self._write_executor.shutdown()
+        self._read_executor.shutdown()
+        self._read_db.close()
         self._db.close()
 
 
-def _settle(future: asyncio.Future[None]) -> None:
+def _mark_done(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:
-    return sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=LOCKED_SECONDS)
+    return sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False, timeout=LOCK_TIMEOUT_SECONDS)
 
 
 @contextmanager
-def _alone(path: Path | None) -> Iterator[None]:
-    """One process at a time: SQLite does not wait where several turn a new file to its write-ahead log."""
+def _lock_file(path: Path | None) -> Iterator[None]:
+    """Hold a file lock. SQLite fails at once if several processes switch a new file to write-ahead logging."""
     if path is None:
         yield
         return
@@ -230,36 +231,37 @@ def _alone(path: Path | None) -> Iterator[None]:
         yield
 
 
-def _level(rows: list[tuple[Any, ...]], histogram: list[int], top: tuple[str, float | None]) -> dict[str, Any]:
+def _summarize_level(rows: list[tuple[Any, ...]], histogram: list[int], top_answer: tuple[str, float | None]) -> dict[str, Any]:
     rollouts = sum(size * groups for size, _, _, _, groups, *_ in rows)
-    total, squares, within, exact, unparseable, blind, known = (sum(row[column] for row in rows) for column in range(5, 12))
-    several = [row for row in rows if row[0] > 1]
-    groups = sum(row[4] for row in several)
+    sums = (sum(row[column] for row in rows) for column in range(5, 12))
+    total, squares, within, exact, unparseable, blind, blind_known = sums
+    multi_rollout_rows = [row for row in rows if row[0] > 1]
+    groups = sum(row[4] for row in multi_rollout_rows)
     hits: dict[str, list[int]] = {}
-    for size, hit, _, _, number, *_ in several:
-        hits.setdefault(str(size), [0] * (size + 1))[hit] += number
+    for size, hit_count, _, _, group_count, *_ in multi_rollout_rows:
+        hits.setdefault(str(size), [0] * (size + 1))[hit_count] += group_count
     mean = total / rollouts
     return {
         "rollouts": rollouts,
         "groups": groups,
         "mean": mean,
-        "std": _root(squares / rollouts - mean * mean),
-        "within_group_std": _root(within / rollouts),
+        "std": _to_std(squares / rollouts - mean * mean),
+        "within_group_std": _to_std(within / rollouts),
         "exact": exact / rollouts,
-        "zero_variance": _share(sum(row[4] for row in several if row[2]), groups),
-        "zero_variance_strict": _share(sum(row[4] for row in several if row[3]), groups),
+        "zero_variance": _ratio(sum(row[4] for row in multi_rollout_rows if row[2]), groups),
+        "zero_variance_strict": _ratio(sum(row[4] for row in multi_rollout_rows if row[3]), groups),
         "unparseable": unparseable / rollouts,
-        "blind": _share(blind, known),
-        "top_answer": top[0],
-        "top_answer_share": top[1],
+        "blind": _ratio(blind, blind_known),
+        "top_answer": top_answer[0],
+        "top_answer_share": top_answer[1],
         "hits": hits,
         "histogram": histogram,
     }
 
 
-def _root(variance: float) -> float:
-    return sqrt(variance) if variance > ROUNDING else 0.0
+def _to_std(variance: float) -> float:
+    return sqrt(variance) if variance > VARIANCE_EPS else 0.0
 
 
-def _share(part: int, whole: int) -> float | None:
+def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None

@@ -1,4 +1,4 @@
-"""A time bound on code that may not return: a task of somebody else's with a catastrophic pattern, say."""
+"""A time limit for code that may never return, e.g. a custom task with a catastrophic regular expression."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from types import FrameType
 
 
 class TimeLimitExceeded(BaseException):
-    """Raised inside the code that took too long. No `except Exception` in there may swallow it."""
+    """Raised inside the code that took too long. A BaseException, so that `except Exception` there does not catch it."""
 
 
 class TimeLimit:
-    """Raises TimeLimitExceeded in what runs between `start()` and `stop()`, once that takes too long.
+    """Raises TimeLimitExceeded in code between `start()` and `stop()` that takes longer than `seconds`.
 
-    It rests on SIGALRM, which interrupts Python code and the `re` module alike, and which Python delivers to the main
-    thread only: elsewhere (Ray Serve's replicas) there is no bound. The timer ticks on, as setting it costs a system call.
+    It uses SIGALRM, which interrupts Python code and the `re` module. Python delivers it to the main thread only, so in
+    other threads (Ray Serve replicas) there is no limit. The timer runs all the time, as setting it costs a system call.
     """
 
     def __init__(self, seconds: float) -> None:

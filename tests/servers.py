@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass
 class Server:
-    """A running service: its address, its process, and where its logs go."""
+    """A running service: base URL, process, and log file."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -38,7 +38,7 @@ class Server:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def workers(self) -> list[int]:
-        """Process ids of the workers that answer."""
+        """Process ids of all workers that have started."""
         return sorted({event["pid"] for event in self.events() if event["event"].startswith("Started server process")})
 
 
@@ -51,7 +51,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(folder: Path, port: int = 0, **settings: Any) -> Iterator[Server]:
-    """A service with these settings, as `videossr serve` starts it."""
+    """Run `videossr serve` with these settings until the block ends."""
     port = port or free_port()
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     log = folder / f"serve-{port}.log"

@@ -1,1 +1,1 @@
-"""Who answers: a model behind a server, a model in this process, or a scripted baseline."""
+"""Backends: a model behind a server, a model in this process, or a scripted baseline."""

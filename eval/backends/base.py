@@ -1,4 +1,4 @@
-"""What the runner asks of whoever answers."""
+"""The interface between the runner and whatever answers questions."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from typing import Any, Protocol
 from ..sample import Sample, Video
 
 
-class Failed(Exception):
-    """No answer could be had to this question: which is no wrong answer. The message says why.
+class AnswerError(Exception):
+    """This question got no response. It counts as failed, not as wrong; the message says why.
 
     Attributes:
-        transient: whether it is the server's state, so that the next question may well fail too.
+        transient: whether the cause is the server's state, so that the next question may fail too.
     """
 
-    def __init__(self, why: str, *, transient: bool = False) -> None:
-        super().__init__(why)
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
         self.transient = transient
 
 
-class Unusable(RuntimeError):
-    """No answer can be had to any question, or none that would mean something; the message says what to do."""
+class BackendError(RuntimeError):
+    """The backend cannot answer any question, or its responses would not be valid; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer.
+    """A backend's response to one question.
 
     Attributes:
         text: the whole response.
-        usage: tokens of the prompt and of the response, where known.
-        seen: what is known of what the model saw: `markers`, the times in its prompt.
+        usage: `prompt_tokens` and `completion_tokens`, where known.
+        seen: facts about the request: `markers` (result of the check of frame times in the prompt), `times_moved_by` (seconds),
+            `cut_off` (the response reached the token limit).
     """
 
     text: str
@@ -44,20 +45,21 @@ class Backend(Protocol):
     """Answers questions."""
 
     @property
-    def needs_videos(self) -> bool: ...
+    def needs_videos(self) -> bool:
+        """Whether `answer` needs the videos; if not, it gets an empty list."""
 
     @property
     def label(self) -> str:
-        """How tables call it."""
+        """Its name in tables."""
 
     @property
     def protocol(self) -> Mapping[str, Any]:
-        """All that its answers depend on besides the question; part of the fingerprint that resuming goes by."""
+        """The settings that its responses depend on, as JSON values; a run is resumed only under the same protocol."""
 
     async def check(self) -> None:
-        """Raises: Unusable: if it cannot answer at all."""
+        """Raises: BackendError: if it cannot answer at all."""
 
     async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
-        """Raises: Failed, Unusable."""
+        """Raises: AnswerError, BackendError."""
 
     async def close(self) -> None: ...

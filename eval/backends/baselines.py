@@ -1,4 +1,4 @@
-"""Scripted baselines: what can be had without a model, and what classical vision reaches."""
+"""Scripted baselines: guesses without a model, and classical computer vision."""
 
 from __future__ import annotations
 
@@ -12,69 +12,71 @@ from dataset_builder import tasks
 from dataset_builder.tasks.answers import Interval
 
 from ..sample import Sample, Video
-from .base import Failed, Reply
+from .base import AnswerError, Reply
 
 
-def uniform(sample: Sample, videos: Sequence[Video], seed: int) -> str:
-    """Any answer of the right form, each as likely."""
+def uniform_guess(sample: Sample, videos: Sequence[Video], seed: int) -> str:
+    """A uniformly random answer of the right type."""
     rng = Random(f"guess\0{sample.id}\0{seed}")
     if sample.kind == "choice":
         letters: list[str] = sorted(sample.info["options"]) or list("ABCD")
         return rng.choice(letters)
     if sample.kind == "interval":
-        return Interval(*sorted(rng.uniform(0, _length(sample)) for _ in range(2))).format()
+        return Interval(*sorted(rng.uniform(0, _video_length(sample)) for _ in range(2))).format()
     task = tasks.get(sample.info["task"])
     space = task.guess_space(sample.info["params"], sample.videos["times"][0])
     return task.read_truth(sample.truth).guess(rng, space).format()
 
 
-def blind(sample: Sample, videos: Sequence[Video], seed: int) -> str:
-    """The best answer that looks at nothing."""
+def blind_answer(sample: Sample, videos: Sequence[Video], seed: int) -> str:
+    """The best constant answer, which does not use the video."""
     if not sample.blind:
-        raise Failed("the length of the video is not known; give `duration`")
+        raise AnswerError("the length of the video is not known; give `duration`")
     return sample.blind
 
 
-def whole(sample: Sample, videos: Sequence[Video], seed: int) -> str:
-    """The whole video where a time is asked for, else any answer: the paper's row Random."""
+def whole_video(sample: Sample, videos: Sequence[Video], seed: int) -> str:
+    """The whole video for a time interval, else a uniform guess: the paper's row Random."""
     if sample.kind == "interval":
-        return Interval(0, _length(sample)).format()
+        return Interval(0, _video_length(sample)).format()
     if sample.kind == "task" and tasks.get(sample.info["task"]).answer is Interval:
         return Interval(0, sample.info["end"]).format()
-    return uniform(sample, videos, seed)
+    return uniform_guess(sample, videos, seed)
 
 
-def solver(sample: Sample, videos: Sequence[Video], seed: int) -> str:
+def solver_answer(sample: Sample, videos: Sequence[Video], seed: int) -> str:
     """Classical vision: change points, contours, continuity of frames."""
-    from ..solvers import SOLVERS, Shown
+    from ..solvers import SOLVERS, DecodedVideo
 
     name = sample.info.get("task")
     if name not in SOLVERS:
-        raise Failed(f"there is no solver of {name or sample.kind}; there are those of {', '.join(SOLVERS)}")
-    return SOLVERS[name](sample.question, [Shown(video.frames(), video.times) for video in videos]).format()
+        raise AnswerError(f"there is no solver for {name or sample.kind}; there are solvers for {', '.join(SOLVERS)}")
+    return SOLVERS[name](sample.question, [DecodedVideo(video.frames(), video.times) for video in videos]).format()
 
 
-def _length(sample: Sample) -> float:
+def _video_length(sample: Sample) -> float:
+    """Seconds."""
     length: float = sample.info["duration"]
     if not length:
-        raise Failed("the length of the video is not known; give `duration`")
+        raise AnswerError("the length of the video is not known; give `duration`")
     return length
 
 
 BASELINES: Mapping[str, Callable[[Sample, Sequence[Video], int], str]] = {
-    "uniform": uniform,
-    "blind": blind,
-    "whole": whole,
-    "solver": solver,
+    "uniform": uniform_guess,
+    "blind": blind_answer,
+    "whole": whole_video,
+    "solver": solver_answer,
 }
+"""By the name that `--baseline` takes."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline of the table above.
+    """A backend that answers by one of `BASELINES`.
 
     Attributes:
-        seed: of those that guess.
+        seed: of `uniform` and `whole`, which guess.
     """
 
     name: str

@@ -16,27 +16,27 @@ from dataset_builder.tasks import UsageError
 from dataset_builder.tasks.errors import nearest
 
 from ..sample import Sample, Video
-from .base import Failed, Reply, Unusable
-from .messages import FORMS, NO_TIMES, at_shared_times, content, marker_fault, markers, media_settings
+from .base import AnswerError, BackendError, Reply
+from .messages import FORMS, NO_TIMES, align_times, find_markers, marker_fault, media_io_settings, message_content
 
 RETRIES = 4
-QWEN_PIXELS = 25_165_824  # of all frames of a video; Qwen3-VL's processor makes more smaller
-_REFUSES_FRAMES = ("media_io_kwargs", "mm_processor_kwargs", "trust-request-mm-kwargs")
+QWEN_PIXELS = 25_165_824  # of all frames of a video; Qwen3-VL's processor shrinks larger videos
+_FRAME_SETTINGS_ERRORS = ("media_io_kwargs", "mm_processor_kwargs", "trust-request-mm-kwargs")
 
 
 @dataclass(frozen=True)
 class ChatSettings:
-    """How a server is asked.
+    """The settings of requests to a server.
 
     Attributes:
-        model: the name that it serves.
+        model: the name under which the server serves it.
         base_url: up to `/v1`.
-        api_key: its key; that of the environment, OPENAI_API_KEY.
-        form: of the videos, one of `FORMS`.
-        system: a system prompt, "" for none.
+        api_key: default: the environment variable OPENAI_API_KEY.
+        form: how videos are sent, one of `FORMS`.
+        system: the system prompt; "" for none.
         max_tokens: of a response.
         temperature: 0 is greedy.
-        timeout: seconds for one answer.
+        timeout: seconds for one response.
     """
 
     model: str
@@ -54,10 +54,10 @@ class ChatSettings:
 
 
 class Chat:
-    """Asks a server, and looks, until it was so once for each shape of question, whether all frames arrived at their times.
+    """Asks a server, and checks in its prompts that all frames arrived at their times, once for each shape of question.
 
     Raises:
-        UsageError: if `base_url` is none.
+        UsageError: if `base_url` is no URL.
     """
 
     def __init__(self, settings: ChatSettings) -> None:
@@ -68,8 +68,8 @@ class Chat:
         self._client = openai.AsyncOpenAI(
             base_url=settings.base_url, api_key=settings.api_key, max_retries=RETRIES, timeout=settings.timeout
         )
-        self._root = settings.base_url.rstrip("/").removesuffix("/v1")
-        self._looked: set[tuple[int, ...]] = set()
+        self._server_root = settings.base_url.rstrip("/").removesuffix("/v1")
+        self._verified_shapes: set[tuple[int, ...]] = set()
 
     @property
     def needs_videos(self) -> bool:
@@ -83,111 +83,118 @@ class Chat:
 
     @property
     def protocol(self) -> Mapping[str, Any]:
-        told = self._settings
+        settings = self._settings
         return {
-            "backend": "chat", "model": told.model, "form": told.form, "system": told.system, "max_tokens": told.max_tokens,
-            "temperature": told.temperature,
+            "backend": "chat", "model": settings.model, "form": settings.form, "system": settings.system,
+            "max_tokens": settings.max_tokens, "temperature": settings.temperature,
         }  # fmt: skip
 
     async def check(self) -> None:
-        url, wanted = self._settings.base_url, self._settings.model
+        url, model = self._settings.base_url, self._settings.model
         try:
-            served = [model.id async for model in self._client.models.list()]
+            served = [entry.id async for entry in self._client.models.list()]
         except openai.AuthenticationError as error:
-            raise Unusable(f"{url} refuses the key ({_said(error)}); give it in OPENAI_API_KEY") from None
+            raise BackendError(f"{url} rejects the API key ({_error_message(error)}); set OPENAI_API_KEY") from None
         except openai.APIConnectionError as error:
-            raise Unusable(
+            raise BackendError(
                 f"{url} cannot be reached ({error.__cause__ or error}); is it running, and is --base-url right?"
             ) from None
         except openai.APIStatusError as error:
             if error.status_code == 404:  # a server that lists no models
                 return
-            raise Unusable(f"{url} answers {error.status_code} ({_said(error)})") from None
+            raise BackendError(f"{url} answers {error.status_code} ({_error_message(error)})") from None
         except (AttributeError, TypeError, ValueError):
-            raise Unusable(
-                f"{url} answers with no list of models; is --base-url an OpenAI-compatible server's, up to /v1?"
+            raise BackendError(
+                f"{url} does not return a list of models; is --base-url that of an OpenAI-compatible server, up to /v1?"
             ) from None
-        if wanted not in served:
-            raise Unusable(f"model={wanted!r} is not served at {url}; {nearest(wanted, served)}")
+        if model not in served:
+            raise BackendError(f"model={model!r} is not served at {url}; {nearest(model, served)}")
 
     async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
-        moved = 0.0
+        shift = 0.0
         if self._settings.form == "video":
-            own, videos = videos, at_shared_times(videos)
-            moved = max(
-                abs(a - b) for one, other in zip(own, videos, strict=True) for a, b in zip(one.times, other.times, strict=True)
+            originals, videos = videos, align_times(videos)
+            shift = max(
+                abs(old - new)
+                for original, video in zip(originals, videos, strict=True)
+                for old, new in zip(original.times, video.times, strict=True)
             )
-        body = self._body(videos)
-        reply = await self._ask(sample, videos, body)
-        text, cut_off, usage = _read(reply)
+        body = self._extra_body(videos)
+        completion = await self._request(sample, videos, body)
+        text, cut_off, usage = _parse_completion(completion)
         seen: dict[str, Any] = {"cut_off": True} if cut_off else {}
-        if moved:
-            seen["times_moved_by"] = round(moved, 3)
+        if shift:
+            seen["times_moved_by"] = round(shift, 3)
         if "return_token_ids" in body:
-            seen["markers"] = await self._look(reply, videos)
-            self._looked.add(_shape(videos))
+            seen["markers"] = await self._verify_frames(completion, videos)
+            self._verified_shapes.add(_shape(videos))
         return Reply(text, usage, seen)
 
-    def _body(self, videos: Sequence[Video]) -> dict[str, Any]:
+    def _extra_body(self, videos: Sequence[Video]) -> dict[str, Any]:
         if self._settings.form != "video" or not videos:
             return {}
-        body: dict[str, Any] = {"media_io_kwargs": media_settings(videos)}
+        body: dict[str, Any] = {"media_io_kwargs": media_io_settings(videos)}
         if any(prod(video.geometry) > QWEN_PIXELS for video in videos):
             body["mm_processor_kwargs"] = {"do_resize": False}
-        if _shape(videos) not in self._looked:  # all that are asked before the first of them is found in order
+        if _shape(videos) not in self._verified_shapes:  # also for requests sent while the first one is still in flight
             body["return_token_ids"] = True
         return body
 
-    async def _ask(self, sample: Sample, videos: Sequence[Video], body: dict[str, Any]) -> Any:
-        told = self._settings
-        system: list[Any] = [{"role": "system", "content": told.system}] if told.system else []
-        messages: list[Any] = [*system, {"role": "user", "content": content(sample, videos, told.form)}]
+    async def _request(self, sample: Sample, videos: Sequence[Video], body: dict[str, Any]) -> Any:
+        s = self._settings
+        system: list[Any] = [{"role": "system", "content": s.system}] if s.system else []
+        messages: list[Any] = [*system, {"role": "user", "content": message_content(sample, videos, s.form)}]
         try:
             return await self._client.chat.completions.create(
-                model=told.model, messages=messages, max_tokens=told.max_tokens, temperature=told.temperature, extra_body=body
+                model=s.model, messages=messages, max_tokens=s.max_tokens, temperature=s.temperature, extra_body=body
             )
         except json.JSONDecodeError as error:
-            raise Failed(f"the server's reply is broken JSON: {error}", transient=True) from None
+            raise AnswerError(f"the server's reply is broken JSON: {error}", transient=True) from None
         except openai.APITimeoutError:
-            raise Failed(f"no answer within {told.timeout:g} s, {RETRIES + 1} times", transient=True) from None
+            raise AnswerError(f"no answer within {s.timeout:g} s, {RETRIES + 1} times", transient=True) from None
         except openai.APIConnectionError as error:
-            raise Failed(f"the connection failed {RETRIES + 1} times: {error.__cause__ or error}", transient=True) from None
+            raise AnswerError(
+                f"the connection failed {RETRIES + 1} times: {error.__cause__ or error}", transient=True
+            ) from None
         except openai.APIStatusError as error:
-            said = _said(error)
-            if any(word in said for word in _REFUSES_FRAMES):
-                raise Unusable(
-                    f"the server does not let a request say how its frames are read ({said}); start vLLM with --trust-request-mm-kwargs, "
-                    "or use --form images"
+            message = _error_message(error)
+            if any(word in message for word in _FRAME_SETTINGS_ERRORS):
+                raise BackendError(
+                    f"the server does not allow a request to set how its frames are read ({message}); "
+                    "start vLLM with --trust-request-mm-kwargs, or use --form images"
                 ) from None
             if error.status_code in (401, 403, 404):
-                raise Unusable(f"{told.base_url} answers {error.status_code}: {said}") from None
-            raise Failed(f"the server answers {error.status_code}: {said}", transient=error.status_code >= 429) from None
+                raise BackendError(f"{s.base_url} answers {error.status_code}: {message}") from None
+            raise AnswerError(
+                f"the server answers {error.status_code}: {message}", transient=error.status_code >= 429
+            ) from None
 
-    async def _look(self, reply: Any, videos: Sequence[Video]) -> str:
-        """Compare the times in the prompt, as the server has put it together, with those that were sent.
+    async def _verify_frames(self, completion: Any, videos: Sequence[Video]) -> str:
+        """Compare the times in the server's final prompt with those that were sent; returns the finding, for `Reply.seen`.
 
         Raises:
-            Unusable: if frames were dropped or their times changed.
+            BackendError: if frames were dropped or their times changed.
         """
-        prompt = await self._prompt(reply)
+        prompt = await self._fetch_prompt(completion)
         if prompt is None:
             return "unknown: the server does not return its prompt"
-        if not markers(prompt):
+        if not find_markers(prompt):
             return NO_TIMES
         if fault := marker_fault(prompt, videos):
-            raise Unusable(
+            raise BackendError(
                 f"{fault}; start vLLM, 0.20 or newer, with --trust-request-mm-kwargs (from 0.31), or use --form images"
             )
-        return f"{len(markers(prompt))} as sent"
+        return f"{len(find_markers(prompt))} as sent"
 
-    async def _prompt(self, reply: Any) -> str | None:
-        ids = getattr(reply, "prompt_token_ids", None) or (reply.model_extra or {}).get("prompt_token_ids")
+    async def _fetch_prompt(self, completion: Any) -> str | None:
+        """The prompt as text, from the token ids in a completion; None if the server does not support that."""
+        ids = getattr(completion, "prompt_token_ids", None) or (completion.model_extra or {}).get("prompt_token_ids")
         if not ids:
             return None
         try:
-            asked = {"model": self._settings.model, "tokens": ids}
-            told: Any = await self._client.post(f"{self._root}/detokenize", body=asked, cast_to=object)
-            return str(told["prompt"])
+            body = {"model": self._settings.model, "tokens": ids}
+            reply: Any = await self._client.post(f"{self._server_root}/detokenize", body=body, cast_to=object)
+            return str(reply["prompt"])
         except (openai.OpenAIError, KeyError, TypeError, ValueError):
             return None
 
@@ -195,31 +202,33 @@ class Chat:
         await self._client.close()
 
 
-def _read(reply: Any) -> tuple[str, bool, dict[str, int]]:
-    """(text, whether it was cut off, tokens) of a reply. A thought that was cut off is an answer, if an empty one.
+def _parse_completion(completion: Any) -> tuple[str, bool, dict[str, int]]:
+    """(text, whether it was cut off, token usage). A response cut off while still thinking is an empty answer, not a failure.
 
     Raises:
-        Failed: if it is no chat completion with text.
+        AnswerError: if it is no chat completion with text.
     """
     try:
-        [choice, *_] = reply.choices
+        [choice, *_] = completion.choices
         text, cut_off = choice.message.content, choice.finish_reason == "length"
-        used = reply.usage
+        usage = completion.usage
     except (AttributeError, TypeError, ValueError):
-        raise Failed(f"the server's reply is no chat completion: {str(reply)[:100]!r}", transient=True) from None
+        raise AnswerError(f"the server's reply is no chat completion: {str(completion)[:100]!r}", transient=True) from None
     if text is None and cut_off:
         text = ""
     if not isinstance(text, str):
-        raise Failed(f"the server gave no text (finish_reason {choice.finish_reason!r})")
-    return text, cut_off, {"prompt_tokens": used.prompt_tokens, "completion_tokens": used.completion_tokens} if used else {}
+        raise AnswerError(f"the server returned no text (finish_reason {choice.finish_reason!r})")
+    tokens = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens} if usage else {}
+    return text, cut_off, tokens
 
 
 def _shape(videos: Sequence[Video]) -> tuple[int, ...]:
+    """The number of frames of each video."""
     return tuple(len(video.times) for video in videos)
 
 
-def _said(error: openai.APIStatusError) -> str:
-    """What a server says of a fault, in one line."""
+def _error_message(error: openai.APIStatusError) -> str:
+    """A server's error message, in one line."""
     body: Any = error.body
-    said = body.get("message", body) if isinstance(body, dict) else body or error.message
-    return " ".join(str(said).split())[:300]
+    message = body.get("message", body) if isinstance(body, dict) else body or error.message
+    return " ".join(str(message).split())[:300]

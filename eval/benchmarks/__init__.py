@@ -1,1 +1,1 @@
-"""Where samples come from."""
+"""Sources of benchmarks: VIUBench from raw videos or a build, and question files."""

@@ -1,13 +1,13 @@
-"""Questions on videos from a file, as the paper's own scripts read them: option letters (VQA) or time intervals (VTG).
+"""Reads questions on videos from a file: multiple choice (`vqa`) or temporal grounding (`vtg`).
 
-A JSON list, or one object a line, of
+The file is a JSON list, or has one JSON object per line:
 
     {"video": "fFjv93ACGo8", "question": "What … A. … B. …", "answer": "C"}
     {"video": "3MSZA", "question": "person turns a light on", "answer": "24.3 - 30.4"}
 
-`video` is a path below the folder of videos, with or without its extension, or a file's name anywhere below it; or a list of them.
-Besides, there may be `options` (a list of texts, where the question does not hold them), `column` (of tables), `id`, and for
-intervals `duration` in seconds.
+`video` is a path in the folder of videos, with or without extension, or a file name anywhere below that folder; or a list of these.
+Optional fields: `options` (a list of texts, if the question does not contain them), `column` (in tables), `id`, and for `vtg`
+`duration` in seconds.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from dataset_builder.tasks.answers import Interval
 from dataset_builder.tasks.answers.reading import Unparseable, answer_text
 from dataset_builder.tasks.base import PLACEHOLDER
 
-from ..choice import lettered, options_of, parse_choice
-from ..frames import files
+from ..choice import letter_options, parse_choice, parse_options
+from ..frames import file_reference
 from ..sample import Benchmark, Sample
 
 PROMPTS = {
@@ -44,12 +44,12 @@ PROMPTS = {
     "vtg": "When does this happen in the video: {question}\n"
     "Answer with its start and end in seconds, for example <answer>12.3-45.6</answer>.",
 }
-GRID = 20  # steps of the video's length, for the best constant interval
+GRID = 20  # the best constant interval is searched in steps of 1/20 of the video
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """One question of the file, and the line that it begins on."""
+    """One question of the file, and the line on which it starts."""
 
     number: int
     line: int
@@ -57,13 +57,14 @@ class _Entry:
 
     @property
     def names(self) -> list[str]:
-        given = self.fields["video"]
-        return list(given) if isinstance(given, list) else [given]
+        """The names of its videos."""
+        video = self.fields["video"]
+        return list(video) if isinstance(video, list) else [video]
 
     @property
     def id(self) -> str:
-        given = self.fields.get("id")
-        return f"{self.number:05d}" if given is None else str(given)
+        value = self.fields.get("id")
+        return f"{self.number:05d}" if value is None else str(value)
 
     @property
     def column(self) -> str:
@@ -71,13 +72,13 @@ class _Entry:
 
     @property
     def options(self) -> dict[str, str]:
-        given = self.fields.get("options")
-        return lettered([str(text) for text in given]) if given else options_of(self.fields["question"])
+        texts = self.fields.get("options")
+        return letter_options([str(text) for text in texts]) if texts else parse_options(self.fields["question"])
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """What is right, the best constant answer, and what that reaches in the entry's column."""
+class _GroundTruth:
+    """The right answer, with the best constant answer of the entry's column and its mean score there."""
 
     truth: str
     blind: str
@@ -96,18 +97,18 @@ def from_file(
     limit: int | None = None,
     clip_cache: str | None = None,
 ) -> Benchmark:
-    """Read questions.
+    """Read a benchmark from a file of questions.
 
     Args:
         kind: `vqa` or `vtg`.
-        videos: the folder that `video` is looked for in.
-        frames: of each video, evenly spaced over the whole of it; a video that has fewer gives all.
-        max_pixels: most pixels a frame; its sides are multiples of 64.
-        prompt: what is asked, with `{question}` in it; None for `PROMPTS`.
-        limit: the first so many of those whose videos are there.
+        videos: the folder of the videos.
+        frames: frames of each video, evenly spaced over its whole length; a video with fewer frames gives all.
+        max_pixels: maximum number of pixels of a frame; its sides are multiples of 64.
+        prompt: a template with `{question}` in it; None for that of `PROMPTS`.
+        limit: only the first so many questions whose videos are found.
 
     Raises:
-        UsageError: naming line and field of the first entry that is wrong.
+        UsageError: naming line and field of the first invalid entry.
     """
     template = prompt or PROMPTS[kind]
     if "{question}" not in template:
@@ -116,42 +117,44 @@ def from_file(
     if not folder.is_dir():
         raise UsageError(f"videos={str(videos)!r} is no folder; give the folder of the questions' videos")
     sampling = Sampling(frames, max_pixels, share=1.0, fewer=True)
-    entries = list(_checked(_entries(Path(path)), str(path), kind))
-    found = _find(folder, {name for entry in entries for name in entry.names}, clip_cache)
-    missing = dict.fromkeys(name for entry in entries for name in entry.names if name not in found)
-    kept = [entry for entry in entries if not missing.keys() & set(entry.names)][:limit]
-    answers = (_choices if kind == "vqa" else _intervals)(kept, found)
+    entries = list(_validate(_read_entries(Path(path)), str(path), kind))
+    sources = _find_videos(folder, {name for entry in entries for name in entry.names}, clip_cache)
+    missing = dict.fromkeys(name for entry in entries for name in entry.names if name not in sources)
+    usable = [entry for entry in entries if not missing.keys() & set(entry.names)][:limit]
+    truths = _choice_truths(usable) if kind == "vqa" else _interval_truths(usable, sources)
     samples = [
-        _sample(entry, kind, template, [found[name] for name in entry.names], sampling, answer)
-        for entry, answer in zip(kept, answers, strict=True)
+        _make_sample(entry, kind, template, [sources[name] for name in entry.names], sampling, truth)
+        for entry, truth in zip(usable, truths, strict=True)
     ]
-    told = {"questions": len(entries), "frames": frames, "max_pixels": max_pixels, "prompt": template}
-    return Benchmark(Path(path).stem, kind, tuple(samples), sampling, tuple(missing), told)
+    facts = {"questions": len(entries), "frames": frames, "max_pixels": max_pixels, "prompt": template}
+    return Benchmark(Path(path).stem, kind, tuple(samples), sampling, tuple(missing), facts)
 
 
-def _sample(entry: _Entry, kind: str, template: str, sources: list[Source], sampling: Sampling, answer: _Answer) -> Sample:
+def _make_sample(
+    entry: _Entry, kind: str, template: str, sources: list[Source], sampling: Sampling, truth: _GroundTruth
+) -> Sample:
     text = str(entry.fields["question"]).strip()
-    if kind == "vqa" and not options_of(text):
+    if kind == "vqa" and not parse_options(text):
         text = "\n".join([text, *(f"{letter}. {option}" for letter, option in entry.options.items())])
-    asked = template.replace("{question}", text)
+    prompt = template.replace("{question}", text)
     return Sample(
         id=entry.id,
         column=entry.column,
         group=sources[0].fingerprint or sources[0].name,
-        question=asked if PLACEHOLDER in asked else "\n".join([*[PLACEHOLDER] * len(sources), asked]),
-        truth=answer.truth,
+        question=prompt if PLACEHOLDER in prompt else "\n".join([*[PLACEHOLDER] * len(sources), prompt]),
+        truth=truth.truth,
         kind="choice" if kind == "vqa" else "interval",
         metric="accuracy" if kind == "vqa" else "iou",
-        chance=answer.chance,
-        blind=answer.blind,
-        videos=files(sources),
+        chance=truth.chance,
+        blind=truth.blind,
+        videos=file_reference(sources),
         content=digest([source.fingerprint for source in sources], asdict(sampling)),
-        info={**answer.info, "source": sources[0].name},
+        info={**truth.info, "source": sources[0].name},
     )
 
 
-def _entries(path: Path) -> Iterator[_Entry]:
-    """The file's objects.
+def _read_entries(path: Path) -> Iterator[_Entry]:
+    """The file's objects, with their lines.
 
     Raises:
         UsageError: naming the line that is no JSON.
@@ -161,40 +164,42 @@ def _entries(path: Path) -> Iterator[_Entry]:
     except OSError as error:
         raise UsageError(f"questions={str(path)!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"questions={str(path)!r} is no UTF-8 text; give a JSON list, or one JSON object a line") from None
+        raise UsageError(f"questions={str(path)!r} is no UTF-8 text; give a JSON list, or one JSON object per line") from None
     decoder = json.JSONDecoder()
-    listed = text.lstrip().startswith("[")
-    at, line, counted, number = (text.index("[") + 1 if listed else 0), 1, 0, 0
+    is_list = text.lstrip().startswith("[")
+    position, line, counted_to, number = (text.index("[") + 1 if is_list else 0), 1, 0, 0
     while True:
-        at = _skip(text, at, " \t\r\n," if listed else " \t\r\n")
-        if at >= len(text) or (listed and text[at] == "]"):
+        position = _skip(text, position, " \t\r\n," if is_list else " \t\r\n")
+        if position >= len(text) or (is_list and text[position] == "]"):
             break
-        line, counted, number = line + text.count("\n", counted, at), at, number + 1
+        line, counted_to, number = line + text.count("\n", counted_to, position), position, number + 1
         try:
-            value, at = decoder.raw_decode(text, at)
+            value, position = decoder.raw_decode(text, position)
         except json.JSONDecodeError as error:
-            raise UsageError(f"{path}, line {error.lineno}: no JSON ({error.msg}); give a list, or one object a line") from None
+            raise UsageError(
+                f"{path}, line {error.lineno}: no JSON ({error.msg}); give a list, or one object per line"
+            ) from None
         yield _Entry(number, line, value)
-    last = 1 + text.count("\n", 0, at)
-    if listed and at >= len(text):
-        raise UsageError(f"{path}, line {last}: the list does not end; is the file whole?")
-    if listed and text[at + 1 :].strip():
-        raise UsageError(f"{path}, line {last}: something stands behind the list's end")
+    last_line = 1 + text.count("\n", 0, position)
+    if is_list and position >= len(text):
+        raise UsageError(f"{path}, line {last_line}: the list does not end; is the file complete?")
+    if is_list and text[position + 1 :].strip():
+        raise UsageError(f"{path}, line {last_line}: there is text after the end of the list")
     if number == 0:
         raise UsageError(f"{path} holds no question")
 
 
-def _skip(text: str, at: int, what: str) -> int:
-    while at < len(text) and text[at] in what:
-        at += 1
-    return at
+def _skip(text: str, position: int, characters: str) -> int:
+    while position < len(text) and text[position] in characters:
+        position += 1
+    return position
 
 
-def _checked(entries: Iterable[_Entry], path: str, kind: str) -> Iterator[_Entry]:
-    """The entries, each looked at.
+def _validate(entries: Iterable[_Entry], path: str, kind: str) -> Iterator[_Entry]:
+    """The same entries, each checked.
 
     Raises:
-        UsageError: naming line and field of one that is wrong.
+        UsageError: naming line and field of an invalid one.
     """
     lines: dict[str, int] = {}
     for entry in entries:
@@ -207,13 +212,13 @@ def _checked(entries: Iterable[_Entry], path: str, kind: str) -> Iterator[_Entry
         for name, fault in _faults(entry, kind):
             raise UsageError(f"{where}, field {name!r}: {entry.fields[name]!r} {fault}")
         if entry.id in lines:
-            raise UsageError(f"{where}, field 'id': {entry.id!r} is the id of line {lines[entry.id]} too")
+            raise UsageError(f"{where}, field 'id': {entry.id!r} is also the id of line {lines[entry.id]}")
         lines[entry.id] = entry.line
         yield entry
 
 
 def _faults(entry: _Entry, kind: str) -> Iterator[tuple[str, str]]:
-    """(field, what is wrong with it); what comes first must be right for what comes later."""
+    """(field, what is wrong with it). Only the first one is reliable: later checks assume that earlier ones passed."""
     fields = entry.fields
     if not entry.names or not all(isinstance(name, str) and name for name in entry.names):
         yield "video", "is neither a file's name nor a list of them"
@@ -221,7 +226,7 @@ def _faults(entry: _Entry, kind: str) -> Iterator[tuple[str, str]]:
     if not isinstance(question, str) or not question.strip():
         yield "question", "is no text"
     if PLACEHOLDER in question and question.count(PLACEHOLDER) != len(entry.names):
-        yield "question", f"has {question.count(PLACEHOLDER)} places for {len(entry.names)} videos"
+        yield "question", f"has {question.count(PLACEHOLDER)} {PLACEHOLDER} for {len(entry.names)} videos"
     if "options" in fields and (not isinstance(fields["options"], list) or len(fields["options"]) < 2):
         yield "options", "is no list of two texts or more"
     duration = fields.get("duration")
@@ -234,7 +239,7 @@ def _faults(entry: _Entry, kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _truth(entry: _Entry, kind: str) -> str:
-    """The right answer as samples hold it; raises Unparseable if it is none."""
+    """The right answer in the format of `Sample.truth`; raises Unparseable if it is invalid."""
     answer = entry.fields["answer"]
     if kind == "vqa":
         return parse_choice(str(answer), entry.options)
@@ -243,83 +248,87 @@ def _truth(entry: _Entry, kind: str) -> str:
     return "|".join(Interval.read(answer_text(text)).format() for text in texts)
 
 
-def _choices(entries: Sequence[_Entry], found: Mapping[str, Source]) -> Iterator[_Answer]:
-    """With the most frequent letter of each column as its best constant."""
+def _choice_truths(entries: Sequence[_Entry]) -> Iterator[_GroundTruth]:
+    """The best constant answer is the most frequent letter of each column."""
     truths = [_truth(entry, "vqa") for entry in entries]
     letters: dict[str, Counter[str]] = defaultdict(Counter)
     for entry, truth in zip(entries, truths, strict=True):
         letters[entry.column][truth] += 1
     for entry, truth in zip(entries, truths, strict=True):
-        own = letters[entry.column]
-        letter, hits = own.most_common(1)[0]
-        yield _Answer(truth, letter, hits / own.total(), {"options": entry.options})
+        counts = letters[entry.column]
+        letter, hits = counts.most_common(1)[0]
+        yield _GroundTruth(truth, letter, hits / counts.total(), {"options": entry.options})
 
 
-def _intervals(entries: Sequence[_Entry], found: Mapping[str, Source]) -> Iterator[_Answer]:
-    """With the share of a video that is best for each column as its best constant."""
+def _interval_truths(entries: Sequence[_Entry], sources: Mapping[str, Source]) -> Iterator[_GroundTruth]:
+    """The best constant answer is one interval for each column, relative to the length of the video."""
     truths = [_truth(entry, "vtg") for entry in entries]
-    lengths = [_duration(entry, found) for entry in entries]
-    shares: dict[str, list[list[Interval]]] = defaultdict(list)
+    lengths = [_duration(entry, sources) for entry in entries]
+    relative: dict[str, list[list[Interval]]] = defaultdict(list)
     for entry, truth, length in zip(entries, truths, lengths, strict=True):
         if length:
             spans = map(Interval.read, truth.split("|"))
-            shares[entry.column].append([Interval(span.start / length, span.end / length) for span in spans])
-    best = {column: _best_constant(own) for column, own in shares.items()}
+            relative[entry.column].append([Interval(span.start / length, span.end / length) for span in spans])
+    best = {column: _best_constant(spans) for column, spans in relative.items()}
     for entry, truth, length in zip(entries, truths, lengths, strict=True):
         constant, chance = best.get(entry.column, (Interval(0, 1), 0.0))
         blind = Interval(round(constant.start * length, 2), round(constant.end * length, 2)).format() if length else ""
-        yield _Answer(truth, blind, chance, {"duration": length})
+        yield _GroundTruth(truth, blind, chance, {"duration": length})
 
 
-def _duration(entry: _Entry, found: Mapping[str, Source]) -> float:
-    """Seconds of its video; 0 where neither the entry nor the file says."""
+def _duration(entry: _Entry, sources: Mapping[str, Source]) -> float:
+    """The length of its video in seconds; 0 if neither the entry nor the file says."""
     if entry.fields.get("duration"):
         return float(entry.fields["duration"])
     try:
-        with av.open(found[entry.names[0]].url, metadata_errors="replace") as container:
+        with av.open(sources[entry.names[0]].url, metadata_errors="replace") as container:
             return (container.duration or 0) / 1e6
-    except (av.FFmpegError, OSError):  # said with its reason when its frames are asked for
+    except (av.FFmpegError, OSError):  # reported later, when its frames are loaded
         return 0.0
 
 
 def _best_constant(spans: list[list[Interval]]) -> tuple[Interval, float]:
-    """The share of a video, the same for all, that reaches the highest mean IoU, and that IoU."""
+    """(interval, mean IoU) of the constant interval with the highest mean IoU, relative to the length of the video.
+
+    Args:
+        spans: for each question its true intervals, of which the one with the highest IoU counts.
+    """
     best = (Interval(0, 1), 0.0)
     for start in range(GRID):
         for end in range(start + 1, GRID + 1):
-            tried = Interval(start / GRID, end / GRID)
-            reached = sum(max(map(tried.iou, own)) for own in spans) / len(spans)
-            if reached > best[1]:
-                best = (tried, reached)
+            candidate = Interval(start / GRID, end / GRID)
+            mean_iou = sum(max(map(candidate.iou, truths)) for truths in spans) / len(spans)
+            if mean_iou > best[1]:
+                best = (candidate, mean_iou)
     return best
 
 
-def _find(folder: Path, names: set[str], clip_cache: str | None) -> dict[str, Source]:
-    """The sources of those names that are there: at that path, or, of a bare name, anywhere below the folder.
+def _find_videos(folder: Path, names: set[str], clip_cache: str | None) -> dict[str, Source]:
+    """The sources that exist, by name. A name is a path in the folder, or without `/` a file name anywhere below it.
 
     Raises:
-        UsageError: if a bare name is that of several files.
+        UsageError: if several files have the same name.
     """
-    there: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for name in names:
-        tried = (folder / name, *(folder / f"{name}{ending}" for ending in (".mp4", *VIDEO_EXTENSIONS)))
-        if (path := next((path for path in tried if path.is_file()), None)) is not None:
-            there[name] = path
-    bare = {name for name in names - there.keys() if "/" not in name}
-    if bare:
+        candidates = (folder / name, *(folder / f"{name}{ending}" for ending in (".mp4", *VIDEO_EXTENSIONS)))
+        if (path := next((path for path in candidates if path.is_file()), None)) is not None:
+            paths[name] = path
+    file_names = {name for name in names - paths.keys() if "/" not in name}
+    if file_names:
         stems: dict[str, list[Path]] = defaultdict(list)
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in VIDEO_EXTENSIONS:
                 stems[path.stem].append(path)
-        for name in sorted(bare):
+        for name in sorted(file_names):
             stem = Path(name).stem if Path(name).suffix.lower() in VIDEO_EXTENSIONS else name
-            own = stems.get(stem, [])
-            if len(own) > 1:
+            matches = stems.get(stem, [])
+            if len(matches) > 1:
                 raise UsageError(
-                    f"video={name!r} is the name of several files: {', '.join(str(path.relative_to(folder)) for path in own[:3])}; give its path"
+                    f"video={name!r} is the name of several files: {', '.join(str(path.relative_to(folder)) for path in matches[:3])}; give its path"
                 )
-            if own:
-                there[name] = own[0]
+            if matches:
+                paths[name] = matches[0]
     memory = ContentMemory(ClipCache.of(clip_cache).folder)
-    sources = identify([Source(name, str(path.absolute())) for name, path in sorted(there.items())], memory)
+    sources = identify([Source(name, str(path.absolute())) for name, path in sorted(paths.items())], memory)
     return {source.name: source for source in sources}

@@ -1,4 +1,4 @@
-"""VIUBench (paper, section on evaluation): nine columns of 300 questions, made from any videos and seed; or any build's rows."""
+"""VIUBench (arXiv 2511.06281, evaluation): nine columns of 300 questions, generated from any videos and seed; or the rows of a build."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from ..sample import Benchmark, Sample
 
 COLUMN_SIZE = 300
 COLUMNS = 9
-SHOWN_REFUSALS = 8
-FORMAT = 2  # of the file that keeps them
+REPORTED_REASONS = 8
+CACHE_FORMAT = 2  # version of the cached plan's format
 _FIELDS = ("data_source", "prompt", "reward_model", "extra_info")
 
 
 def viubench_spec(seed: int, frames: int = 48, max_pixels: int = 512 * 512, per_column: int = COLUMN_SIZE) -> BuildSpec:
-    """What VIUBench asks.
+    """The build spec of VIUBench.
 
     Raises:
         UsageError: for a value that is not allowed.
@@ -52,90 +52,92 @@ def from_videos(
     clip_cache: str | None = None,
     progress: Progress = no_progress,
 ) -> Benchmark:
-    """Plan all questions from raw videos. They are kept, so that this takes time once; videos are rendered when they are asked.
+    """Plan all questions from raw videos. The plan is cached in the clip cache; videos are rendered when they are needed.
 
     Raises:
         UsageError: if there are no videos, or they give too few questions.
     """
     job, _ = folder_job(spec, videos, "test", ClipCache.of(clip_cache))
-    path = _kept_at(job, clip_cache)
+    path = _cache_path(job, clip_cache)
     if path is None or not path.exists():
         samples, left_out = _plan(job, progress)
-        told = {"samples": [sample.to_dict() for sample in samples], **left_out}
+        plan = {"samples": [sample.to_dict() for sample in samples], **left_out}
         if path is None:
-            return _benchmark(job, told)
+            return _make_benchmark(job, plan)
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(f".{os.getpid()}.tmp")
-        aside.write_text(json.dumps(told))
-        aside.replace(path)
-    return _benchmark(job, json.loads(path.read_text()))
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(plan))
+        temporary.replace(path)
+    return _make_benchmark(job, json.loads(path.read_text()))
 
 
 def from_build(folder: str | os.PathLike[str]) -> Benchmark:
-    """The rows of a finished build, of whatever preset; its portions are the columns.
+    """The rows of a finished build of any preset; its portions are the columns.
 
     Raises:
-        UsageError: if there is none.
+        UsageError: if the folder holds no finished build.
     """
     build = Build.read(folder)
     samples: list[Sample] = []
     for shard in build.summary.shards:
         with build.folder.open(shard["file"]) as file, pq.ParquetFile(file) as parquet:
             for group in range(parquet.num_row_groups):
-                for place, row in enumerate(parquet.read_row_group(group, list(_FIELDS)).to_pylist()):
-                    videos = StoredVideos(build.folder.url, shard["file"], group, place)
-                    samples.append(_sample(row, frames.stored(videos, row["extra_info"]["frame_times"])))
+                for index, row in enumerate(parquet.read_row_group(group, list(_FIELDS)).to_pylist()):
+                    videos = StoredVideos(build.folder.url, shard["file"], group, index)
+                    samples.append(_make_sample(row, frames.stored_reference(videos, row["extra_info"]["frame_times"])))
     spec = build.summary.spec
     facts = {name: spec[name] for name in ("preset", "seed", "frames", "max_pixels")}
-    samples = _in_order(samples, list(build.summary.portions))
+    samples = _sort_by_column(samples, list(build.summary.portions))
     sampling = Sampling(spec["frames"], spec["max_pixels"], spec["sampling"])
-    return Benchmark(str(spec["preset"]), "viubench", tuple(samples), sampling, told={**facts, "build": build.folder.url})
+    return Benchmark(str(spec["preset"]), "viubench", tuple(samples), sampling, facts={**facts, "build": build.folder.url})
 
 
-def _kept_at(job: Job, clip_cache: str | None) -> Path | None:
+def _cache_path(job: Job, clip_cache: str | None) -> Path | None:
+    """The file of the cached plan; None without a clip cache."""
     folder = ClipCache.of(clip_cache).folder
-    places = [(source.url, source.stamp) for source in job.sources]
+    files = [(source.url, source.stamp) for source in job.sources]
     return (
-        folder / "benchmarks" / f"{digest(FORMAT, dataset_id(job.spec, {job.split: job.sources}), places)}.json"
+        folder / "benchmarks" / f"{digest(CACHE_FORMAT, dataset_id(job.spec, {job.split: job.sources}), files)}.json"
         if folder
         else None
     )
 
 
 def _plan(job: Job, progress: Progress) -> tuple[list[Sample], dict[str, Any]]:
+    """(samples, {"refused": counts by reason, "unusable": reason by video})."""
     samples: list[Sample] = []
     refused: Counter[str] = Counter()
     unusable: dict[str, str] = {}
-    wanted = job.spec.total or 0
-    for made in make_questions(job):
-        if not isinstance(made, Question):
-            if made.portion:
-                refused[made.reason] += 1
+    total = job.spec.total or 0
+    for outcome in make_questions(job):
+        if not isinstance(outcome, Question):
+            if outcome.portion:
+                refused[outcome.reason] += 1
             else:
-                unusable[made.source] = made.reason
+                unusable[outcome.source] = outcome.reason
             continue
-        row = describe(made, job.spec, job.split)
-        samples.append(_sample(row, frames.live(LiveVideos.of(made), row["extra_info"]["frame_times"])))
-        progress(len(samples), wanted)
-    if len(samples) < wanted:
+        row = describe(outcome, job.spec, job.split)
+        samples.append(_make_sample(row, frames.live_reference(LiveVideos.of(outcome), row["extra_info"]["frame_times"])))
+        progress(len(samples), total)
+    if len(samples) < total:
         reasons = [
             *(f"{reason} ({number})" for reason, number in refused.most_common(3)),
             *(f"{name}: {reason}" for name, reason in list(unusable.items())[:3]),
         ]
-        told = "; ".join(reasons)
-        raise UsageError(f"the videos give {len(samples)} of {wanted} questions; give more or other ones. Most refused: {told}")
-    return samples, {"refused": dict(refused.most_common(SHOWN_REFUSALS)), "unusable": unusable}
+        text = "; ".join(reasons)
+        raise UsageError(f"the videos give {len(samples)} of {total} questions; give more or other videos. Reasons: {text}")
+    return samples, {"refused": dict(refused.most_common(REPORTED_REASONS)), "unusable": unusable}
 
 
-def _in_order(samples: Sequence[Sample], portions: Sequence[str]) -> list[Sample]:
-    """Column by column, as the preset has them."""
+def _sort_by_column(samples: Sequence[Sample], portions: Sequence[str]) -> list[Sample]:
+    """Samples by column, in the order of the preset's portions, then by id."""
     return sorted(samples, key=lambda sample: (portions.index(sample.column), sample.id))
 
 
-def _sample(row: Mapping[str, Any], videos: dict[str, Any]) -> Sample:
+def _make_sample(row: Mapping[str, Any], videos: dict[str, Any]) -> Sample:
     info = row["extra_info"]
     metric = str(info["metric"])
-    shown = [
+    content = [
         info["recipe"],
         info["fingerprint"],
         info["donor"],
@@ -155,24 +157,26 @@ def _sample(row: Mapping[str, Any], videos: dict[str, Any]) -> Sample:
         chance=info["chance_exact" if metric == "exact" else "chance"],
         blind=info["blind_answer"],
         videos=videos,
-        content=digest(shown),
+        content=digest(content),
         info={"task": info["task"], "params": json.loads(info["params"]), "source": info["source"], "end": max(info["end_times"])},
     )  # fmt: skip
 
 
-def _benchmark(job: Job, told: Mapping[str, Any]) -> Benchmark:
+def _make_benchmark(job: Job, plan: Mapping[str, Any]) -> Benchmark:
     spec = job.spec
     facts = {
         "seed": spec.seed,
         "frames": spec.frames,
         "max_pixels": spec.max_pixels,
-        "videos": len(job.sources) - len(told["unusable"]),
+        "videos": len(job.sources) - len(plan["unusable"]),
     }
-    samples = tuple(_in_order([Sample(**sample) for sample in told["samples"]], [portion.name for portion in spec.portions]))
+    samples = tuple(
+        _sort_by_column([Sample(**sample) for sample in plan["samples"]], [portion.name for portion in spec.portions])
+    )
     return Benchmark(
         "viubench",
         "viubench",
         samples,
         spec.clip_sampling,
-        told={**facts, "refused": told["refused"], "unusable": told["unusable"]},
+        facts={**facts, "refused": plan["refused"], "unusable": plan["unusable"]},
     )

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 OK, FAULTS = 0, 1
 
 
-def public(given: argparse.Namespace) -> int:
-    """Show the table of a suite, and with `--run` fill it.
+def public(args: argparse.Namespace) -> int:
+    """Print the table of a suite; with `--run`, first run the benchmarks that have no score yet. Returns the exit code.
 
     Raises:
         UsageError: for an argument that is not allowed.
@@ -33,40 +33,34 @@ def public(given: argparse.Namespace) -> int:
     from .. import tables
     from . import lmms
 
-    chosen = _chosen(given)
-    list(_files(given.questions))  # refuses wrong ones
+    benchmarks = _select_benchmarks(args)
+    list(_question_files(args.questions))  # raises for wrong arguments before anything runs
     settings = lmms.Settings(
-        given.lmms_python, given.model or "MODEL", given.base_url or "http://HOST:8000/v1", given.frames, given.max_pixels,
-        given.in_flight, given.timeout, given.limit,
+        args.lmms_python, args.model or "MODEL", args.base_url or "http://HOST:8000/v1", args.frames, args.max_pixels,
+        args.in_flight, args.timeout, args.limit,
     )  # fmt: skip
-    told = []
-    if given.run:
-        if not (given.model and given.base_url):
-            raise UsageError("--run wants --model and --base-url")
-        told = (
-            [f"lmms-eval: {fault}" for fault in lmms.faults(settings)]
-            if any(isinstance(one.by, LmmsTask) for one in chosen)
-            else []
-        )
-    able = not told  # what one benchmark lacks keeps no other from being run
+    faults = []
+    if args.run:
+        if not (args.model and args.base_url):
+            raise UsageError("--run needs --model and --base-url")
+        if any(isinstance(benchmark.runner, LmmsTask) for benchmark in benchmarks):
+            faults = [f"lmms-eval: {fault}" for fault in lmms.find_faults(settings)]
+    lmms_ready = not faults  # without lmms-eval, converted benchmarks still run
     rows = []
-    for benchmark in chosen:
-        score, fault = _score(benchmark, settings, given, able)
-        told += [f"{benchmark.name}: {fault}"] if fault else []
+    for benchmark in benchmarks:
+        score, fault = _benchmark_score(benchmark, settings, args, lmms_ready)
+        faults += [f"{benchmark.name}: {fault}"] if fault else []
         rows.append(_Row(benchmark, score))
-    if given.json:
-        print(json.dumps({"benchmarks": [row.to_dict() for row in rows], "faults": told}))
+    if args.json:
+        print(json.dumps({"benchmarks": [row.to_dict() for row in rows], "faults": faults}))
     else:
-        print(
-            tables.markdown(
-                ["benchmark", f"paper at {given.frames}", "this model", "run by", ""], [row.cells(given.frames) for row in rows]
-            )
-        )
-        for line in [] if given.run else _how(chosen, settings, given):
+        header = ["benchmark", f"paper at {args.frames}", "this model", "run by", ""]
+        print(tables.markdown(header, [row.cells(args.frames) for row in rows]))
+        for line in [] if args.run else _command_lines(benchmarks, settings, args):
             print(line)
-        for line in told:
+        for line in faults:
             print(f"eval: {line}", file=sys.stderr)
-    return FAULTS if told else OK
+    return FAULTS if faults else OK
 
 
 @dataclass(frozen=True)
@@ -76,12 +70,12 @@ class _Row:
 
     def cells(self, frames: int) -> list[str]:
         paper = self.benchmark.paper.get(frames)
-        by = self.benchmark.by
+        runner = self.benchmark.runner
         return [
             self.benchmark.name,
             f"{paper[0]:.1f} → {paper[1]:.1f}" if paper else "–",
             "–" if self.score is None else f"{self.score:.1f}",
-            f"lmms-eval {by.name}" if isinstance(by, LmmsTask) else f"eval {by.kind}, format {by.format}",
+            f"lmms-eval {runner.name}" if isinstance(runner, LmmsTask) else f"eval {runner.kind}, format {runner.format}",
             self.benchmark.note,
         ]
 
@@ -90,141 +84,144 @@ class _Row:
         return {"name": self.benchmark.name, "paper": paper, "score": self.score}
 
 
-def _chosen(given: argparse.Namespace) -> list[PublicBenchmark]:
-    if given.suite not in SUITES:
-        raise UsageError(f"suite={given.suite!r} is unknown; {nearest(given.suite, list(SUITES))}")
-    if given.frames not in FRAMES:
+def _select_benchmarks(args: argparse.Namespace) -> list[PublicBenchmark]:
+    if args.suite not in SUITES:
+        raise UsageError(f"suite={args.suite!r} is unknown; {nearest(args.suite, list(SUITES))}")
+    if args.frames not in FRAMES:
         print(
-            f"eval: the paper has no figures for {given.frames} frames; it has them for {', '.join(map(str, FRAMES))}",
+            f"eval: the paper reports nothing at {args.frames} frames; it reports {', '.join(map(str, FRAMES))}",
             file=sys.stderr,
         )
-    suite = {one.name: one for one in SUITES[given.suite]}
-    wanted = given.only.split(",") if given.only else list(suite)
-    for name in wanted:
+    suite = {benchmark.name: benchmark for benchmark in SUITES[args.suite]}
+    names = args.only.split(",") if args.only else list(suite)
+    for name in names:
         if name not in suite:
             raise UsageError(f"only={name!r} is unknown; {nearest(name, list(suite))}")
-    return [suite[name] for name in wanted]
+    return [suite[name] for name in names]
 
 
-def _folder(given: argparse.Namespace, benchmark: PublicBenchmark) -> Path:
-    """Where a benchmark's results are: apart for each model and each way to ask it."""
-    asked = f"{given.model or 'MODEL'}-{given.frames}-frames-{given.max_pixels}-pixels" + (
-        f"-first-{given.limit}" if given.limit else ""
+def _results_folder(args: argparse.Namespace, benchmark: PublicBenchmark) -> Path:
+    """The folder of a benchmark's results; different for each model and each request setting."""
+    settings = f"{args.model or 'MODEL'}-{args.frames}-frames-{args.max_pixels}-pixels" + (
+        f"-first-{args.limit}" if args.limit else ""
     )
-    return Path(given.out) / re.sub(r"[^A-Za-z0-9.]+", "-", asked).strip("-") / benchmark.name
+    return Path(args.out) / re.sub(r"[^A-Za-z0-9.]+", "-", settings).strip("-") / benchmark.name
 
 
-def _score(benchmark: PublicBenchmark, settings: Settings, given: argparse.Namespace, able: bool) -> tuple[float | None, str]:
-    """Percent, where it is known; and what is wrong, in a line."""
+def _benchmark_score(
+    benchmark: PublicBenchmark, settings: Settings, args: argparse.Namespace, lmms_ready: bool
+) -> tuple[float | None, str]:
+    """(score in percent or None, what is wrong in one line or "")."""
     from . import lmms
 
-    out = _folder(given, benchmark)
+    out = _results_folder(args, benchmark)
     try:
-        if isinstance(benchmark.by, Converted):
-            return _own(benchmark.by, out, given)
-        if given.run and able:
-            return lmms.run(benchmark.by, settings, out), ""
-        return lmms.read(benchmark.by, out), ""
+        if isinstance(benchmark.runner, Converted):
+            return _converted_score(benchmark.runner, out, args)
+        if args.run and lmms_ready:
+            return lmms.run(benchmark.runner, settings, out), ""
+        return lmms.read_score(benchmark.runner, out), ""
     except (RuntimeError, ValueError, OSError) as error:
         return None, str(error)
 
 
-def _own(by: Converted, out: Path, given: argparse.Namespace) -> tuple[float | None, str]:
-    """A converted benchmark: its run, made with `--run` from the files that `--questions` names."""
-    from ..results import results
+def _converted_score(runner: Converted, out: Path, args: argparse.Namespace) -> tuple[float | None, str]:
+    """Like `_benchmark_score`; with `--run` it first runs the benchmark on the files that `--questions` names."""
+    from ..results import score_run
     from ..run import RUN, Run
 
-    if given.run:
-        own = [places for name, places in _files(given.questions) if name == by.format]
-        if not own:
-            return None, f"its annotation file and videos are not named; --questions {by.format}=FILE,VIDEOS"
-        _ask(by, own, out, given)
+    if args.run:
+        files = [paths for name, paths in _question_files(args.questions) if name == runner.format]
+        if not files:
+            return None, f"its annotation file and videos are not named; --questions {runner.format}=FILE,VIDEOS"
+        _run_converted(runner, files, out, args)
     if not (out / RUN).exists():
         return None, ""
     run = Run.read(out)
-    found = results(run).overall
-    lacking = [f"{found.failed} of {found.asked} questions have no answer"] if found.failed else []
-    lacking += [f"{len(run.benchmark.missing)} videos are missing"] if run.benchmark.missing else []
-    return 100 * found.value.mean, "; ".join(lacking)
+    overall = score_run(run).overall
+    faults = [f"{overall.failed} of {overall.asked} questions have no answer"] if overall.failed else []
+    faults += [f"{len(run.benchmark.missing)} videos are missing"] if run.benchmark.missing else []
+    return 100 * overall.value.mean, "; ".join(faults)
 
 
-def _files(given: Sequence[str]) -> Iterator[tuple[str, tuple[Path, Path]]]:
-    for one in given:
-        name, _, rest = one.partition("=")
-        file, comma, videos = rest.partition(",")
+def _question_files(arguments: Sequence[str]) -> Iterator[tuple[str, tuple[Path, Path]]]:
+    """(format, (annotation file, folder of videos)) of each `--questions`."""
+    for argument in arguments:
+        name, _, paths = argument.partition("=")
+        file, comma, videos = paths.partition(",")
         if not comma:
-            raise UsageError(f"questions={one!r} is not allowed; allowed: FORMAT=FILE,VIDEOS")
+            raise UsageError(f"questions={argument!r} is not allowed; allowed: FORMAT=FILE,VIDEOS")
         if name not in FORMATS:
-            raise UsageError(f"questions={one!r} is of no format; {nearest(name, list(FORMATS))}")
+            raise UsageError(f"questions={argument!r} has an unknown format; {nearest(name, list(FORMATS))}")
         yield name, (Path(file), Path(videos))
 
 
-def _ask(by: Converted, own: Sequence[tuple[Path, Path]], out: Path, given: argparse.Namespace) -> None:
+def _run_converted(runner: Converted, files: Sequence[tuple[Path, Path]], out: Path, args: argparse.Namespace) -> None:
     from ..backends.chat import Chat, ChatSettings
     from ..benchmarks.questions import from_file
     from ..progress_bar import ProgressBar
     from ..runner import ask
     from .convert import convert
 
-    entries = [entry for annotations, _ in own for entry in convert(by.format, annotations)[0]]
-    [videos, *others] = {videos for _, videos in own}
+    entries = [entry for annotations, _ in files for entry in convert(runner.format, annotations)[0]]
+    [videos, *others] = {videos for _, videos in files}
     if others:
-        raise UsageError(f"the files of {by.format} name several folders of videos; give one that holds all")
+        raise UsageError(f"the files of {runner.format} name several folders of videos; give one folder that holds all videos")
     questions = out.with_name(f"{out.name}.json")
     questions.parent.mkdir(parents=True, exist_ok=True)
     questions.write_text(json.dumps(entries))
     benchmark = from_file(
         questions,
-        by.kind,
+        runner.kind,
         videos,
-        frames=given.frames,
-        max_pixels=given.max_pixels,
-        limit=given.limit,
-        clip_cache=given.clip_cache,
+        frames=args.frames,
+        max_pixels=args.max_pixels,
+        limit=args.limit,
+        clip_cache=args.clip_cache,
     )
     if not benchmark.samples:
         raise UsageError(f"none of its {len(benchmark.missing)} videos is in {str(videos)!r}")
-    chat = Chat(ChatSettings(given.model, given.base_url, form=by.form or given.form, timeout=given.timeout))
-    with ProgressBar(len(benchmark.samples), by.format) as bar:
-        ask(benchmark, chat, out, in_flight=given.in_flight, clip_cache=given.clip_cache, told=bar.tell)
+    chat = Chat(ChatSettings(args.model, args.base_url, form=runner.form or args.form, timeout=args.timeout))
+    with ProgressBar(len(benchmark.samples), runner.format) as bar:
+        ask(benchmark, chat, out, in_flight=args.in_flight, clip_cache=args.clip_cache, on_progress=bar.update)
 
 
-def _how(chosen: Sequence[PublicBenchmark], settings: Settings, given: argparse.Namespace) -> Iterator[str]:
-    """The commands behind the table."""
+def _command_lines(benchmarks: Sequence[PublicBenchmark], settings: Settings, args: argparse.Namespace) -> Iterator[str]:
+    """The shell commands that would run these benchmarks."""
     from . import lmms
 
     yield ""
-    for benchmark in chosen:
-        out = _folder(given, benchmark)
-        if isinstance(benchmark.by, LmmsTask):
-            yield f"# {benchmark.name}: {benchmark.by.dataset}"
-            yield shlex.join(lmms.command(benchmark.by.name, settings, out))
+    for benchmark in benchmarks:
+        out = _results_folder(args, benchmark)
+        runner = benchmark.runner
+        if isinstance(runner, LmmsTask):
+            yield f"# {benchmark.name}: {runner.dataset}"
+            yield shlex.join(lmms.command(runner.name, settings, out))
         else:
-            by = benchmark.by
             yield f"# {benchmark.name}"
-            yield f"python -m eval convert {by.format} FILE --out {out}.json"
+            yield f"python -m eval convert {runner.format} FILE --out {out}.json"
             yield (
-                f"python -m eval {by.kind} {out}.json --videos VIDEOS --frames {given.frames} --model {settings.model} "
-                f"--base-url {settings.base_url} --out {out}" + (f" --form {by.form}" if by.form else "")
+                f"python -m eval {runner.kind} {out}.json --videos VIDEOS --frames {args.frames} --model {settings.model} "
+                f"--base-url {settings.base_url} --out {out}" + (f" --form {runner.form}" if runner.form else "")
             )
 
 
-def convert_file(given: argparse.Namespace) -> int:
+def convert_file(args: argparse.Namespace) -> int:
     """Write questions from a published annotation file."""
     from .convert import convert
 
-    entries, left_out = convert(given.format, given.file)
-    given.out.write_text("[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n")
-    print(f"{len(entries)} questions in {given.out}" + (f"; {left_out} entries hold none" if left_out else ""))
+    entries, left_out = convert(args.format, args.file)
+    args.out.write_text("[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n")
+    print(f"{len(entries)} questions in {args.out}" + (f"; {left_out} entries have no valid answer" if left_out else ""))
     return OK
 
 
-def write_lmms_tasks(given: argparse.Namespace) -> int:
-    """Write VIUBench as tasks of lmms-eval."""
+def write_lmms_tasks(args: argparse.Namespace) -> int:
+    """Write VIUBench as tasks for lmms-eval."""
     from .lmms_tasks import write_tasks
 
-    names = write_tasks(given.build, given.out)
+    names = write_tasks(args.build, args.out)
     print(
-        f"{len(names)} tasks and their group in {given.out}; python -m lmms_eval … --include_path {given.out.absolute()} --tasks viubench"
+        f"{len(names)} tasks and their group in {args.out}; python -m lmms_eval … --include_path {args.out.absolute()} --tasks viubench"
     )
     return OK

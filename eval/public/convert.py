@@ -1,7 +1,7 @@
-"""Published annotation files, made into questions of ours; each function reads one benchmark's format.
+"""Converts published annotation files to question files; each function reads one benchmark's format.
 
-`python -m eval convert FORMAT FILE --out questions.json`, then `python -m eval vqa` or `vtg`. Entries that hold no question (a moment
-that ends before it begins) are left out and counted.
+`python -m eval convert FORMAT FILE --out questions.json`, then `python -m eval vqa` or `vtg`. Entries without a valid answer (an
+interval that ends before it starts) are left out and counted.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Entry = dict[str, Any]
 
 
 def qvhighlights(path: Path) -> list[Entry]:
-    """`highlight_val_release.jsonl`: a query with one or several windows, in seconds; the best of them counts."""
-    rows = _lines(path)
+    """`highlight_val_release.jsonl`: a query with one or several windows, in seconds; the one with the highest IoU counts."""
+    rows = _read_lines(path)
     return [
         {
             "id": f"qid-{row['qid']}",
@@ -34,20 +34,20 @@ def qvhighlights(path: Path) -> list[Entry]:
 
 
 def activitynet(path: Path) -> list[Entry]:
-    """`val_1.json` or, as is customary for grounding, `val_2.json`: sentences with their seconds, by video."""
-    return [entry for video, told in _object(path).items() for entry in _sentences(video, told, told["duration"], 1.0)]
+    """`val_1.json` or, as is usual for grounding, `val_2.json`: sentences with start and end in seconds, by video."""
+    return [entry for video, facts in _read_object(path).items() for entry in _sentences(video, facts, facts["duration"], 1.0)]
 
 
 def tacos(path: Path) -> list[Entry]:
-    """2D-TAN's `test.json`: sentences with the numbers of their frames, by video."""
-    found = []
-    for video, told in _object(path).items():
-        found += _sentences(video.removesuffix(".avi"), told, told["num_frames"] / told["fps"], told["fps"])
-    return found
+    """2D-TAN's `test.json`: sentences with first and last frame number, by video."""
+    entries = []
+    for video, facts in _read_object(path).items():
+        entries += _sentences(video.removesuffix(".avi"), facts, facts["num_frames"] / facts["fps"], facts["fps"])
+    return entries
 
 
 def aotbench(path: Path) -> list[Entry]:
-    """One of its five lists: a whole prompt with its options, and a letter."""
+    """One of its five lists: a complete prompt with options, and a letter."""
     return [
         {
             "id": f"{path.stem}-{row['qa_idx']}",
@@ -56,19 +56,19 @@ def aotbench(path: Path) -> list[Entry]:
             "answer": row["ans"],
             "column": path.stem,
         }
-        for row in _list(path)
+        for row in _read_list(path)
     ]
 
 
 def cvbench(path: Path) -> list[Entry]:
-    """`CVBench.json`: two to four videos a question; a letter, or Yes or No."""
-    found = []
-    for row in _list(path):
+    """`CVBench.json`: two to four videos for each question; the answer is a letter, or Yes or No."""
+    entries = []
+    for row in _read_list(path):
         videos = [row[name] for name in ("video_1", "video_2", "video_3", "video_4") if row.get(name)]
         options = row["options"]
-        if len(options) == 1:  # all of them in one text
+        if len(options) == 1:  # one string holds all options
             options = [part.strip() for part in re.split(r"(?<!\w)(?=[A-D]\. )", options[0]) if part.strip()]
-        found.append(
+        entries.append(
             {
                 "id": f"id-{row['id']}",
                 "video": videos,
@@ -78,7 +78,7 @@ def cvbench(path: Path) -> list[Entry]:
                 "column": row["task_type"],
             }
         )
-    return found
+    return entries
 
 
 FORMATS: Mapping[str, Callable[[Path], list[Entry]]] = {
@@ -91,10 +91,10 @@ FORMATS: Mapping[str, Callable[[Path], list[Entry]]] = {
 
 
 def convert(name: str, path: Path) -> tuple[list[Entry], int]:
-    """The questions of an annotation file, and how many entries hold none.
+    """(questions of an annotation file, number of entries without a valid answer).
 
     Raises:
-        UsageError: if the format is unknown, or the file is not of it.
+        UsageError: if the format is unknown, or the file does not have it.
     """
     if name not in FORMATS:
         raise UsageError(f"format={name!r} is unknown; {nearest(name, list(FORMATS))}")
@@ -103,43 +103,48 @@ def convert(name: str, path: Path) -> tuple[list[Entry], int]:
     except OSError as error:
         raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}") from None
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        what = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
-        raise UsageError(f"{str(path)!r} is no annotation file of {name}: {what}") from None
-    kept = [entry for entry in entries if not isinstance(entry["answer"], list) or entry["answer"]]
-    return kept, len(entries) - len(kept)
+        message = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise UsageError(f"{str(path)!r} is no annotation file of {name}: {message}") from None
+    valid = [entry for entry in entries if not isinstance(entry["answer"], list) or entry["answer"]]
+    return valid, len(entries) - len(valid)
 
 
-def _sentences(video: str, told: Mapping[str, Any], duration: float, per_second: float) -> list[Entry]:
-    """Moments within the video, in seconds; those that hold no time get no answer."""
-    found = []
-    for at, (span, sentence) in enumerate(zip(told["timestamps"], told["sentences"], strict=True)):
-        start, end = (round(min(max(edge / per_second, 0.0), duration), 2) for edge in span)
+def _sentences(video: str, facts: Mapping[str, Any], duration: float, rate: float) -> list[Entry]:
+    """One entry for each sentence, with its interval clipped to the video; an empty interval gives an empty answer.
+
+    Args:
+        duration: of the video, in seconds.
+        rate: timestamps per second.
+    """
+    entries = []
+    for index, (span, sentence) in enumerate(zip(facts["timestamps"], facts["sentences"], strict=True)):
+        start, end = (round(min(max(time / rate, 0.0), duration), 2) for time in span)
         answer = [[start, end]] if end > start else []
-        found.append(
+        entries.append(
             {
-                "id": f"{video}-{at}",
+                "id": f"{video}-{index}",
                 "video": video,
                 "question": sentence.strip(),
                 "answer": answer,
                 "duration": round(duration, 2),
             }
         )
-    return found
+    return entries
 
 
-def _lines(path: Path) -> list[Any]:
+def _read_lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def _object(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict):
-        raise TypeError("it holds no object of videos")
-    return found
+def _read_object(path: Path) -> dict[str, Any]:
+    annotations = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(annotations, dict):
+        raise TypeError("it holds no object with one entry per video")
+    return annotations
 
 
-def _list(path: Path) -> list[Any]:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, list):
+def _read_list(path: Path) -> list[Any]:
+    annotations = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(annotations, list):
         raise TypeError("it holds no list of questions")
-    return found
+    return annotations

@@ -1,4 +1,4 @@
-"""VIUBench as tasks of lmms-eval: a folder for its `--include_path`, made for a build."""
+"""Writes the rows of a build as lmms-eval tasks: a folder for its `--include_path`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from dataset_builder.storage.stored_build import Build
 from dataset_builder.tasks import UsageError
 
-FUNCTIONS = Path(__file__).with_name("viubench_task.py")
+FUNCTIONS_FILE = Path(__file__).with_name("viubench_task.py")
 _TASK = """\
 task: viubench_{portion}
 dataset_path: parquet
@@ -41,30 +41,30 @@ aggregate_metric_list:
     weight_by_size: false
     filter_list: [none]
 """
-_ROOT = "ROOT: str | None = None  # the project's folder"
+_ROOT_LINE = "ROOT: str | None = None  # the project's folder"
 
 
 def write_tasks(folder: str | Path, out: Path) -> list[str]:
-    """Write the tasks of a build's portions, and the group `viubench` with their mean; gives their names.
+    """Write one task for each portion of a build, and the group `viubench` with their mean; returns the tasks' names.
 
     Raises:
-        UsageError: if there is no build, or its videos are no JPEG frames.
+        UsageError: if there is no local build, or its videos are not stored as JPEG frames.
     """
     build = Build.read(folder)
     if build.video_format != "jpeg":
         raise UsageError(
-            f"the build in {str(folder)!r} holds {build.video_format} videos; lmms-eval is handed frames: build it with --video-format jpeg"
+            f"the build in {str(folder)!r} holds {build.video_format} videos; lmms-eval needs JPEG frames: build it with --video-format jpeg"
         )
     if build.folder.is_remote:
-        raise UsageError(f"the build in {build.folder.url!r} lies in a store; lmms-eval reads local files: copy it here")
+        raise UsageError(f"the build in {build.folder.url!r} is remote; lmms-eval reads local files: copy it to this machine")
     files = [str(build.folder.path / shard["file"]) for shard in build.summary.shards]
     out.mkdir(parents=True, exist_ok=True)
     portions = list(build.summary.portions)
-    source = FUNCTIONS.read_text()
-    assert _ROOT in source
-    chosen = "".join(f'\n\ndef {portion}(docs: Any) -> Any:\n    return _of(docs, "{portion}")\n' for portion in portions)
+    source = FUNCTIONS_FILE.read_text()
+    assert _ROOT_LINE in source
+    functions = "".join(f'\n\ndef {name}(docs: Any) -> Any:\n    return _select_portion(docs, "{name}")\n' for name in portions)
     (out / "utils.py").write_text(
-        source.replace(_ROOT, f"ROOT: str | None = {str(Path(__file__).resolve().parents[2])!r}") + chosen
+        source.replace(_ROOT_LINE, f"ROOT: str | None = {str(Path(__file__).resolve().parents[2])!r}") + functions
     )
     for portion in portions:
         (out / f"viubench_{portion}.yaml").write_text(_TASK.format(portion=portion, files=files))

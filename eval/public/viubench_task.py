@@ -1,6 +1,6 @@
-"""What lmms-eval calls of VIUBench's tasks. `lmms_tasks.write_tasks` copies this file beside their YAML, as lmms-eval wants it.
+"""The functions of VIUBench's lmms-eval tasks. `lmms_tasks.write_tasks` copies this file beside their YAML files.
 
-Stands alone: that environment holds none of ours but the tasks, which need no library.
+It imports nothing from this project except `dataset_builder.tasks`, which needs no library: lmms-eval has its own environment.
 """
 
 from __future__ import annotations
@@ -10,32 +10,32 @@ import sys
 from typing import Any
 
 ROOT: str | None = None  # the project's folder
-PLACE = "<video>"
+PLACEHOLDER = "<video>"
 
 if ROOT:
     sys.path.append(ROOT)
 
 
-def _of(docs: Any, portion: str) -> Any:
-    wanted = [at for at, info in enumerate(docs["extra_info"]) if info["portion"] == portion]
-    return docs.select(wanted)
+def _select_portion(docs: Any, portion: str) -> Any:
+    indices = [index for index, info in enumerate(docs["extra_info"]) if info["portion"] == portion]
+    return docs.select(indices)
 
 
 def doc_to_visual(doc: dict[str, Any]) -> list[Any]:
-    """All frames, one after the other."""
+    """All frames of all videos, in order."""
     return [frame.convert("RGB") for video in doc["videos"] for frame in video]
 
 
 def doc_to_text(doc: dict[str, Any]) -> str:
-    return str(doc["prompt"][-1]["content"]).replace(PLACE, "").strip()
+    return str(doc["prompt"][-1]["content"]).replace(PLACEHOLDER, "").strip()
 
 
 def doc_to_messages(doc: dict[str, Any]) -> list[dict[str, Any]]:
-    """The question, with each frame behind its time where its video belongs."""
+    """The question; each `<video>` is replaced by its frames, each after its time."""
     videos = iter(zip(doc["videos"], doc["extra_info"]["frame_times"], strict=True))
     content: list[dict[str, Any]] = []
-    for piece in re.split(f"({PLACE})", doc["prompt"][-1]["content"]):
-        if piece != PLACE:
+    for piece in re.split(f"({PLACEHOLDER})", doc["prompt"][-1]["content"]):
+        if piece != PLACEHOLDER:
             content += [{"type": "text", "text": piece}] if piece.strip() else []
             continue
         frames, times = next(videos)
@@ -49,7 +49,7 @@ def doc_to_target(doc: dict[str, Any]) -> str:
 
 
 def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
-    """The strict or the smooth value, as the column reports it."""
+    """The score of one response, strict or smooth as its column reports it."""
     from dataset_builder.tasks import get
 
     info = doc["extra_info"]

@@ -1,1 +1,1 @@
-"""Runs as others read them: Inspect's logs, the Hub's evaluation results."""
+"""Exports runs: Inspect logs, and evaluation results for the Hugging Face Hub."""

@@ -1,4 +1,4 @@
-"""What the Hub reads: `eval.yaml`, which makes a dataset a benchmark, and `.eval_results/*.yaml`, a model's results on it."""
+"""Files for the Hub: `eval.yaml` declares a dataset as a benchmark, `.eval_results/*.yaml` holds a model's results on it."""
 
 from __future__ import annotations
 
@@ -18,36 +18,38 @@ FRAMEWORK = "videossr"
 
 
 def write_hub_files(
-    run: Run, found: Results, dataset: str, out: Path, *, source: str | None = None, framework: str = FRAMEWORK
+    run: Run, results: Results, dataset: str, out: Path, *, source: str | None = None, framework: str = FRAMEWORK
 ) -> list[Path]:
-    """Write both files below `out`; gives them.
+    """Write both files below `out`; returns their paths. Values are in percent.
 
-    Values are in percent. The Hub takes an `eval.yaml` whose `evaluation_framework` is on its list (huggingface.js,
-    `packages/tasks/src/eval.ts`); a new framework is added there by a pull request.
+    The Hub accepts an `eval.yaml` only if its `evaluation_framework` is on the list in huggingface.js
+    (`packages/tasks/src/eval.ts`); a pull request there adds a new one.
 
     Args:
-        dataset: `owner/name` of the benchmark.
-        source: a URL where the run can be looked at.
+        dataset: the benchmark's dataset, `owner/name`.
+        source: a URL that shows the run.
 
     Raises:
-        UsageError: for a wrong name, or a run that is not finished.
+        UsageError: if `dataset` is no `owner/name`, or a column has no response yet.
     """
     if dataset.count("/") != 1:
         raise UsageError(f"dataset={dataset!r} is not allowed; allowed: owner/name")
-    if isnan(found.overall.value.mean):
-        raise UsageError(f"{str(run.folder)!r} has columns without an answer; run its command again")
+    if isnan(results.overall.value.mean):
+        raise UsageError(f"{str(run.folder)!r} has columns without an answer; repeat the command that made the run")
     benchmark = run.benchmark
-    columns = [found.overall, *(found.columns if len(found.columns) > 1 else ())]
+    columns = [results.overall, *(results.columns if len(results.columns) > 1 else ())]
     tasks = [{"id": column.name, "config": "default", "split": "test"} for column in columns]
     card = {
         "name": benchmark.name, "description": f"{len(benchmark.samples)} verifiable video questions, hash {benchmark.hash}.",
         "evaluation_framework": framework, "tasks": tasks,
     }  # fmt: skip
-    told = ", ".join(f"{name} {given}" for name, given in run.told["protocol"].items() if given != "" and name != "model")
+    protocol = ", ".join(
+        f"{name} {value}" for name, value in run.manifest["protocol"].items() if value != "" and name != "model"
+    )
     entries = [
         EvalResultEntry(
             dataset_id=dataset, task_id=column.name, value=round(100 * column.value.mean, 2), date=f"{datetime.now(UTC):%Y-%m-%d}",
-            source_url=source, notes=f"{column.metric}, percent; {column.failed} of {column.asked} failed; {told}; hash {benchmark.hash}",
+            source_url=source, notes=f"{column.metric}, percent; {column.failed} of {column.asked} failed; {protocol}; hash {benchmark.hash}",
         )
         for column in columns
     ]  # fmt: skip

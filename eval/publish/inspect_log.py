@@ -1,4 +1,4 @@
-"""A run as an Inspect log (`inspect view`), every question with its answer and mark."""
+"""A run as an Inspect log (`inspect view`): every question with its response and score."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from ..results import Column, Marked, Results, value
+from ..results import Column, Results, ScoredSample, metric_value
 from ..run import Run
 
 SCORER = "videossr"
 
 
-def write_inspect_log(run: Run, found: Results, path: Path) -> None:
-    """Write a `.eval` file, or `.json` by its ending.
+def write_inspect_log(run: Run, results: Results, path: Path) -> None:
+    """Write a log in the format of the path's extension, `.eval` or `.json`.
 
     Raises:
-        ModuleNotFoundError: without inspect-ai, which wants an environment of its own.
+        ModuleNotFoundError: without inspect-ai, which needs its own environment.
     """
     from inspect_ai.log import (
         EvalConfig,
@@ -34,36 +34,36 @@ def write_inspect_log(run: Run, found: Results, path: Path) -> None:
     )  # fmt: skip
     from inspect_ai.model import GenerateConfig, ModelUsage
 
-    model = f"openai-api/videossr/{found.label}"
+    model = f"openai-api/videossr/{results.label}"
     now = datetime.now(UTC).isoformat()
-    samples = [_sample(one, run, model) for one in found.marked]
-    columns = [*found.columns, found.overall]
+    samples = [_eval_sample(item, run, model) for item in results.scored_samples]
+    columns = [*results.columns, results.overall]
     scores = [
         EvalScore(
-            name=one.name,
+            name=column.name,
             scorer=SCORER,
-            scored_samples=one.asked - one.failed,
-            unscored_samples=one.failed,
-            metrics=_metrics(one),
+            scored_samples=column.asked - column.failed,
+            unscored_samples=column.failed,
+            metrics=_metrics(column),
         )
-        for one in columns
+        for column in columns
     ]
-    used = [response.usage for response in run.responses.values()]
-    prompt, completion = (sum(one.get(name, 0) for one in used) for name in ("prompt_tokens", "completion_tokens"))
+    usages = [response.usage for response in run.responses.values()]
+    prompt, completion = (sum(usage.get(name, 0) for usage in usages) for name in ("prompt_tokens", "completion_tokens"))
     usage = {model: ModelUsage(input_tokens=prompt, output_tokens=completion, total_tokens=prompt + completion)}
     benchmark = run.benchmark
-    protocol = run.told["protocol"]
+    protocol = run.manifest["protocol"]
     log = EvalLog(
         version=2,
-        status="success" if not found.overall.failed else "error",
+        status="success" if not results.overall.failed else "error",
         eval=EvalSpec(
             created=now, task=f"videossr/{benchmark.name}", task_id=benchmark.hash, run_id=run.folder.name, model=model,
-            dataset=EvalDataset(name=benchmark.name, samples=len(samples), sample_ids=[one.sample.id for one in found.marked]),
-            config=EvalConfig(), metadata={"protocol": dict(protocol), "benchmark": dict(benchmark.told), "hash": benchmark.hash},
+            dataset=EvalDataset(name=benchmark.name, samples=len(samples), sample_ids=[item.sample.id for item in results.scored_samples]),
+            config=EvalConfig(), metadata={"protocol": dict(protocol), "benchmark": dict(benchmark.facts), "hash": benchmark.hash},
             model_generate_config=GenerateConfig(temperature=protocol.get("temperature"), max_tokens=protocol.get("max_tokens")),
         ),
         plan=EvalPlan(steps=[EvalPlanStep(solver="generate")]),
-        results=EvalResults(total_samples=len(samples), completed_samples=len(samples) - found.overall.failed, scores=scores),
+        results=EvalResults(total_samples=len(samples), completed_samples=len(samples) - results.overall.failed, scores=scores),
         stats=EvalStats(started_at=now, completed_at=now, model_usage=usage),
         samples=samples,
     )  # fmt: skip
@@ -73,29 +73,27 @@ def write_inspect_log(run: Run, found: Results, path: Path) -> None:
 def _metrics(column: Column) -> Mapping[str, Any]:
     from inspect_ai.log import EvalMetric
 
-    figures = {column.metric.replace(" ", "_"): column.value.mean, "low": column.value.low, "high": column.value.high}
-    figures |= {"chance": column.chance, "above_chance": column.above_chance, **column.others}
+    values = {column.metric.replace(" ", "_"): column.value.mean, "low": column.value.low, "high": column.value.high}
+    values |= {"chance": column.chance, "above_chance": column.above_chance, **column.others}
     return {
-        name: EvalMetric(name=name, value=figure)
-        for name, figure in figures.items()
-        if figure is not None and not isnan(figure)
+        name: EvalMetric(name=name, value=value) for name, value in values.items() if value is not None and not isnan(value)
     }
 
 
-def _sample(one: Marked, run: Run, model: str) -> Any:
+def _eval_sample(item: ScoredSample, run: Run, model: str) -> Any:
     from inspect_ai.log import EvalError, EvalSample
     from inspect_ai.model import ModelOutput
     from inspect_ai.scorer import Score
 
-    sample = one.sample
-    facts: dict[str, Any] = {
+    sample = item.sample
+    fields: dict[str, Any] = {
         "id": sample.id, "epoch": 1, "input": sample.question, "target": sample.truth,
         "metadata": {"column": sample.column, "source": sample.info.get("source", ""), "chance": sample.chance, "blind": sample.blind},
     }  # fmt: skip
-    if one.mark is None:
-        return EvalSample(**facts, error=EvalError(message=one.error, traceback="", traceback_ansi=""))
-    output = ModelOutput.from_content(model, one.response or "")
-    found = run.response(sample)
-    output.time = found.seconds if found else None
-    score = Score(value=value(one), answer=one.mark.parsed, explanation=one.mark.reason, metadata=one.mark.values)
-    return EvalSample(**facts, output=output, scores={SCORER: score})
+    if item.score is None:
+        return EvalSample(**fields, error=EvalError(message=item.error, traceback="", traceback_ansi=""))
+    output = ModelOutput.from_content(model, item.response or "")
+    response = run.response(sample)
+    output.time = response.seconds if response else None
+    score = Score(value=metric_value(item), answer=item.score.parsed, explanation=item.score.reason, metadata=item.score.values)
+    return EvalSample(**fields, output=output, scores={SCORER: score})

@@ -1,14 +1,14 @@
-"""Classical solvers: they see what a model sees, the decoded videos and the question, and nothing of the recipe.
+"""Classical vision solvers. Their input is what a model sees: the decoded videos and the question, not the recipe.
 
-They are the proof that the questions can be answered from the pixels, and a baseline to hold models against.
+They show that the questions can be answered from the pixels, and serve as a baseline.
 """
 
 from __future__ import annotations
 
 from . import counting, grounding, jigsaw
-from .shown import Shown, Solver
+from .shown import DecodedVideo, Solver
 
-__all__ = ["SOLVERS", "Shown", "Solver"]
+__all__ = ["SOLVERS", "DecodedVideo", "Solver"]
 
 SOLVERS: dict[str, Solver] = {"counting": counting.solve, "grounding": grounding.solve, "jigsaw": jigsaw.solve}
 """By task name."""

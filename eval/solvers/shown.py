@@ -1,4 +1,4 @@
-"""What a solver is given."""
+"""The input of a solver."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataset_builder.tasks import Answer
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One video as shown: its T frames, and their times in seconds."""
+class DecodedVideo:
+    """One video: its T frames, each (height, width, 3) uint8, and their T times in seconds."""
 
     frames: Sequence[Frame]
     times: Sequence[float]
 
 
-Solver = Callable[[str, Sequence[Shown]], Answer]
+Solver = Callable[[str, Sequence[DecodedVideo]], Answer]
 """(question, videos) -> answer."""

@@ -1,4 +1,4 @@
-"""Python clients of the reward service, for trainers that call a function. They need httpx, and nothing of the server."""
+"""Python clients of the reward service, for trainers that call a reward function. They need httpx, and no server code."""
 
 from .core import RewardClient
 from .errors import RewardError, RewardRefused, RewardUnavailable

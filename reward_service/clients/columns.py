@@ -1,38 +1,38 @@
-"""Items from a dataset's columns, as TRL and ms-swift pass them to reward functions."""
+"""Builds items from dataset columns, as TRL and ms-swift pass them to reward functions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..completion import text_of
+from ..completion import extract_text
 from .item import item
 
 
-def items(completions: Sequence[Any], columns: Mapping[str, Any], step: Any = None) -> list[dict[str, Any]]:
-    """One item for each completion.
+def make_items(completions: Sequence[Any], columns: Mapping[str, Any], step: Any = None) -> list[dict[str, Any]]:
+    """Build one item for each completion.
 
     Args:
-        completions: texts, or chats whose last message is the model's.
-        columns: lists as long: `data_source` or `task`; `ground_truth`, `solution` or `reward_model`; maybe `extra_info`.
-        step: the training step; with the row's index it groups the rollouts of one prompt.
+        completions: strings, or chats that end with the model's message.
+        columns: lists of equal length: `data_source` or `task`; `ground_truth`, `solution` or `reward_model`; maybe `extra_info`.
+        step: the training step. Step and row index together name the group of a rollout.
 
     Raises:
-        ValueError: naming the column that is missing, or the completion that is none.
+        ValueError: if a column is missing or a completion is empty or None.
     """
     sources = _column(columns, "data_source", "task")
     truths = _column(columns, "ground_truth", "solution", "reward_model")
     infos = columns.get("extra_info") or [None] * len(completions)
-    made = []
+    items = []
     for completion, source, truth, info in zip(completions, sources, truths, infos, strict=True):
         extra = info if isinstance(info, Mapping) else {}
         index = extra.get("index")
         group = None if step is None or index is None else f"{step}/{extra.get('split', '')}/{index}"
-        plain = truth["ground_truth"] if isinstance(truth, Mapping) else truth
+        answer = truth["ground_truth"] if isinstance(truth, Mapping) else truth
         if completion != "" and not completion:
-            raise ValueError(f"completion={completion!r} is none; send a text, or a chat that ends with the model's message")
-        made.append(item(source, text_of(completion), plain, extra, group))
-    return made
+            raise ValueError(f"completion={completion!r} is empty; send a string, or a chat that ends with the model's message")
+        items.append(item(source, extract_text(completion), answer, extra, group))
+    return items
 
 
 def _column(columns: Mapping[str, Any], *names: str) -> Sequence[Any]:

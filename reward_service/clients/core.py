@@ -1,4 +1,4 @@
-"""The client that all trainers' adapters share: batches, retries, failover; a score or an exception, never a made-up 0."""
+"""The HTTP client of all trainer adapters: batching, retries, failover. An item gets a score or an error, never a made-up 0."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ from .errors import RewardError, RewardRefused, RewardUnavailable
 from .servers import Servers
 from .settings import ClientSettings
 
-MAX_PAUSE = 8.0
-MAX_BODY = 4 << 20  # half of what a server takes at first
-RETRIED = (408, 429)  # and all from 500 up
-PASSING = ("time_limit", "internal")  # faults of an item that are not the item's
+MAX_BACKOFF = 8.0  # seconds
+MAX_BODY_BYTES = 4 << 20  # half of the server's default limit
+RETRY_STATUSES = (408, 429)  # and every status from 500 up
+TRANSIENT_ERRORS = ("time_limit", "internal")  # item errors that are worth another attempt
 ITEM_ATTEMPTS = 3
-CLOSING = 0.01  # seconds between looks at what is still under way
+CLOSE_POLL_SECONDS = 0.01  # how often `_close` checks whether requests are still running
 
 Outcome = dict[str, Any] | RewardError
 
 
 class RewardClient:
-    """Scores items on one or several servers. Thread-safe; usable from any event loop, several ones, or none; after a fork.
+    """Scores items on one or several servers. Thread-safe and fork-safe; works with any number of event loops, or none.
 
-    Requests run on a thread of the client's own, so that connections outlive the loops of callers (ms-swift starts one for
+    Requests run on a background thread, so that connections outlive the event loops of callers (ms-swift starts one loop for
     each batch). Calls that arrive together share requests.
     """
 
-    def __init__(self, settings: ClientSettings | None = None, **given: Any) -> None:
-        self.settings = settings or ClientSettings.read(**given)
-        self._locks: dict[int, threading.Lock] = {}  # by process: a fork may have copied a locked one
+    def __init__(self, settings: ClientSettings | None = None, **overrides: Any) -> None:
+        self.settings = settings or ClientSettings.read(**overrides)
+        self._locks: dict[int, threading.Lock] = {}  # by process id: a fork may copy a lock that is held
         self._engine: _Engine | None = None
         self._release: weakref.finalize[Any, RewardClient] | None = None
 
     def score(self, items: Sequence[Mapping[str, Any]]) -> list[Outcome]:
-        """Score items, as `item` makes them; for each its score, or the error that kept it from one."""
+        """Score items built by `item`. Returns, in order, a result dict (with `score`) or a RewardError for each."""
         return self._submit(items).result()
 
     async def score_async(self, items: Sequence[Mapping[str, Any]]) -> list[Outcome]:
-        """`score`, without blocking the running event loop."""
+        """Like `score`, without blocking the running event loop."""
         return await asyncio.wrap_future(self._submit(items))
 
     def close(self) -> None:
-        """Finish what is under way, and close connections. A later call opens new ones."""
+        """Finish running requests, then close connections. A later call opens new ones."""
         with self._lock():
             engine, self._engine = self._engine, None
             if self._release is not None:
@@ -63,15 +63,15 @@ class RewardClient:
             engine.stop()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"settings": self.settings}  # connections stay here; the copy opens its own
+        return {"settings": self.settings}  # connections cannot be pickled; the copy opens its own
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["settings"])  # type: ignore[misc]
 
     def _submit(self, items: Sequence[Mapping[str, Any]]) -> Future[list[Outcome]]:
-        encoded = [_encode(one) for one in items]
+        encoded = [_encode(item) for item in items]
         with self._lock():
-            if self._engine is None or self._engine.pid != os.getpid():  # a fork has no threads of its parent
+            if self._engine is None or self._engine.pid != os.getpid():  # threads do not survive a fork
                 self._engine = _Engine(self.settings)
                 self._release = weakref.finalize(self, self._engine.release)
                 self._release.atexit = False
@@ -83,7 +83,7 @@ class RewardClient:
 
 @dataclass(eq=False)
 class _Pending:
-    """An item on its way."""
+    """An item that is queued or being sent."""
 
     body: bytes
     outcome: asyncio.Future[Outcome]
@@ -91,24 +91,24 @@ class _Pending:
 
 
 class _TooLarge(RewardRefused):
-    """The request has too many items, or too long ones; fewer may pass."""
+    """The request is too large. A request with fewer items may be accepted."""
 
 
-class _Passing(RewardUnavailable):
-    """The server could not score the item this time, through no fault of the item."""
+class _TransientError(RewardUnavailable):
+    """The server failed to score the item for a reason that may not recur."""
 
 
 class _Engine:
-    """The thread that sends requests."""
+    """The background thread that sends requests, with its event loop."""
 
     def __init__(self, settings: ClientSettings) -> None:
         self.pid = os.getpid()
         self._settings = settings
         self._servers = Servers(settings.urls, settings.trip, settings.cooldown)
-        self._slots = asyncio.Semaphore(settings.connections)
-        self._waiting: list[_Pending] = []
-        self._sending: set[asyncio.Task[None]] = set()
-        self._calls: set[asyncio.Task[Any] | None] = set()
+        self._connection_slots = asyncio.Semaphore(settings.connections)
+        self._queue: list[_Pending] = []
+        self._send_tasks: set[asyncio.Task[None]] = set()
+        self._active_calls: set[asyncio.Task[Any] | None] = set()
         self._loop = asyncio.new_event_loop()
         self._http: httpx.AsyncClient | None = None
         self._thread = threading.Thread(target=self._run, name="videossr-rewards", daemon=True)
@@ -123,7 +123,7 @@ class _Engine:
             self._thread.join()
 
     def release(self) -> None:
-        """Let the thread end when it has finished what is under way."""
+        """Tell the thread to end once running requests are finished."""
         if self.pid == os.getpid():
             asyncio.run_coroutine_threadsafe(self._close(), self._loop)
 
@@ -134,8 +134,8 @@ class _Engine:
     async def _close(self) -> None:
         try:
             self._flush()
-            while self._sending or self._calls:
-                await asyncio.sleep(CLOSING)
+            while self._send_tasks or self._active_calls:
+                await asyncio.sleep(CLOSE_POLL_SECONDS)
             if self._http is not None:
                 await self._http.aclose()
         finally:
@@ -143,93 +143,94 @@ class _Engine:
 
     async def _enqueue(self, bodies: Sequence[bytes | RewardError]) -> list[Outcome]:
         call = asyncio.current_task()
-        self._calls.add(call)
+        self._active_calls.add(call)
         try:
-            return await self._outcomes(bodies)
+            return await self._await_outcomes(bodies)
         finally:
-            self._loop.call_soon(self._calls.discard, call)  # once the caller has been told
+            self._loop.call_soon(self._active_calls.discard, call)  # after the caller has its result
 
-    async def _outcomes(self, bodies: Sequence[bytes | RewardError]) -> list[Outcome]:
+    async def _await_outcomes(self, bodies: Sequence[bytes | RewardError]) -> list[Outcome]:
         pending = [_Pending(body, self._loop.create_future()) for body in bodies if isinstance(body, bytes)]
-        if pending and not self._waiting:
+        if pending and not self._queue:
             self._loop.call_later(self._settings.linger, self._flush)
-        self._waiting.extend(pending)
-        if len(self._waiting) >= self._settings.batch:
+        self._queue.extend(pending)
+        if len(self._queue) >= self._settings.batch:
             self._flush()
-        outcomes = iter(await asyncio.gather(*(one.outcome for one in pending)))
+        outcomes = iter(await asyncio.gather(*(entry.outcome for entry in pending)))
         return [next(outcomes) if isinstance(body, bytes) else body for body in bodies]
 
     def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for batch in _batches(waiting, self._settings.batch):
+        pending, self._queue = self._queue, []
+        for batch in _split_into_batches(pending, self._settings.batch):
             task = self._loop.create_task(self._send(batch, self._loop.time() + self._settings.deadline))
-            self._sending.add(task)
-            task.add_done_callback(partial(self._sent, batch))
+            self._send_tasks.add(task)
+            task.add_done_callback(partial(self._finish_batch, batch))
 
-    def _sent(self, batch: Sequence[_Pending], task: asyncio.Task[None]) -> None:
-        self._sending.discard(task)
-        error = task.exception()  # a fault of ours reaches the callers, who would wait for ever
-        for one in batch:
-            if error is not None and not one.outcome.done():
-                one.outcome.set_exception(error)
+    def _finish_batch(self, batch: Sequence[_Pending], task: asyncio.Task[None]) -> None:
+        self._send_tasks.discard(task)
+        error = task.exception()  # a bug in this client must reach the callers, who would else wait forever
+        for entry in batch:
+            if error is not None and not entry.outcome.done():
+                entry.outcome.set_exception(error)
 
-    async def _send(self, batch: Sequence[_Pending], give_up: float) -> None:
-        """Give each of a batch its outcome."""
+    async def _send(self, batch: Sequence[_Pending], deadline_at: float) -> None:
+        """Send a batch and set the outcome of each entry; `deadline_at` is in loop time."""
         try:
-            outcomes = await self._request(batch, give_up)
+            outcomes = await self._request(batch, deadline_at)
         except _TooLarge as error:
             if len(batch) > 1:
                 half = len(batch) // 2
-                await asyncio.gather(self._send(batch[:half], give_up), self._send(batch[half:], give_up))
+                await asyncio.gather(self._send(batch[:half], deadline_at), self._send(batch[half:], deadline_at))
                 return
             outcomes = [error]
         except RewardError as error:
             outcomes = [type(error)(*error.args) for _ in batch]
-        again = []
-        in_time = self._loop.time() + self._settings.backoff < give_up
-        for one, outcome in zip(batch, outcomes, strict=True):
-            one.attempts += 1
-            if isinstance(outcome, _Passing) and in_time and one.attempts < min(ITEM_ATTEMPTS, self._settings.attempts):
-                again.append(one)
-            elif not one.outcome.done():
-                one.outcome.set_result(RewardUnavailable(*outcome.args) if isinstance(outcome, _Passing) else outcome)
-        if again:
+        retries = []
+        time_left = self._loop.time() + self._settings.backoff < deadline_at
+        max_attempts = min(ITEM_ATTEMPTS, self._settings.attempts)
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            entry.attempts += 1
+            if isinstance(outcome, _TransientError) and time_left and entry.attempts < max_attempts:
+                retries.append(entry)
+            elif not entry.outcome.done():
+                entry.outcome.set_result(RewardUnavailable(*outcome.args) if isinstance(outcome, _TransientError) else outcome)
+        if retries:
             await asyncio.sleep(self._settings.backoff)
-            await self._send(again, give_up)
+            await self._send(retries, deadline_at)
 
-    async def _request(self, batch: Sequence[_Pending], give_up: float) -> list[Outcome]:
-        """Ask servers until one answers.
+    async def _request(self, batch: Sequence[_Pending], deadline_at: float) -> list[Outcome]:
+        """Send the batch until a server answers; returns one outcome for each entry.
 
         Raises:
-            RewardRefused: if it refuses the request as a whole.
-            RewardUnavailable: if none answers within the bounds.
+            RewardRefused: if the server refuses the whole request.
+            RewardUnavailable: if no server answers within `attempts` and `deadline`.
         """
         settings = self._settings
         mode = f',"mode":"{settings.mode}"'.encode() if settings.mode else b""
-        body = b'{"items":[%s]%s}' % (b",".join(one.body for one in batch), mode)
+        body = b'{"items":[%s]%s}' % (b",".join(entry.body for entry in batch), mode)
         last = "no attempt"
         try:
-            async with asyncio.timeout_at(give_up):
+            async with asyncio.timeout_at(deadline_at):
                 for attempt in range(settings.attempts):
                     if attempt:
-                        await asyncio.sleep(random.uniform(0.5, 1) * min(MAX_PAUSE, settings.backoff * 2 ** (attempt - 1)))
-                    async with self._slots:  # to wait for one is no fault of a server
+                        await asyncio.sleep(random.uniform(0.5, 1) * min(MAX_BACKOFF, settings.backoff * 2 ** (attempt - 1)))
+                    async with self._connection_slots:  # outside the timeout: waiting for a slot is no server failure
                         server = self._servers.choose(self._loop.time())
                         try:
                             async with asyncio.timeout(settings.timeout):
                                 response = await self._post(f"{server.url}/v1/score", body)
                         except (httpx.RequestError, TimeoutError) as error:
                             last = f"{server.url}: {type(error).__name__} {error}".strip()
-                            server.failed(self._loop.time())
+                            server.record_failure(self._loop.time())
                             continue
-                    outcomes = _each(response, len(batch))
-                    if outcomes is None and (response.status_code >= 500 or response.status_code in RETRIED):
+                    outcomes = _read_outcomes(response, len(batch))
+                    if outcomes is None and (response.status_code >= 500 or response.status_code in RETRY_STATUSES):
                         last = f"{server.url}: HTTP {response.status_code} {response.text[:200]}"
-                        server.failed(self._loop.time())
+                        server.record_failure(self._loop.time())
                         continue
-                    server.succeeded()
+                    server.record_success()
                     if outcomes is None:
-                        raise _refusal(response)
+                        raise _make_refusal(response)
                     return outcomes
         except TimeoutError:
             raise RewardUnavailable(f"no score within {settings.deadline:g} s, the deadline; last: {last}") from None
@@ -244,36 +245,36 @@ class _Engine:
                 limits=httpx.Limits(max_connections=None, keepalive_expiry=60),
                 timeout=httpx.Timeout(None, connect=5.0),
                 headers=headers,
-                trust_env=False,  # a proxy of the environment is for the world outside, not for a cluster's own servers
+                trust_env=False,  # HTTP_PROXY is meant for the internet, not for servers of the cluster
             )
         return await self._http.post(url, content=body)
 
 
 def _encode(item: Mapping[str, Any]) -> bytes | RewardError:
     if "group" in item and "id" not in item:
-        item = {**item, "id": uuid.uuid4().hex}  # a repeated request counts once in the statistics
+        item = {**item, "id": uuid.uuid4().hex}  # a retried request then counts once in the statistics
     try:
-        return json.dumps(item).encode()  # in ASCII: a response may hold half a surrogate pair, which UTF-8 has not
+        return json.dumps(item).encode()  # ASCII, as UTF-8 cannot encode half a surrogate pair
     except (TypeError, ValueError) as error:
-        return RewardRefused(f"the item cannot be sent: {error}; make it with item()")
+        return RewardRefused(f"the item cannot be encoded as JSON: {error}; build it with item()")
 
 
-def _batches(pending: Sequence[_Pending], most: int) -> Iterator[list[_Pending]]:
-    """In order; each of no more than `most` items, and of MAX_BODY bytes if it has more than one item."""
+def _split_into_batches(pending: Sequence[_Pending], max_items: int) -> Iterator[list[_Pending]]:
+    """Split in order: at most `max_items` entries each, and at most MAX_BODY_BYTES bytes unless it is a single entry."""
     batch: list[_Pending] = []
     size = 0
-    for one in pending:
-        if batch and (len(batch) == most or size + len(one.body) > MAX_BODY):
+    for entry in pending:
+        if batch and (len(batch) == max_items or size + len(entry.body) > MAX_BODY_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(one)
-        size += len(one.body) + 1
+        batch.append(entry)
+        size += len(entry.body) + 1
     if batch:
         yield batch
 
 
-def _each(response: httpx.Response, number: int) -> list[Outcome] | None:
-    """Each item's outcome; None if the reply does not speak of each."""
+def _read_outcomes(response: httpx.Response, count: int) -> list[Outcome] | None:
+    """The outcomes of `count` items; None if the reply does not list one for each item."""
     try:
         body = response.json()
     except ValueError:
@@ -281,33 +282,33 @@ def _each(response: httpx.Response, number: int) -> list[Outcome] | None:
     if not isinstance(body, dict):
         return None
     if response.status_code == 200:
-        found = body.get("results")
-        outcomes = [_outcome(result) for result in found] if isinstance(found, list) else []
+        results = body.get("results")
+        outcomes = [_read_result(result) for result in results] if isinstance(results, list) else []
     else:
-        found = body.get("errors")  # every item is refused, for its own reason
-        outcomes = [_fault(error) for error in found] if isinstance(found, list) else []
-    return outcomes if len(outcomes) == number and number else None
+        errors = body.get("errors")  # present if every item was refused, each with its own reason
+        outcomes = [_read_error(error) for error in errors] if isinstance(errors, list) else []
+    return outcomes if len(outcomes) == count and count else None
 
 
-def _outcome(result: Any) -> Outcome:
+def _read_result(result: Any) -> Outcome:
     if isinstance(result, dict):
         if isinstance(result.get("error"), dict):
-            return _fault(result["error"])
+            return _read_error(result["error"])
         score = result.get("score")
         if isinstance(score, (int, float)) and isfinite(score):
             return result
     return RewardRefused(f"the reply holds no score: {result!r:.200}")
 
 
-def _fault(error: Any) -> RewardError:
+def _read_error(error: Any) -> RewardError:
     kind, message = (error.get("type"), error.get("message")) if isinstance(error, dict) else (None, error)
-    return (_Passing if kind in PASSING else RewardRefused)(f"{kind}: {message}")
+    return (_TransientError if kind in TRANSIENT_ERRORS else RewardRefused)(f"{kind}: {message}")
 
 
-def _refusal(response: httpx.Response) -> RewardRefused:
+def _make_refusal(response: httpx.Response) -> RewardRefused:
     try:
         message = response.json()["error"]["message"]
     except (ValueError, KeyError, TypeError):
-        message = f"no reply of a reward service: {response.text[:200]}"
+        message = f"not the reply of a reward service: {response.text[:200]}"
     kind = _TooLarge if response.status_code == 413 else RewardRefused
     return kind(f"{response.url}: HTTP {response.status_code}: {message}")

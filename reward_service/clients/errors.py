@@ -1,15 +1,15 @@
-"""What stands in a score's place where there is none."""
+"""The errors that take the place of a score."""
 
 from __future__ import annotations
 
 
 class RewardError(RuntimeError):
-    """No score could be had."""
+    """An item has no score."""
 
 
 class RewardRefused(RewardError):
-    """The service refuses the item or the request: trying again would not help."""
+    """The service refused the item or the request. A retry would not help."""
 
 
 class RewardUnavailable(RewardError):
-    """No server gave a score in time."""
+    """No server returned a score in time. A later call may succeed."""

@@ -1,4 +1,4 @@
-"""Every setting of the client, in one place: a keyword here, `VIDEOSSR_REWARD_…` in the environment."""
+"""All settings of the client. Each is a keyword argument, or `VIDEOSSR_REWARD_…` in the environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 
 ENV_PREFIX = "VIDEOSSR_REWARD_"
 MODES = ("", "smooth", "strict", "above_chance")
-_LEAST = {"timeout": 0.001, "deadline": 0.001, "attempts": 1, "batch": 1, "connections": 1}  # 0 for every other number
+_MINIMUMS = {"timeout": 0.001, "deadline": 0.001, "attempts": 1, "batch": 1, "connections": 1}  # other numbers: 0
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,16 @@ class ClientSettings:
     Attributes:
         url: base URL of the service, or several, comma-separated.
         token: bearer token; "" for none.
-        mode: smooth, strict or above_chance; "" as the server is set.
-        timeout: seconds that one request may take, from its first byte sent to the last received.
-        deadline: seconds after which a call gives up, retries and all.
-        attempts: requests for one call, the first among them. As they are, an outage of 30 s costs no score.
-        backoff: seconds before the second attempt; doubles from one to the next, up to 8 s, with jitter.
-        batch: most items in one request; long ones go in smaller requests.
-        linger: seconds that a call waits for others to share its request.
-        connections: most requests at once.
-        trip: seconds of nothing but failures after which calls fail at once, without waiting.
-        cooldown: seconds after which a failing server is tried again; four times as long if it goes on failing.
+        mode: smooth, strict or above_chance; "" for the server's default.
+        timeout: seconds for one request, from the first byte sent to the last received.
+        deadline: seconds after which a call gives up, retries included.
+        attempts: requests for one call, the first one included. The default outlasts an outage of 30 s.
+        backoff: seconds before the second attempt; doubles with each attempt, up to 8 s, with jitter.
+        batch: maximum items in one request; long responses go in smaller requests.
+        linger: seconds that a call waits for other calls, to share one request.
+        connections: maximum requests at the same time.
+        trip: if all requests fail for this many seconds, further calls fail at once.
+        cooldown: seconds before a failed server is tried again; up to four times as long if it keeps failing.
     """
 
     url: str = "http://127.0.0.1:8000"
@@ -47,41 +47,42 @@ class ClientSettings:
     cooldown: float = 2.0
 
     def __post_init__(self) -> None:
-        """Raises: ValueError: naming the setting that is not allowed."""
+        """Raises ValueError if a value is not allowed; the message names the setting."""
         if self.mode not in MODES:
             raise ValueError(f"mode={self.mode!r} is unknown; allowed: {', '.join(MODES[1:])}")
-        for one in fields(self):
-            value, least = getattr(self, one.name), _LEAST.get(one.name, 0)
-            if not isinstance(value, str) and not (isfinite(value) and value >= least):
-                raise ValueError(f"{one.name}={value} is not allowed; {least} is the least")
+        for setting in fields(self):
+            value, minimum = getattr(self, setting.name), _MINIMUMS.get(setting.name, 0)
+            if not isinstance(value, str) and not (isfinite(value) and value >= minimum):
+                raise ValueError(f"{setting.name}={value} is not allowed; the minimum is {minimum}")
         for address in self.urls:
             if not _is_address(address):
-                raise ValueError(f"url={address!r} is no address of a server; send it as http://host:8000")
+                raise ValueError(f"url={address!r} is not a server address; write it as http://host:8000")
         if not self.urls:
-            raise ValueError("url='' names no server; send it as http://host:8000, several comma-separated")
+            raise ValueError("url='' names no server; write http://host:8000, or several addresses separated by commas")
 
     @classmethod
-    def read(cls, **given: Any) -> ClientSettings:
-        """Settings as given, else from the environment, else their defaults.
+    def read(cls, **overrides: Any) -> ClientSettings:
+        """Settings from `overrides` that are not None, else from the environment, else defaults.
 
         Raises:
-            ValueError: naming the setting that is unknown or not allowed.
+            ValueError: if a setting is unknown or its value is not allowed; the message names it.
         """
-        kinds: dict[str, Any] = {one.name: type(one.default) for one in fields(cls)}
-        if unknown := set(given) - set(kinds):
-            raise ValueError(f"{unknown.pop()} is no setting of the reward client; allowed: {', '.join(kinds)}")
-        values = {name: os.environ[ENV_PREFIX + name.upper()] for name in kinds if ENV_PREFIX + name.upper() in os.environ}
-        values |= {name: value for name, value in given.items() if value is not None}
+        types: dict[str, Any] = {setting.name: type(setting.default) for setting in fields(cls)}
+        if unknown := set(overrides) - set(types):
+            raise ValueError(f"{unknown.pop()} is not a setting of the reward client; allowed: {', '.join(types)}")
+        values = {name: os.environ[ENV_PREFIX + name.upper()] for name in types if ENV_PREFIX + name.upper() in os.environ}
+        values |= {name: value for name, value in overrides.items() if value is not None}
         typed = {}
         for name, value in values.items():
             try:
-                typed[name] = kinds[name](value)
+                typed[name] = types[name](value)
             except (TypeError, ValueError):
-                raise ValueError(f"{name}={value!r} of the reward client is no number") from None
+                raise ValueError(f"{name}={value!r} of the reward client is not a number") from None
         return cls(**typed)
 
     @property
     def urls(self) -> tuple[str, ...]:
+        """The base URLs in `url`, without trailing slashes."""
         return tuple(url.strip().rstrip("/") for url in self.url.split(",") if url.strip())
 
 

@@ -1,4 +1,4 @@
-"""One client for all calls with the same settings in a process, so that they share connections and batches."""
+"""One client per process and settings, so that all calls share connections and batches."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from .core import RewardClient
 from .settings import ClientSettings
 
 
-def client(**given: Any) -> RewardClient:
-    """The process's client of these settings; what is not given comes from the environment.
+def shared_client(**overrides: Any) -> RewardClient:
+    """The process's client with these settings; the rest comes from the environment.
 
     Raises:
-        ValueError: naming a setting that is unknown or not allowed.
+        ValueError: if a setting is unknown or its value is not allowed; the message names it.
     """
-    return _client(ClientSettings.read(**given))
+    return _cached_client(ClientSettings.read(**overrides))
 
 
 @lru_cache(maxsize=16)
-def _client(settings: ClientSettings) -> RewardClient:
+def _cached_client(settings: ClientSettings) -> RewardClient:
     return RewardClient(settings)

@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .columns import items
+from .columns import make_items
 from .errors import RewardError
-from .shared import client
+from .shared import shared_client
 
 
 class VideoSSRReward:
-    """ms-swift's ORM protocol: made once with the training arguments, called with each batch.
+    """A reward in ms-swift's ORM interface: created once with the training arguments, called with each batch.
 
-    Raises when a completion has no score: ms-swift sums a None as 0.
+    A call raises RewardError if any completion has no score, as ms-swift would count None as 0.
     """
 
     def __init__(self, args: Any = None, **settings: Any) -> None:
         self.args = args
-        self._client = client(**settings)
+        self._client = shared_client(**settings)
 
     def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float]:
         step = getattr(columns.get("trainer_state"), "global_step", None)
-        results = self._client.score(items(completions, columns, step))
+        results = self._client.score(make_items(completions, columns, step))
         for result in results:
             if isinstance(result, RewardError):
                 raise result
@@ -34,7 +34,7 @@ class VideoSSRReward:
 
 
 def register(name: str = "videossr") -> None:
-    """Make the reward known to ms-swift under this name."""
+    """Register the reward in ms-swift under this name."""
     from swift.rewards import orms
 
     orms[name] = VideoSSRReward

@@ -9,9 +9,9 @@ from math import nan
 from statistics import fmean
 from typing import Any
 
-from .columns import items
+from .columns import make_items
 from .errors import RewardError, RewardRefused
-from .shared import client
+from .shared import shared_client
 
 log = logging.getLogger(__name__)
 
@@ -19,21 +19,21 @@ log = logging.getLogger(__name__)
 def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
     """A reward function for TRL.
 
-    A completion without a score gets None, which TRL from 1.6 on leaves out of its group's baseline, and counts in the
-    metric `videossr/failed`. It raises instead where TRL would make a 0 of None: beside other reward functions, whose sum
-    skips a None, and in an older TRL. It also raises if the service refuses all of a batch, as the dataset is wrong then.
+    A completion without a score gets None, which TRL >= 1.6 leaves out of its group's baseline; the metric
+    `videossr/failed` is the share of such completions. The function raises instead if TRL would treat None as 0 (older TRL,
+    or several reward functions), and if the service refuses every completion of a batch, as then the dataset is wrong.
 
-    It reads the columns `data_source` or `task`, and `ground_truth`, `solution` or `reward_model`; with `extra_info`
-    (its `index`) the service knows which completions belong together.
+    It reads the columns `data_source` or `task`, and `ground_truth`, `solution` or `reward_model`. `extra_info["index"]`
+    tells the service which completions belong to one group.
 
     Args:
-        settings: fields of `ClientSettings`; else `VIDEOSSR_REWARD_…`.
+        settings: fields of `ClientSettings`; the rest comes from `VIDEOSSR_REWARD_…` in the environment.
 
     Raises:
-        ValueError: naming a setting that is unknown or not allowed.
+        ValueError: if a setting is unknown or its value is not allowed; the message names it.
     """
-    rewards = client(**settings)
-    may_leave_out = _leaves_out_none()
+    reward_client = shared_client(**settings)
+    allows_none = _trl_skips_none()
 
     def videossr_reward(
         prompts: Sequence[Any],
@@ -43,17 +43,17 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
         log_metric: Callable[[str, float], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
-        results = rewards.score(items(completions, columns, getattr(trainer_state, "global_step", None)))
+        results = reward_client.score(make_items(completions, columns, getattr(trainer_state, "global_step", None)))
         failed = [result for result in results if isinstance(result, RewardError)]
         if failed:
             log.warning("%d of %d completions have no score: %s", len(failed), len(results), failed[0])
             refused = all(isinstance(result, RewardRefused) for result in results)
-            if refused or not may_leave_out or _is_one_of_several(log_metric):
+            if refused or not allows_none or _has_other_rewards(log_metric):
                 raise failed[0]
         scored = [result for result in results if not isinstance(result, RewardError)]
         if log_metric is not None:
             log_metric("videossr/failed", len(failed) / max(1, len(results)))
-            for key in ("exact", "above_chance"):  # always: TRL gathers by name, from all processes
+            for key in ("exact", "above_chance"):  # in every process, as TRL gathers metrics by name
                 log_metric(f"videossr/{key}", fmean(result[key] for result in scored) if scored else nan)
         if log_extra is not None:
             log_extra("reason", [str(result) if isinstance(result, RewardError) else result["reason"] for result in results])
@@ -62,12 +62,12 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
     return videossr_reward
 
 
-def _is_one_of_several(log_metric: Any) -> bool:
-    """Whether the trainer whose method this is sums several rewards."""
+def _has_other_rewards(log_metric: Any) -> bool:
+    """Whether the trainer that owns this method sums several reward functions."""
     return len(getattr(getattr(log_metric, "__self__", None), "reward_funcs", ())) > 1
 
 
-def _leaves_out_none() -> bool:
+def _trl_skips_none() -> bool:
     try:
         major, minor = version("trl").split(".")[:2]
     except PackageNotFoundError:

@@ -4,7 +4,7 @@
     reward.custom_reward_function.name=compute_score
     +reward.custom_reward_function.reward_kwargs.url=http://host:8000
 
-With `reward_service.clients.verl_manager` the service learns which rollouts belong together.
+Use `reward_service.clients.verl_manager` as well to tell the service which rollouts form a group.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 from .errors import RewardError
 from .item import item
-from .shared import client
+from .shared import shared_client
 
-GROUP, ROLLOUT = "videossr_group", "videossr_rollout"  # where the manager puts them in extra_info
-_OF_VERL = ("reward_router_address", "reward_model_tokenizer")  # passed to every reward function; of no use here
+GROUP, ROLLOUT = "videossr_group", "videossr_rollout"  # keys that the manager sets in extra_info
+_UNUSED_ARGUMENTS = ("reward_router_address", "reward_model_tokenizer")  # verl passes them to every reward function
 
 
 async def compute_score(
@@ -26,19 +26,19 @@ async def compute_score(
     """Score one rollout on the service. Concurrent calls share requests.
 
     Args:
-        settings: fields of `ClientSettings`, as `url="http://a:8000,http://b:8000"`; else `VIDEOSSR_REWARD_…`.
+        settings: fields of `ClientSettings`, e.g. `url="http://a:8000,http://b:8000"`; the rest from `VIDEOSSR_REWARD_…`.
 
     Returns:
-        The same keys always: score, exact, above_chance, parsed, reason, task. No `acc`: in validation verl would count
-        what could not be scored as 0. Its `filter_groups.metric` may be `exact`.
+        Always the same keys: score, exact, above_chance, parsed, reason, task. There is no `acc`, as in validation verl would
+        count a rollout without a score as 0. Use `exact` for `filter_groups.metric`.
 
     Raises:
-        RewardError: if there is no score. verl then drops the rollout; a 0 would be learned from.
+        RewardError: if there is no score. verl then drops the rollout, instead of training on a false 0.
     """
-    given = {name: value for name, value in settings.items() if name not in _OF_VERL}
+    overrides = {name: value for name, value in settings.items() if name not in _UNUSED_ARGUMENTS}
     extra = extra_info or {}
-    one = item(data_source, solution_str, ground_truth, extra, extra.get(GROUP), extra.get(ROLLOUT))
-    [result] = await client(**given).score_async([one])
+    rollout = item(data_source, solution_str, ground_truth, extra, extra.get(GROUP), extra.get(ROLLOUT))
+    [result] = await shared_client(**overrides).score_async([rollout])
     if isinstance(result, RewardError):
         raise result
     return {key: value for key, value in result.items() if key != "id"}

@@ -1,4 +1,4 @@
-"""verl: a reward manager that tells the service which rollouts belong together, by verl's own uid.
+"""verl: a reward manager that sends each rollout's group (verl's uid) to the service.
 
     reward.reward_manager.source=importlib
     reward.reward_manager.name=RemoteRewardManager
@@ -6,7 +6,7 @@
     +reward.custom_reward_function.reward_kwargs.url=http://host:8000
     reward.num_workers=1
 
-Rollouts go to a random one of verl's reward workers: with one, all rollouts of a step share requests.
+verl sends each rollout to a random reward worker. With a single worker, all rollouts of a step share requests.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from .verl import compute_score as remote_score
 
 
 class RemoteRewardManager(NaiveRewardManager):  # type: ignore[misc]
-    """verl's naive manager with our reward function, which learns of each rollout's group and name."""
+    """verl's naive manager with `compute_score` of this package; adds group and rollout id to `extra_info`."""
 
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any = None, **kwargs: Any) -> None:
         settings = config.reward.custom_reward_function.get("reward_kwargs") or {}
         super().__init__(config, tokenizer, partial(remote_score, **settings), **kwargs)
 
     async def run_single(self, data: Any) -> dict[str, Any]:
+        """Score the last row of a DataProto."""
         last = data[-1:]
         fields = last.non_tensor_batch
         uid = _first(fields, "uid")

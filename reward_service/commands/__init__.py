@@ -1,1 +1,1 @@
-"""The subcommands that the service adds to `videossr`, a file each."""
+"""The subcommands that the service adds to `videossr`, one per file."""

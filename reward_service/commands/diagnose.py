@@ -15,11 +15,11 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("diagnose", help=doc, description=doc, epilog=example)
     parser.set_defaults(command=run)
     parser.add_argument(
-        "rollouts", type=Path, help="JSONL, or a folder of it: items as for /v1/score with `group`, or verl's rollout_data_dir"
+        "rollouts", type=Path, help="JSONL file or folder: items for /v1/score with `group`, or verl's rollout_data_dir"
     )
-    parser.add_argument("--task", help="the task of lines that name none")
+    parser.add_argument("--task", help="the task of lines that do not name one")
     parser.add_argument("--plot", type=Path, help="write the bimodality plot to this file (needs matplotlib)")
-    parser.add_argument("--json", action="store_true", help="as JSON: `tasks` as in /v1/stats, `rollouts`, `faults`")
+    parser.add_argument("--json", action="store_true", help="print JSON: `tasks` as in /v1/stats, `rollouts`, `faults`")
 
 
 def run(args: argparse.Namespace) -> int:

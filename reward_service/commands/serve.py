@@ -7,7 +7,7 @@ from typing import Any
 
 
 def add(commands: Any) -> None:
-    # its flags are its settings, which only it should load: so argparse is to take none of them for a flag of its own
+    # pydantic parses the flags, so that other commands do not load it: argparse must treat no argument as a flag
     parser = commands.add_parser(
         "serve", help="score rollouts over HTTP, see `videossr serve --help`", add_help=False, prefix_chars="\0"
     )

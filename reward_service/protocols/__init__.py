@@ -1,4 +1,4 @@
-"""Trainers' wire formats. Each module here that ends in `PROTOCOL = …` is served."""
+"""The wire formats of trainers. The service serves each module here that defines `PROTOCOL`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .base import Protocol
 
 @cache
 def protocols() -> tuple[Protocol, ...]:
-    """All protocols, by name."""
+    """All protocols, sorted by name."""
     modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    found = [module.PROTOCOL for module in modules if hasattr(module, "PROTOCOL")]
-    return tuple(sorted(found, key=lambda protocol: protocol.name))
+    all_protocols = [module.PROTOCOL for module in modules if hasattr(module, "PROTOCOL")]
+    return tuple(sorted(all_protocols, key=lambda protocol: protocol.name))

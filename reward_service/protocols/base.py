@@ -1,4 +1,4 @@
-"""What a protocol is: how a trainer's request becomes items, and how their results become the reply."""
+"""Defines a protocol: how a trainer's request becomes items, and how their results become the reply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..items import MODES, Fault, Item, Mode
 
 @dataclass(frozen=True)
 class Call:
-    """What the URL says of a request: `/slime/counting?mode=strict`."""
+    """The parameters in a request's URL, e.g. `/slime/counting?mode=strict`."""
 
     task: str | None = None
     mode: Mode = "smooth"
@@ -21,16 +21,16 @@ class Call:
 
     @classmethod
     def read(cls, task: str | None, query_string: bytes, mode: Mode) -> Call:
-        """What a URL says; `mode` where it says none.
+        """Read the parameters of a URL; `mode` is the default mode.
 
         Raises:
-            Refusal: if it names a mode that is unknown.
+            Refusal: 422 if the URL names an unknown mode.
         """
         query = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
-        asked = query.get("mode", mode)
-        if asked not in MODES:
-            raise Refusal(422, "invalid_request", f"mode={asked!r} is unknown; allowed: {', '.join(MODES)}")
-        return cls(task, asked, query)
+        mode_name = query.get("mode", mode)
+        if mode_name not in MODES:
+            raise Refusal(422, "invalid_request", f"mode={mode_name!r} is unknown; allowed: {', '.join(MODES)}")
+        return cls(task, mode_name, query)
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,16 @@ class Protocol:
     """One trainer's wire format.
 
     Attributes:
-        name: how documentation and metrics call it.
-        path: where it is posted to. `path/TASK` names the task for all items.
-        request: the type of its bodies, a msgspec Struct; what it does not name is ignored.
-        reply: the type of its replies.
-        read: a request's items. An item that is wrong may be a Fault.
-        write: the reply's value. Without `partial` it is called only if every item was scored; a Fault makes the reply a 422.
-        example: a request that is answered with 200.
-        aliases: further paths, where the trainer fixes them; one may hold `{task}` itself.
-        decode: reads a body where decoding it as `request` is not enough.
+        name: its name in documentation and metrics.
+        path: the URL path of its POST requests. `path/TASK` sets the task of all items.
+        request: the type of request bodies, a msgspec Struct; unknown keys are ignored.
+        reply: the type of replies.
+        read: returns the items of a request. An item that is not valid may be a Fault.
+        write: returns the reply for the results. Unless `partial`, it is called only if every item was scored.
+        example: a valid request, for the documentation.
+        aliases: further paths, if the trainer prescribes them; they may hold `{task}`.
+        partial: whether a reply may hold both scores and Faults; else any Fault makes the reply an error.
+        decode: decodes a body, if decoding it as `request` is not enough.
     """
 
     name: str

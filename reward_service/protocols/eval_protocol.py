@@ -35,10 +35,9 @@ class Reply(Struct):
 
 def _read(request: Request, call: Call) -> list[Item | Fault]:
     row = {key: getattr(request, key) for key in ("task", "data_source", "extra_info", "group")}
-    truth = (
-        request.ground_truth if isinstance(request.ground_truth, (str, dict, int)) else None
-    )  # the client's default is the chat
-    return [to_item(request.messages, truth, call, row)]
+    # without a ground truth, the client sends the chat in its place
+    ground_truth = request.ground_truth if isinstance(request.ground_truth, (str, dict, int)) else None
+    return [to_item(request.messages, ground_truth, call, row)]
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> Reply:

@@ -1,4 +1,4 @@
-"""The service's own format: any number of items, each scored or refused by itself."""
+"""The service's own format: a list of items. Each is scored, or gets its own error."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from .reading import parse_item
 
 class ScoreRequest(Struct):
     items: list[Item]
-    mode: Annotated[Mode, Meta(description="what `score` is; else as the server is set, at first smooth")] | None = None
+    mode: Annotated[Mode, Meta(description="the reward that `score` holds; default: the server's setting")] | None = None
 
 
-class AnyItems(Struct):
+class UncheckedRequest(Struct):
     items: list[Any]
     mode: Mode | None = None
 
 
-def ref(kind: type) -> str:
-    return f"#/components/schemas/{kind.__name__}"
+def ref(type_: type) -> str:
+    """The reference to a type in the OpenAPI document."""
+    return f"#/components/schemas/{type_.__name__}"
 
 
 class ScoreReply(Struct):
-    """`results[k]` is that of `items[k]`: a score, or under `error` why there is none."""
+    """`results[k]` belongs to `items[k]`: a score, or an `error` that says why there is none."""
 
     results: Annotated[list[Any], Meta(extra_json_schema={"items": {"anyOf": [{"$ref": ref(Scored)}, {"$ref": ref(Fault)}]}})]
 
@@ -40,18 +41,18 @@ def _decode(body: bytes) -> Any:
     except Refusal as refusal:
         if refusal.status != 422:
             raise
-    return decode(body, AnyItems)  # one item of a wrong type does not sink the others
+    return decode(body, UncheckedRequest)  # an item that does not match the type must not fail the others
 
 
-def _read(request: ScoreRequest | AnyItems, call: Call) -> list[Item | Fault]:
+def _read(request: ScoreRequest | UncheckedRequest, call: Call) -> list[Item | Fault]:
     items = request.items if isinstance(request, ScoreRequest) else [parse_item(item) for item in request.items]
     if call.task is None:
         return list(items)
-    return [_of_task(item, call.task) if isinstance(item, Item) else item for item in items]
+    return [_with_task(item, call.task) if isinstance(item, Item) else item for item in items]
 
 
-def _of_task(item: Item, task: str) -> Item:
-    """The item with the task of the URL, beside which its own name stays for the scorer to compare."""
+def _with_task(item: Item, task: str) -> Item:
+    """Set the URL's task. The item's own task moves to `data_source`, so that the scorer reports a conflict."""
     return replace(item, task=task, data_source=item.data_source or item.task)
 
 

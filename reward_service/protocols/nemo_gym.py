@@ -1,7 +1,8 @@
 """NeMo Gym resources server, also for verifiers and prime-rl: the base URL is `http://host:8000`, or `…/nemo-gym/counting`.
 
-A dataset row's `ground_truth` and `task` (or `reward_model`, `data_source`) come along in each request; NeMo Gym's own task
-index groups the rollouts; as it names no step, those of a second epoch join the first's. With observability on, Gym puts `/ng-rollout/ID` before its paths; the routes drop it.
+A request holds the dataset row's `ground_truth` and `task` (or `reward_model`, `data_source`). NeMo Gym's task index is the
+group; it names no step, so rollouts of all epochs share a group. With observability on, Gym adds the path prefix
+`/ng-rollout/ID`; `ScoringRoutes` removes it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from fastapi import APIRouter
 from msgspec import Struct
 
-from ..items import Fault, Item, Scored, fault
+from ..items import Fault, Item, Scored, make_fault
 from ..json_body import convert, decode
 from .base import Call, Protocol
 from .reading import to_item
@@ -23,7 +24,7 @@ REWARDS = ("reward", "exact", "above_chance", "unparseable")
 
 
 class Request(Struct):
-    """For documentation; what else a row holds is echoed as it is."""
+    """The keys that each request has. The reply returns all other keys of the row unchanged."""
 
     responses_create_params: dict[str, Any]
     response: dict[str, Any]
@@ -38,17 +39,17 @@ def _decode(body: bytes) -> dict[str, Any]:
 def _read(request: dict[str, Any], call: Call) -> list[Item | Fault]:
     outputs = request["response"].get("output")
     if not isinstance(outputs, list):
-        return [fault("invalid_item", "response.output is no list of items; send a Responses API object")]
-    messages = [part for part in outputs if isinstance(part, dict) and part.get("type") == "message" and _is_models(part)]
-    # a rollout that ends in a tool call has said nothing: that is an unparseable response, no fault
+        return [make_fault("invalid_item", "response.output is not a list of items; send a Responses API object")]
+    messages = [part for part in outputs if isinstance(part, dict) and part.get("type") == "message" and _is_from_model(part)]
+    # a rollout without a message, e.g. that ends in a tool call, is an unparseable response, and not a Fault
     text = messages[-1].get("content") if messages else ""
-    names = {}
+    fields = {}
     if isinstance(request.get(TASK_INDEX), int):
-        names["group"] = request[TASK_INDEX]
-    return [to_item(text, None, call, request, **names)]
+        fields["group"] = request[TASK_INDEX]
+    return [to_item(text, None, call, request, **fields)]
 
 
-def _is_models(message: Mapping[str, Any]) -> bool:
+def _is_from_model(message: Mapping[str, Any]) -> bool:
     return bool(message.get("role", "assistant") == "assistant")
 
 
@@ -84,12 +85,12 @@ PROTOCOL = Protocol(
 
 
 def router() -> APIRouter:
-    """The routes beside `/verify`, which keep no state here."""
+    """The routes besides `/verify`. They keep no state."""
     routes = APIRouter(tags=["nemo-gym"])
     for prefix in ("", "/nemo-gym", "/nemo-gym/{task}"):
-        shown = "{" not in prefix
-        routes.post(f"{prefix}/seed_session", summary="NeMo Gym: begin a rollout", include_in_schema=shown)(_seed_session)
-        routes.post(f"{prefix}/aggregate_metrics", summary="NeMo Gym: metrics of rollouts", include_in_schema=shown)(
+        in_schema = "{" not in prefix
+        routes.post(f"{prefix}/seed_session", summary="NeMo Gym: begin a rollout", include_in_schema=in_schema)(_seed_session)
+        routes.post(f"{prefix}/aggregate_metrics", summary="NeMo Gym: metrics of rollouts", include_in_schema=in_schema)(
             _aggregate_metrics
         )
     return routes
@@ -100,23 +101,23 @@ async def _seed_session() -> dict[str, Any]:
 
 
 async def _aggregate_metrics(body: dict[str, Any]) -> dict[str, Any]:
-    verified = [row for row in body.get("verify_responses") or [] if isinstance(row, dict)]
+    verified_rows = [row for row in body.get("verify_responses") or [] if isinstance(row, dict)]
     by_task: dict[Any, list[Mapping[str, Any]]] = {}
-    for row in verified:
+    for row in verified_rows:
         by_task.setdefault(str(row.get(TASK_INDEX)), []).append(row)
-    overall = _described(verified)
+    overall = _metric_statistics(verified_rows)
     return {
-        "group_level_metrics": [{TASK_INDEX: rows[0].get(TASK_INDEX), **_described(rows)} for rows in by_task.values()],
+        "group_level_metrics": [{TASK_INDEX: rows[0].get(TASK_INDEX), **_metric_statistics(rows)} for rows in by_task.values()],
         "agent_metrics": overall,
         "key_metrics": {key: value for key, value in overall.items() if key.startswith("mean/")},
     }
 
 
-def _described(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _metric_statistics(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    statistics: dict[str, float] = {}
     rows = list(rows)
     for key in REWARDS:
         values = [float(row[key]) for row in rows if isinstance(row.get(key), (int, float))]
         if values:
-            found |= {f"mean/{key}": fmean(values), f"std/{key}": pstdev(values), f"min/{key}": min(values), f"max/{key}": max(values)}  # fmt: skip
-    return found
+            statistics |= {f"mean/{key}": fmean(values), f"std/{key}": pstdev(values), f"min/{key}": min(values), f"max/{key}": max(values)}  # fmt: skip
+    return statistics

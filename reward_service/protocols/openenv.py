@@ -1,7 +1,7 @@
 """OpenEnv: `GenericEnvClient(base_url="http://host:8000")`, or `…/openenv/counting`; a WebSocket session or single calls.
 
-An episode is one question: `reset(task=…, ground_truth=…, prompt=…)`, then `step({"response": …})` earns the reward and ends
-it. A step may bring task and truth itself; over plain HTTP, where no session is kept, it has to.
+An episode is one question: `reset(task=…, ground_truth=…, prompt=…)`, then `step({"response": …})` returns the reward and
+ends it. A step may hold task and ground truth itself. Over plain HTTP, which has no session, it must.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Action(Struct):
-    """What the model did; on a session the rest is known from `reset`."""
+    """The model's response. In a session, the other fields come from `reset`."""
 
     response: str
     task: str | None = None
@@ -53,19 +53,19 @@ class Message(Struct):
 
 
 def _read(request: Request, call: Call) -> list[Item | Fault]:
-    return [_item(request.action, {}, call)]
+    return [_make_item(request.action, {}, call)]
 
 
-def _item(action: dict[str, Any], episode: dict[str, Any], call: Call) -> Item | Fault:
-    known = {key: value for key, value in action.items() if value is not None and key != "response"}
-    return to_item(action.get("response"), None, call, {**episode, **known})
+def _make_item(action: dict[str, Any], episode: dict[str, Any], call: Call) -> Item | Fault:
+    fields = {key: value for key, value in action.items() if value is not None and key != "response"}
+    return to_item(action.get("response"), None, call, {**episode, **fields})
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> Reply:
-    return _observed(results[0])
+    return _result_reply(results[0])
 
 
-def _observed(result: Scored) -> Reply:
+def _result_reply(result: Scored) -> Reply:
     observation = {key: getattr(result, key) for key in ("parsed", "reason", "exact", "above_chance", "task")}
     return Reply(observation, result.score, True)
 
@@ -93,7 +93,7 @@ class Session:
         self._state: dict[str, Any] = {"episode_id": None, "step_count": 0}
 
     async def answer(self, text: str) -> dict[str, Any] | None:
-        """The reply to a message; None closes the session."""
+        """Handle one message and return the reply; None closes the session."""
         try:
             message = decode(text.encode("utf-8", "surrogatepass"), Message)
         except Refusal as refusal:
@@ -102,7 +102,7 @@ class Session:
             case "reset":
                 self._episode = {key: value for key, value in message.data.items() if value is not None}
                 self._state = {"episode_id": self._episode.get("episode_id") or uuid.uuid4().hex, "step_count": 0}
-                return _observation(_began(self._episode, self._call))
+                return _observation(_reset_reply(self._episode, self._call))
             case "step":
                 return await self._step(message.data)
             case "state":
@@ -112,21 +112,21 @@ class Session:
         return _error(f"type={message.type!r} is unknown; allowed: reset, step, state, close", "UNKNOWN_TYPE")
 
     async def _step(self, action: dict[str, Any]) -> dict[str, Any]:
-        [result] = await self._service.score([_item(action, self._episode, self._call)], self._call.mode)
+        [result] = await self._service.score([_make_item(action, self._episode, self._call)], self._call.mode)
         if isinstance(result, Fault):
-            ours = result.error.type in ("internal", "time_limit")
-            return _error(result.error.message, "EXECUTION_ERROR" if ours else "VALIDATION_ERROR")
+            is_server_error = result.error.type in ("internal", "time_limit")
+            return _error(result.error.message, "EXECUTION_ERROR" if is_server_error else "VALIDATION_ERROR")
         self._state = {**self._state, "step_count": self._state["step_count"] + 1}
-        return _observation(_observed(result))
+        return _observation(_result_reply(result))
 
 
-def _began(episode: dict[str, Any], call: Call) -> Reply:
+def _reset_reply(episode: dict[str, Any], call: Call) -> Reply:
     task = call.task or episode.get("task")
-    shown = {"prompt": episode.get("prompt"), "task": task}
+    observation = {"prompt": episode.get("prompt"), "task": task}
     if isinstance(task, str):
-        with suppress(tasks.UnknownTask):  # the step will say so
-            shown["answer_format"] = tasks.get(task).answer_format
-    return Reply({key: value for key, value in shown.items() if value is not None}, None, False)
+        with suppress(tasks.UnknownTask):  # the step reports it
+            observation["answer_format"] = tasks.get(task).answer_format
+    return Reply({key: value for key, value in observation.items() if value is not None}, None, False)
 
 
 def _observation(reply: Reply) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _error(message: str, code: str) -> dict[str, Any]:
 
 
 def router(service: Service) -> APIRouter:
-    """The session over a WebSocket, and what OpenEnv asks for beside it."""
+    """The WebSocket session, and the other routes that OpenEnv requires."""
     routes = APIRouter(tags=["openenv"])
 
     async def session(socket: WebSocket, task: str | None = None) -> None:
@@ -159,7 +159,7 @@ def router(service: Service) -> APIRouter:
                 await socket.send_text(encode(reply).decode())
 
     async def reset(body: dict[str, Any], task: str | None = None) -> dict[str, Any]:
-        reply = _began(body, Call(task))
+        reply = _reset_reply(body, Call(task))
         return {"observation": reply.observation, "reward": None, "done": False}
 
     async def schema() -> dict[str, Any]:
@@ -180,8 +180,8 @@ def router(service: Service) -> APIRouter:
 
     for prefix in ("", "/openenv", "/openenv/{task}"):
         routes.add_api_websocket_route(f"{prefix}/ws", session)
-        shown = "{" not in prefix
-        routes.post(f"{prefix}/reset", summary="OpenEnv: begin an episode", include_in_schema=shown)(reset)
+        in_schema = "{" not in prefix
+        routes.post(f"{prefix}/reset", summary="OpenEnv: begin an episode", include_in_schema=in_schema)(reset)
         for name, endpoint in (("schema", schema), ("health", health), ("state", state), ("metadata", metadata)):
-            routes.get(f"{prefix}/{name}", summary=f"OpenEnv: {name}", include_in_schema=shown)(endpoint)
+            routes.get(f"{prefix}/{name}", summary=f"OpenEnv: {name}", include_in_schema=in_schema)(endpoint)
     return routes

@@ -1,7 +1,7 @@
 """OpenRLHF 0.11: `--reward.remote_url http://host:8000/openrlhf/counting`.
 
-The query is prompt and response together, special tokens included. A video's padding is longer in the query than in the
-prompt, so the prompt need not be its beginning: the response begins where the prompt's last words stand in the query.
+The query is prompt and response together, special tokens included. A video has more padding tokens in the query than in the
+prompt, so the query may not start with the prompt. The response then starts after the last characters of the prompt.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 from msgspec import Struct
 
 from ..completion import NoResponse
-from ..items import Fault, Item, Scored, fault
+from ..items import Fault, Item, Scored, make_fault
 from .base import Call, Protocol
 from .reading import to_item
 
-TAIL = 48  # characters of a prompt's end: its template's marker of the answer, and some of the question
+TAIL_CHARS = 48  # last characters of a prompt: the start of the assistant turn, and the end of the question
 END_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>", "<eos>", "<pad>")  # fmt: skip
 
 
@@ -31,24 +31,24 @@ class Reply(Struct):
     extra_logs: dict[str, list[float]]
 
 
-def response_of(query: str, prompt: str) -> str:
-    """The model's part of a query.
+def extract_response(query: str, prompt: str) -> str:
+    """The model's response in a query.
 
     Raises:
-        NoResponse: if the prompt does not stand in the query; what the prompt shows might be scored as the answer.
+        NoResponse: if the prompt is not in the query. An example answer in the prompt might else be scored.
     """
     if query.startswith(prompt):
-        return _without_end(query[len(prompt) :])
-    tail = prompt[-TAIL:]
+        return _strip_end_tokens(query[len(prompt) :])
+    tail = prompt[-TAIL_CHARS:]
     start = -1
-    for _ in range(prompt.count(tail)):  # the question may hold the marker too; a response that repeats it comes later
+    for _ in range(prompt.count(tail)):  # the prompt may contain its tail several times; a response that repeats it comes later
         start = query.find(tail, start + 1)
         if start < 0:
             raise NoResponse(f"the prompt, which ends in {tail!r}, is not in the query; send both as the model saw them")
-    return _without_end(query[start + len(tail) :])
+    return _strip_end_tokens(query[start + len(tail) :])
 
 
-def _without_end(text: str) -> str:
+def _strip_end_tokens(text: str) -> str:
     text = text.rstrip()
     while (token := next((token for token in END_TOKENS if text.endswith(token)), None)) is not None:
         text = text[: -len(token)].rstrip()
@@ -58,22 +58,22 @@ def _without_end(text: str) -> str:
 def _read(request: Request, call: Call) -> list[Item | Fault]:
     if not len(request.prompts) == len(request.query) == len(request.labels):
         sizes = f"{len(request.query)} queries, {len(request.prompts)} prompts, {len(request.labels)} labels"
-        return [fault("invalid_item", f"{sizes}; send one of each for each rollout")]
-    return [_item(*row, call) for row in zip(request.query, request.prompts, request.labels, strict=True)]
+        return [make_fault("invalid_item", f"{sizes}; send one query, prompt and label for each rollout")]
+    return [_make_item(*row, call) for row in zip(request.query, request.prompts, request.labels, strict=True)]
 
 
-def _item(query: str, prompt: str, label: Any, call: Call) -> Item | Fault:
+def _make_item(query: str, prompt: str, label: Any, call: Call) -> Item | Fault:
     try:
-        return to_item(response_of(query, prompt), label, call)
+        return to_item(extract_response(query, prompt), label, call)
     except NoResponse as error:
-        return fault("invalid_item", str(error))
+        return make_fault("invalid_item", str(error))
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> Reply:
     scores = [result.score for result in results]
-    extra = {key: [getattr(result, key) for result in results] for key in ("exact", "above_chance")}
-    extra["unparseable"] = [float(not result.parsed) for result in results]
-    return Reply(scores, scores, extra)
+    extra_logs = {key: [getattr(result, key) for result in results] for key in ("exact", "above_chance")}
+    extra_logs["unparseable"] = [float(not result.parsed) for result in results]
+    return Reply(scores, scores, extra_logs)
 
 
 PROTOCOL = Protocol(

@@ -1,4 +1,4 @@
-"""What foreign formats have in common: where task and truth stand in a label or a row."""
+"""Shared by the protocols: finds task and ground truth in a label or a row, and builds the item."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from typing import Any
 
 import msgspec
 
-from ..completion import NoResponse, text_of
-from ..items import ExtraInfo, Fault, Item, fault
+from ..completion import NoResponse, extract_text
+from ..items import ExtraInfo, Fault, Item, make_fault
 from .base import Call
 
-_EXTRA = tuple(field.name for field in msgspec.structs.fields(ExtraInfo))
+_EXTRA_KEYS = tuple(field.name for field in msgspec.structs.fields(ExtraInfo))
 
 
-def to_item(response: Any, label: Any, call: Call, row: Any = None, **names: Any) -> Item | Fault:
-    """One item from a response and a label or row, or both.
+def to_item(response: Any, label: Any, call: Call, row: Any = None, **fields: Any) -> Item | Fault:
+    """Build an item from a response and a label, a row, or both. An item that is not valid is returned as a Fault.
 
-    A label is the ground truth itself; or an object, as JSON text or not, that holds it as a row does: `task` or
-    `data_source`, `ground_truth` or `reward_model.ground_truth`, and maybe `extra_info` and `group`.
-    The label goes before the row. A row's `id` is its question's, which all rollouts share; it says nothing here.
+    A label is the ground truth itself, or an object (or its JSON text) with the keys of a row: `task` or `data_source`,
+    `ground_truth` or `reward_model.ground_truth`, and optionally `extra_info` and `group`. The label takes precedence over
+    the row. The row's `id` is not used: it names the question, which all rollouts of a group share.
     """
-    sources = [source for source in (_object(label), _object(row)) if source is not None]
-    plain = isinstance(label, (str, int)) and not isinstance(label, bool) and _object(label) is None
-    truth: Any = label if plain else _truth(sources)
+    sources = [source for source in (_parse_object(label), _parse_object(row)) if source is not None]
+    label_is_truth = isinstance(label, (str, int)) and not isinstance(label, bool) and _parse_object(label) is None
+    truth: Any = label if label_is_truth else _find_ground_truth(sources)
     if truth is None:
-        return fault("invalid_item", "no ground truth; send it as the label, or in an object with task and ground_truth")
-    extra = _object(_first(sources, "extra_info")) or {}
+        return make_fault("invalid_item", "no ground truth; send it as the label, or in an object with task and ground_truth")
+    extra_info = _parse_object(_first_value(sources, "extra_info")) or {}
     try:
-        text = text_of(response)
+        text = extract_text(response)
     except NoResponse as error:
-        return fault("invalid_item", str(error))
+        return make_fault("invalid_item", str(error))
     raw = {
         "response": text,
         "ground_truth": str(truth) if isinstance(truth, int) and not isinstance(truth, bool) else truth,
-        "task": call.task or _first(sources, "task"),
-        "data_source": _first(sources, "data_source") or (_first(sources, "task") if call.task else None),
-        "extra_info": {key: extra[key] for key in _EXTRA if extra.get(key) is not None},
+        "task": call.task or _first_value(sources, "task"),
+        "data_source": _first_value(sources, "data_source") or (_first_value(sources, "task") if call.task else None),
+        "extra_info": {key: extra_info[key] for key in _EXTRA_KEYS if extra_info.get(key) is not None},
         "group": next((group for source in sources if isinstance(group := source.get("group"), (str, int))), None),
-        **names,
+        **fields,
     }
     return parse_item(raw)
 
 
 def parse_item(raw: Any) -> Item | Fault:
-    """Decoded JSON as an item, or what does not fit."""
+    """Convert decoded JSON to an item; a Fault says what is not valid."""
     try:
         return msgspec.convert(raw, Item)
     except msgspec.ValidationError as error:
-        return fault("invalid_item", str(error))
+        return make_fault("invalid_item", str(error))
 
 
-def _object(value: Any) -> Mapping[str, Any] | None:
+def _parse_object(value: Any) -> Mapping[str, Any] | None:
     if isinstance(value, Mapping):
         return value
     if isinstance(value, str) and value.lstrip()[:1] == "{":
@@ -64,14 +64,14 @@ def _object(value: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def _truth(sources: Sequence[Mapping[str, Any]]) -> Any:
+def _find_ground_truth(sources: Sequence[Mapping[str, Any]]) -> Any:
     for source in sources:
-        inner = _object(source.get("reward_model")) or {}
+        inner = _parse_object(source.get("reward_model")) or {}
         for truth in (source.get("ground_truth"), inner.get("ground_truth")):
             if truth is not None:
                 return truth
     return None
 
 
-def _first(sources: Sequence[Mapping[str, Any]], key: str) -> Any:
+def _first_value(sources: Sequence[Mapping[str, Any]], key: str) -> Any:
     return next((source[key] for source in sources if source.get(key) is not None), None)

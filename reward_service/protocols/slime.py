@@ -1,4 +1,4 @@
-"""slime and miles: `--rm-type remote_rm --rm-url http://host:8000/slime/counting`; with `--reward-key score`, `…?reply=object`."""
+"""slime and miles: `--rm-type remote_rm --rm-url http://host:8000/slime/counting`; add `?reply=object` for `--reward-key score`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def _read(request: Request, call: Call) -> list[Item | Fault]:
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> float | Scored:
-    form = call.query.get("reply", "number")
-    if form not in ("number", "object"):
-        raise Refusal(422, "invalid_request", f"reply={form!r} is unknown; allowed: number, object")
-    return results[0] if form == "object" else results[0].score
+    reply_type = call.query.get("reply", "number")
+    if reply_type not in ("number", "object"):
+        raise Refusal(422, "invalid_request", f"reply={reply_type!r} is unknown; allowed: number, object")
+    return results[0] if reply_type == "object" else results[0].score
 
 
 PROTOCOL = Protocol(

@@ -34,19 +34,19 @@ def planning(cache: str, table: Table) -> Benchmark:
         benchmark = from_videos(spec, videos_folder(), cache)
         spent.append(time.perf_counter() - start)
     table.add("planning VIUBench again, of the time that it took first", spent[1] / spent[0], "≤", 0.1)
-    table.add(f"planning 2,700 questions from {benchmark.told['videos']} videos", spent[0], unit="s")
+    table.add(f"planning 2,700 questions from {benchmark.facts['videos']} videos", spent[0], unit="s")
     return benchmark
 
 
 def serving(benchmark: Benchmark, cache: str, table: Table) -> None:
     """Ask a server that takes a fixed time; whatever is above that is the evaluator's."""
     process = psutil.Process()
-    asked = replace(
+    subset = replace(
         benchmark, samples=benchmark.samples[:: len(benchmark.samples) // (ROUNDS * IN_FLIGHT)][: ROUNDS * IN_FLIGHT]
     )
     memory: list[tuple[int, float]] = []
 
-    def told(progress: Progress) -> None:
+    def record_memory(progress: Progress) -> None:
         memory.append((progress.done, process.memory_info().rss / 1e6))
 
     server = subprocess.Popen(
@@ -57,12 +57,13 @@ def serving(benchmark: Benchmark, cache: str, table: Table) -> None:
         chat = Chat(ChatSettings("slow", server.stdout.readline().strip()))
         start, spent = time.perf_counter(), time.process_time()
         with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(run(asked, chat, Frames(asked.sampling, cache), Path(folder) / "run", in_flight=IN_FLIGHT, told=told))
+            frames, out = Frames(subset.sampling, cache), Path(folder) / "run"
+            asyncio.run(run(subset, chat, frames, out, in_flight=IN_FLIGHT, on_progress=record_memory))
         wall, cpu = time.perf_counter() - start, time.process_time() - spent
     finally:
         server.terminate()
         server.wait()
-    number = len(asked.samples)
+    number = len(subset.samples)
     table.add("a question", 1000 * cpu / number, unit="ms CPU")
     table.add(
         f"time outside the model, {IN_FLIGHT} questions in flight",

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from dataset_builder.tasks.base import PLACEHOLDER
-from eval.backends.base import Unusable
+from eval.backends.base import BackendError
 from eval.backends.chat import Chat, ChatSettings
 from eval.backends.messages import expected_markers
 from eval.frames import Frames
-from eval.results import results
+from eval.results import score_run
 from eval.run import Run
 from eval.runner import Progress, run
 from eval.sample import Benchmark, Sample
@@ -30,20 +30,20 @@ def says(text: str) -> Callable[[Asked], tuple[str, str]]:
 def ask(benchmark: Benchmark, url: str, folder: Path, clip_cache: str, **more: Any) -> Progress:
     chat = Chat(ChatSettings(**{"model": "tiny", "base_url": url, "timeout": 20.0, **more}))
 
-    async def all_of_it() -> Progress:
+    async def run_and_close() -> Progress:
         try:
             return await run(benchmark, chat, Frames(benchmark.sampling, clip_cache), folder, in_flight=8)
         finally:
             await chat.close()
 
-    return asyncio.run(all_of_it())
+    return asyncio.run(run_and_close())
 
 
 def sample_of(benchmark: Benchmark, asked: Asked, frames: Frames) -> Sample:
     """The one that has these pictures."""
-    shown = [frame for video, _ in asked.videos for frame in video]
-    [found] = [one for one in benchmark.samples if [frame for video in frames.of(one) for frame in video.jpegs] == shown]
-    return found
+    jpegs = [frame for video, _ in asked.videos for frame in video]
+    [match] = [sample for sample in benchmark.samples if [jpeg for video in frames.of(sample) for jpeg in video.jpegs] == jpegs]
+    return match
 
 
 def test_every_frame_arrives_at_its_time(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
@@ -61,9 +61,9 @@ def test_every_frame_arrives_at_its_time(small: Benchmark, tmp_path: Path, clip_
             assert times == pytest.approx(own, abs=0.001 if len(asked.videos) == 1 else 0.1)
     responses = Run.read(tmp_path / "run").responses.values()
     assert all(one.seen["frames_width_height"][0][0] in (48, 8, 6) for one in responses), "what was shown is written down"
-    looked = [response.seen["markers"] for response in responses if "markers" in response.seen]
-    assert set(looked) == {"24 as sent"}
-    assert 3 <= len(looked) < len(small.samples), "until it was so once for each shape"
+    checks = [response.seen["markers"] for response in responses if "markers" in response.seen]
+    assert set(checks) == {"24 as sent"}
+    assert 3 <= len(checks) < len(small.samples), "until it was so once for each shape"
 
 
 def test_words_and_videos_keep_their_order(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
@@ -74,8 +74,8 @@ def test_words_and_videos_keep_their_order(small: Benchmark, tmp_path: Path, cli
     [asked] = behaviour.asked
     assert asked.body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert (asked.body["temperature"], asked.body["max_tokens"]) == (0.0, 2048)
-    shown = "".join(value if kind == "text" else PLACEHOLDER for kind, value in asked.parts)
-    assert "".join(shown.split()) == "".join(jigsaw.samples[0].question.split())
+    content = "".join(value if kind == "text" else PLACEHOLDER for kind, value in asked.parts)
+    assert "".join(content.split()) == "".join(jigsaw.samples[0].question.split())
 
 
 def test_dropped_frames_end_the_run(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
@@ -87,18 +87,18 @@ def test_dropped_frames_end_the_run(small: Benchmark, tmp_path: Path, clip_cache
             Asked([("video", (frames, list(range(len(frames))))) for frames, _ in asked.videos], asked.body)
         )
 
-    for answer, said in (
+    for answer, message in (
         (forgets, "saw 16 pairs of frames where 24 were sent"),
-        (other_times, r"was told 0\.5 s for a pair of frames at"),
+        (other_times, r"prompt says 0\.5 s for a pair of frames at"),
     ):
-        with serving_chat(Behaviour(answer)) as url, pytest.raises(Unusable, match=said):
-            ask(small, url, tmp_path / said[:6], clip_cache)
-        assert not Run.read(tmp_path / said[:6]).responses, "no answer to other frames than were sent is kept"
+        with serving_chat(Behaviour(answer)) as url, pytest.raises(BackendError, match=message):
+            ask(small, url, tmp_path / message[:6], clip_cache)
+        assert not Run.read(tmp_path / message[:6]).responses, "no answer to other frames than were sent is kept"
 
 
 def test_a_server_that_lets_requests_set_nothing_says_what_to_do(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
     with serving_chat(Behaviour(says("1"), refuses=True)) as url:
-        with pytest.raises(Unusable, match="start vLLM with --trust-request-mm-kwargs, or use --form images"):
+        with pytest.raises(BackendError, match="start vLLM with --trust-request-mm-kwargs, or use --form images"):
             ask(small, url, tmp_path / "run", clip_cache)
         assert ask(small, url, tmp_path / "images", clip_cache, form="images").failed == 0
 
@@ -132,17 +132,19 @@ def test_faults_are_retried_then_told_apart_from_wrong_answers(
     counting = replace(small, samples=small.samples[:6])
     with serving_chat(Behaviour(says("3,3,3"), faults=lambda number: 400 if number == 2 else 0)) as url:
         assert ask(counting, url, tmp_path / "bad", clip_cache, form="text").failed == 1
-    found = results(Run.read(tmp_path / "bad"))
-    assert found.failures == {"the server answers 400: something broke": 1}
+    results = score_run(Run.read(tmp_path / "bad"))
+    assert results.failures == {"the server answers 400: something broke": 1}
 
 
 def test_what_cannot_work_is_said_before_anything_is_asked(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
     with (
         serving_chat(Behaviour(says("1"), model="Qwen/Qwen3-VL-8B-Instruct")) as url,
-        pytest.raises(Unusable, match=r"model='Qwen/Qwen3-VL-8B' is not served at .*did you mean 'Qwen/Qwen3-VL-8B-Instruct'"),
+        pytest.raises(
+            BackendError, match=r"model='Qwen/Qwen3-VL-8B' is not served at .*did you mean 'Qwen/Qwen3-VL-8B-Instruct'"
+        ),
     ):
         ask(small, url, tmp_path / "a", clip_cache, model="Qwen/Qwen3-VL-8B")
-    with pytest.raises(Unusable, match="cannot be reached"):
+    with pytest.raises(BackendError, match="cannot be reached"):
         ask(small, "http://127.0.0.1:9/v1", tmp_path / "b", clip_cache)
     with pytest.raises(ValueError, match="base_url='host:8000' is not allowed"):
         Chat(ChatSettings("tiny", "host:8000"))
@@ -160,34 +162,34 @@ def test_a_thought_that_was_cut_off_is_a_wrong_answer(small: Benchmark, tmp_path
     counting = replace(small, samples=small.samples[:6])
     behaviour = Behaviour(
         says("3,3,3"),
-        reply=lambda told: {
-            **told,
+        reply=lambda reply: {
+            **reply,
             "choices": [{"index": 0, "finish_reason": "length", "message": {"role": "assistant", "content": None}}],
         },
     )
     with serving_chat(behaviour) as url:
         assert ask(counting, url, tmp_path / "run", clip_cache, form="text").failed == 0
-    found = results(Run.read(tmp_path / "run"))
-    assert found.columns[0].value.mean == 0
-    assert found.overall.unparsed == 6
-    assert "6 answers were cut off" in found.notes[0]
+    results = score_run(Run.read(tmp_path / "run"))
+    assert results.columns[0].value.mean == 0
+    assert results.overall.unparsed == 6
+    assert "6 answers were cut off" in results.notes[0]
 
 
 @pytest.mark.parametrize("reply", [None, [], {"choices": []}, {"choices": None}, {"choices": [{"index": 0, "finish_reason": "stop", "message": None}]}, {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": [{"type": "text"}]}}]}, "<html>"])  # fmt: skip
 def test_replies_that_are_none_are_failures(small: Benchmark, tmp_path: Path, clip_cache: str, reply: Any) -> None:
     one = replace(small, samples=small.samples[:2])
-    with serving_chat(Behaviour(says("3,3,3"), reply=lambda told: reply)) as url:
+    with serving_chat(Behaviour(says("3,3,3"), reply=lambda _: reply)) as url:
         assert ask(one, url, tmp_path / "run", clip_cache, form="text").failed == 2
     with pytest.raises(ValueError, match="holds no answer: 2 × the server"):
-        results(Run.read(tmp_path / "run"))
+        score_run(Run.read(tmp_path / "run"))
 
 
 def test_a_server_that_keeps_its_prompt_to_itself_is_told_of(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
     one = replace(small, samples=small.samples[:2])
-    for prompt, said in (("", "the server does not return its prompt"), ("How many?", "the model's prompts hold no times")):
+    for prompt, message in (("", "the server does not return its prompt"), ("How many?", "the model's prompts hold no times")):
         with serving_chat(Behaviour(lambda asked, prompt=prompt: ("3,3,3", prompt))) as url:  # type: ignore[misc]
-            ask(one, url, tmp_path / said[:10], clip_cache)
-        assert results(Run.read(tmp_path / said[:10])).notes == (f"whether the frames arrived is not known: {said}",)
+            ask(one, url, tmp_path / message[:10], clip_cache)
+        assert score_run(Run.read(tmp_path / message[:10])).notes == (f"it is not known whether all frames arrived: {message}",)
 
 
 def test_questions_that_a_server_cannot_take_do_not_end_the_run(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset_builder.tasks.answers.reading import Unparseable
-from eval.choice import options_of, parse_choice
+from eval.choice import parse_choice, parse_options
 
 QUESTION = "What does she pick up?\nA. A red cup\nB. The dog\nC. A book: blue\nD. Nothing"
 OPTIONS = {"A": "A red cup", "B": "The dog", "C": "A book: blue", "D": "Nothing"}
@@ -27,12 +27,12 @@ OPTIONS = {"A": "A red cup", "B": "The dog", "C": "A book: blue", "D": "Nothing"
     ],
 )
 def test_options_are_read_from_questions(question: str) -> None:
-    assert options_of(question) == OPTIONS
+    assert parse_options(question) == OPTIONS
 
 
 @pytest.mark.parametrize("question", ["How many? Plan A. is good", "no options here", "A. only one", "A. one\nC. three"])
 def test_other_texts_list_no_options(question: str) -> None:
-    assert options_of(question) == {}
+    assert parse_options(question) == {}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_answers_are_understood(response: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "said"),
+    ("response", "message"),
     [
         ("", "empty"),
         ("A dog or a cup", "chooses no option"),  # its first character is a letter, and no answer
@@ -67,8 +67,8 @@ def test_answers_are_understood(response: str) -> None:
         ("A. A red cup B. The dog", "several"),
     ],
 )
-def test_what_chooses_nothing_is_no_answer(response: str, said: str) -> None:
-    with pytest.raises(Unparseable, match=said):
+def test_what_chooses_nothing_is_no_answer(response: str, message: str) -> None:
+    with pytest.raises(Unparseable, match=message):
         parse_choice(response, OPTIONS)
 
 
@@ -85,6 +85,6 @@ def test_letters_and_texts_mean_the_same(texts: list[str], data: st.DataObject) 
     options = {chr(ord("A") + at): text for at, text in enumerate(texts)}
     letter = data.draw(st.sampled_from(sorted(options)))
     question = "\n".join(["Which?", *(f"{name}. {text}" for name, text in options.items())])
-    assert options_of(question) == options
+    assert parse_options(question) == options
     for response in (letter, f"{letter}. {options[letter]}", options[letter].capitalize(), f"<answer>({letter})</answer>"):
         assert parse_choice(response, options) == letter

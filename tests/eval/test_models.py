@@ -21,10 +21,10 @@ SCRIPTS = ROOT / "tests" / "real_clients"
 
 
 def python() -> str:
-    found = os.environ.get("VIDEOSSR_VERL_PYTHON")
-    if not found:
+    path = os.environ.get("VIDEOSSR_VERL_PYTHON")
+    if not path:
         pytest.skip("VIDEOSSR_VERL_PYTHON does not name a Python with transformers; `make test` sets one up")
-    return found
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -111,19 +111,19 @@ def test_a_text_only_model_is_asked_without_videos(model: Path, footage: Path, c
 
 
 def test_other_weights_in_the_folder_are_another_model(model: Path, footage: Path, clip_cache: str, tmp_path: Path) -> None:
-    def told() -> list[str]:
+    def protocol_values() -> list[str]:
         return [str(path) for path in Local(str(mine)).protocol.values()]
 
     mine = tmp_path / "model"
     mine.mkdir()
     for path in model.iterdir():
         (mine / path.name).write_bytes(path.read_bytes())
-    before = told()
-    assert told() == before
+    before = protocol_values()
+    assert protocol_values() == before
     weights = mine / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[::-1])
     os.utime(weights, (1, 1))
-    assert told() != before
+    assert protocol_values() != before
 
 
 def test_a_model_that_is_none_is_told(footage: Path, clip_cache: str, tmp_path: Path) -> None:

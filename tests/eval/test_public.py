@@ -17,7 +17,7 @@ from eval.__main__ import main
 from eval.benchmarks.questions import from_file
 from eval.benchmarks.viubench import viubench_spec
 from eval.public.convert import FORMATS, convert
-from eval.public.lmms import Settings, command, read
+from eval.public.lmms import Settings, command, read_score
 from eval.public.lmms_tasks import write_tasks
 from eval.public.suite import FRAMES, PAPER, Converted, LmmsTask
 
@@ -38,8 +38,8 @@ FILES: dict[str, Any] = {
 
 def annotations(folder: Path, name: str) -> Path:
     path = folder / f"{name}.json"
-    held = FILES[name]
-    path.write_text(held if isinstance(held, str) else json.dumps(held))
+    content = FILES[name]
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
 
 
@@ -52,7 +52,7 @@ def test_annotation_files_become_questions(name: str, tmp_path: Path, footage: P
         (tmp_path / folder).symlink_to(footage, target_is_directory=True)
     for path in footage.iterdir():
         (tmp_path / path.name).symlink_to(path)
-    [kind] = {one.by.kind for one in PAPER if isinstance(one.by, Converted) and one.by.format == name}
+    [kind] = {one.runner.kind for one in PAPER if isinstance(one.runner, Converted) and one.runner.format == name}
     benchmark = from_file(questions, kind, tmp_path, max_pixels=64 * 64, frames=4)
     truths = {sample.id: sample.truth for sample in benchmark.samples}
     expected = {
@@ -88,42 +88,42 @@ def test_other_files_are_refused_in_a_line(name: str, tmp_path: Path) -> None:
 
 def test_the_table_holds_the_papers_sixteen() -> None:
     assert len(PAPER) == len({one.name for one in PAPER}) == 16
-    assert sum(isinstance(one.by, LmmsTask) for one in PAPER) == 11
+    assert sum(isinstance(one.runner, LmmsTask) for one in PAPER) == 11
     assert all(set(one.paper) == set(FRAMES) for one in PAPER)
     assert all(trained > base for one in PAPER for base, trained in one.paper.values()), "as the paper reports"
 
 
-@pytest.mark.parametrize("task", [one.by for one in PAPER if isinstance(one.by, LmmsTask)], ids=lambda task: task.name)
+@pytest.mark.parametrize("task", [one.runner for one in PAPER if isinstance(one.runner, LmmsTask)], ids=lambda task: task.name)
 def test_scores_are_found_where_lmms_eval_leaves_them(task: LmmsTask, tmp_path: Path) -> None:
-    names = [f"{task.parts}one", f"{task.parts}two"] if task.parts else [task.name]
-    value: Any = [40.0, 30.0, 20.0] if task.at is not None else 40.0 / task.scale
-    found = {name: {"alias": name, f"{task.metric},none": value, f"{task.metric}_stderr,none": "N/A"} for name in names}
+    names = [f"{task.subtask_prefix}one", f"{task.subtask_prefix}two"] if task.subtask_prefix else [task.name]
+    value: Any = [40.0, 30.0, 20.0] if task.index is not None else 40.0 / task.scale
+    scores = {name: {"alias": name, f"{task.metric},none": value, f"{task.metric}_stderr,none": "N/A"} for name in names}
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "20261121_100000_results.json").write_text(json.dumps({"results": {**found, task.name + " ": {" ": " "}}}))
+    (folder / "20261121_100000_results.json").write_text(json.dumps({"results": {**scores, task.name + " ": {" ": " "}}}))
     (folder / f"20261121_100000_samples_{names[0]}.jsonl").write_text(json.dumps({"filtered_resps": ["B"]}) + "\n")
-    assert read(task, tmp_path) == pytest.approx(40)
+    assert read_score(task, tmp_path) == pytest.approx(40)
     (folder / f"20261121_100000_samples_{names[-1]}.jsonl").write_text(
         json.dumps({"filtered_resps": ["[LMMS_EVAL_REQUEST_FAILED after 5 retries] x"]}) + "\n"
     )
     with pytest.raises(RuntimeError, match="1 requests failed, which lmms-eval scores as wrong answers"):
-        read(task, tmp_path)
+        read_score(task, tmp_path)
 
 
 def test_nothing_is_run_without_being_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["public", "--out", str(tmp_path / "public")]) == 0
-    told = capsys.readouterr().out
-    assert "| Video-MME " in told
-    assert "66.0 → 66.7" in told
-    assert "--tasks videomme" in told
-    assert f"python -m eval convert tacos FILE --out {tmp_path}/public/MODEL-48-frames-262144-pixels/TACoS.json" in told
+    stdout = capsys.readouterr().out
+    assert "| Video-MME " in stdout
+    assert "66.0 → 66.7" in stdout
+    assert "--tasks videomme" in stdout
+    assert f"python -m eval convert tacos FILE --out {tmp_path}/public/MODEL-48-frames-262144-pixels/TACoS.json" in stdout
     assert not (tmp_path / "public").exists()
 
 
 def run_public(out: Path, lmms_python: str) -> list[str]:
     """The command, with a server that nobody runs."""
-    given = {"--model": "tiny", "--base-url": "http://127.0.0.1:9/v1", "--out": str(out), "--lmms-python": lmms_python}
-    return ["public", *(word for pair in given.items() for word in pair), "--run"]
+    flags = {"--model": "tiny", "--base-url": "http://127.0.0.1:9/v1", "--out": str(out), "--lmms-python": lmms_python}
+    return ["public", *(word for pair in flags.items() for word in pair), "--run"]
 
 
 def test_what_is_missing_is_a_line_each(
@@ -132,21 +132,21 @@ def test_what_is_missing_is_a_line_each(
     monkeypatch.delenv("HF_HOME", raising=False)
     command = run_public(tmp_path, sys.executable)
     assert main([*command, "--only", "MVBench,TACoS"]) == 1
-    told = capsys.readouterr().err.splitlines()
-    assert any(line.startswith("eval: lmms-eval: ") and "has no lmms-eval; " in line for line in told)
-    assert any("HF_HOME is not set" in line for line in told)
-    assert "eval: TACoS: its annotation file and videos are not named; --questions tacos=FILE,VIDEOS" in told
+    lines = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("eval: lmms-eval: ") and "has no lmms-eval; " in line for line in lines)
+    assert any("HF_HOME is not set" in line for line in lines)
+    assert "eval: TACoS: its annotation file and videos are not named; --questions tacos=FILE,VIDEOS" in lines
     assert main([*command, "--only", "TACoS", "--questions", f"tacos={annotations(tmp_path, 'tacos')},{tmp_path}"]) == 1
     assert "none of its 1 videos is in" in capsys.readouterr().err
     assert main([*command, "--only", "TACoS", "--questions", "taco=a,b"]) == 2
     assert "did you mean 'tacos'" in capsys.readouterr().err
-    for wrong, said in (
+    for wrong, message in (
         (("--only", "MVBnch"), "did you mean 'MVBench'"),
         (("--suite", "papers"), "did you mean 'paper'"),
         (("--questions", "x"), "allowed: FORMAT=FILE,VIDEOS"),
     ):
         assert main([*command, "--only", "TACoS", *wrong]) in (1, 2)
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
 
 
 STAND_IN = """#!/usr/bin/env python3
@@ -172,11 +172,11 @@ def test_what_one_benchmark_lacks_keeps_no_other_from_being_run(
     python.write_text(STAND_IN)
     python.chmod(0o755)
     assert main([*run_public(tmp_path / "out", str(python)), "--only", "TACoS,MVBench,LVBench", "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert [row["score"] for row in told["benchmarks"]] == [None, None, pytest.approx(41.5)]
-    assert [fault.partition(":")[0] for fault in told["faults"]] == ["TACoS", "MVBench"]
-    assert "is OpenGVLab/MVBench at hand" in told["faults"][1]
-    assert "DatasetNotFoundError" in told["faults"][1]
+    output = json.loads(capsys.readouterr().out)
+    assert [row["score"] for row in output["benchmarks"]] == [None, None, pytest.approx(41.5)]
+    assert [fault.partition(":")[0] for fault in output["faults"]] == ["TACoS", "MVBench"]
+    assert "is OpenGVLab/MVBench available" in output["faults"][1]
+    assert "DatasetNotFoundError" in output["faults"][1]
 
 
 def test_converted_benchmarks_are_run_and_stand_beside_the_papers(
@@ -262,9 +262,9 @@ def test_lmms_eval_runs_those_tasks(built: Path, tmp_path: Path) -> None:
         line = command("viubench", Settings(python, "tiny", url), tmp_path / "out", tmp_path / "tasks")
         environment = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": "EMPTY"}
         subprocess.run(line, check=True, capture_output=True, env=environment, cwd=tmp_path)
-    found = read(LmmsTask("viubench", "viubench", 1.0, ""), tmp_path / "out")
-    assert found is not None
-    assert 0 < found < 5, "an interval of many seconds holds the anomaly, and little of it"
+    score = read_score(LmmsTask("viubench", "viubench", 1.0, ""), tmp_path / "out")
+    assert score is not None
+    assert 0 < score < 5, "an interval of many seconds holds the anomaly, and little of it"
 
 
 def test_mp4_builds_are_not_handed_to_lmms_eval(footage: Path, clip_cache: str, tmp_path: Path) -> None:

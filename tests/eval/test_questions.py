@@ -1,4 +1,4 @@
-"""Questions from files: what is read, what is refused, and how intervals are scored."""
+"""Questions from files: what is read, what is error, and how intervals are scored."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from eval.backends.baselines import Baseline
 from eval.benchmarks.questions import from_file
 from eval.frames import Frames
-from eval.marks import mark
-from eval.results import results
+from eval.marks import score_response
+from eval.results import score_run
 from eval.run import Run
 from eval.runner import run
 from eval.sample import Benchmark
@@ -41,9 +41,9 @@ def test_videos_are_found_by_name_and_shown_whole(tmp_path: Path, footage: Path,
     assert second.question.startswith("<video>\n<video>\nWhat moves?")
     assert len(Frames(benchmark.sampling, clip_cache).of(second)) == 2
     assert (first.truth, first.blind, first.chance) == ("A", "A", 1.0)
-    assert mark(first, "(A)").values == {"accuracy": 1.0}
-    assert mark(first, "B. Nothing").values == {"accuracy": 0.0}
-    assert mark(first, "no idea").reason == "unparseable: chooses no option"
+    assert score_response(first, "(A)").values == {"accuracy": 1.0}
+    assert score_response(first, "B. Nothing").values == {"accuracy": 0.0}
+    assert score_response(first, "no idea").reason == "unparseable: chooses no option"
 
 
 def test_options_may_stand_apart_and_lines_may_be_objects(tmp_path: Path, footage: Path) -> None:
@@ -66,11 +66,11 @@ def test_options_may_stand_apart_and_lines_may_be_objects(tmp_path: Path, footag
 
 def test_intervals_are_scored_against_the_best_of_several(tmp_path: Path, footage: Path) -> None:
     one, several = read(tmp_path, "vtg", [SPAN, {**SPAN, "answer": [[0, 1], [4.0, 6.0]]}], footage).samples
-    assert mark(one, "<answer>2-4</answer>").values == {"iou": 0.8, "R@0.3": 1.0, "R@0.5": 1.0, "R@0.7": 1.0}
-    assert mark(one, "The event happens in the 1.5 - 4 seconds").values["iou"] == 0, (
+    assert score_response(one, "<answer>2-4</answer>").values == {"iou": 0.8, "R@0.3": 1.0, "R@0.5": 1.0, "R@0.7": 1.0}
+    assert score_response(one, "The event happens in the 1.5 - 4 seconds").values["iou"] == 0, (
         "which is no answer in the form that is asked for"
     )
-    assert mark(several, "from 4 to 5.2 seconds").values == {
+    assert score_response(several, "from 4 to 5.2 seconds").values == {
         "iou": pytest.approx(0.6),
         "R@0.3": 1.0,
         "R@0.5": 1.0,
@@ -96,25 +96,25 @@ def test_both_denominators_are_told(tmp_path: Path, footage: Path, clip_cache: s
             return reply if sample.id == benchmark.samples[0].id else type(reply)("I do not know")
 
     asyncio.run(run(benchmark, Half("blind"), Frames(benchmark.sampling, clip_cache), tmp_path / "run"))
-    found = results(Run.read(tmp_path / "run"))
-    assert (found.overall.asked, found.overall.failed, found.overall.unparsed) == (3, 1, 1)
-    assert found.overall.value.mean == 0.5
-    assert found.overall.of_all == pytest.approx(1 / 3)
-    assert found.overall.released == 1.0, "the released scripts leave out whatever does not parse"
-    [reason] = found.failures
+    results = score_run(Run.read(tmp_path / "run"))
+    assert (results.overall.asked, results.overall.failed, results.overall.unparsed) == (3, 1, 1)
+    assert results.overall.value.mean == 0.5
+    assert results.overall.of_all == pytest.approx(1 / 3)
+    assert results.overall.released == 1.0, "the released scripts leave out whatever does not parse"
+    [reason] = results.failures
     assert reason.startswith("bad: cannot be decoded")
 
 
-def test_the_best_constant_interval_is_the_floor(tmp_path: Path, footage: Path, clip_cache: str) -> None:
+def test_the_best_constant_interval_is_the_blind_baseline(tmp_path: Path, footage: Path, clip_cache: str) -> None:
     spans = [[0, 4], [0, 4], [0, 8], [6, 8]]
     benchmark = read(tmp_path, "vtg", [{**SPAN, "answer": span, "duration": 8} for span in spans], footage)
     assert {(sample.blind, sample.chance) for sample in benchmark.samples} == {("0-4", (1 + 1 + 0.5 + 0) / 4)}
     asyncio.run(run(benchmark, Baseline("blind"), Frames(benchmark.sampling, clip_cache), tmp_path / "run"))
-    assert results(Run.read(tmp_path / "run")).overall.above_chance == pytest.approx(0)
+    assert score_run(Run.read(tmp_path / "run")).overall.above_chance == pytest.approx(0)
 
 
 @pytest.mark.parametrize(
-    ("kind", "entries", "said"),
+    ("kind", "entries", "message"),
     [
         (
             "vqa",
@@ -132,28 +132,28 @@ def test_the_best_constant_interval_is_the_floor(tmp_path: Path, footage: Path, 
         ("vtg", [{**SPAN, "answer": "soon"}], "line 2, field 'answer': 'soon' is no interval"),
         ("vtg", [{**SPAN, "answer": [5, 2]}], "the interval ends at 2, not after its start at 5"),
         ("vqa", [], "holds no question"),
-        ("vqa", [{**CHOICE, "id": "a"}, {**CHOICE, "id": "a"}], "line 8, field 'id': 'a' is the id of line 2 too"),
+        ("vqa", [{**CHOICE, "id": "a"}, {**CHOICE, "id": "a"}], "line 8, field 'id': 'a' is also the id of line 2"),
         ("vqa", [{**CHOICE, "options": {"A": "x"}}], "line 2, field 'options'"),
-        ("vqa", [{**CHOICE, "question": "<video> or <video>? A. x B. y"}], "has 2 places for 1 videos"),
+        ("vqa", [{**CHOICE, "question": "<video> or <video>? A. x B. y"}], "has 2 <video> for 1 videos"),
         ("vtg", [{**SPAN, "duration": "long"}], "line 2, field 'duration': 'long' is no number"),
         ("vtg", [{**SPAN, "duration": float("nan")}], "field 'duration': nan is no number"),
     ],
 )
 def test_wrong_entries_are_named_by_line_and_field(
-    tmp_path: Path, footage: Path, kind: str, entries: list[Any], said: str
+    tmp_path: Path, footage: Path, kind: str, entries: list[Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=r"questions\.json") as refused:
+    with pytest.raises(ValueError, match=r"questions\.json") as error:
         read(tmp_path, kind, entries, footage)
-    assert said in str(refused.value)
+    assert message in str(error.value)
 
 
-@pytest.mark.parametrize(("text", "said"), [('[{"video": 1,\n}', "line 2: no JSON"), ("\xff", "no UTF-8"), ("", "no question"), ("[", "does not end"), ("[] []", "something stands behind the list's end")])  # fmt: skip
-def test_broken_files_are_named_by_line(tmp_path: Path, footage: Path, text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "message"), [('[{"video": 1,\n}', "line 2: no JSON"), ("\xff", "no UTF-8"), ("", "no question"), ("[", "does not end"), ("[] []", "there is text after the end of the list")])  # fmt: skip
+def test_broken_files_are_named_by_line(tmp_path: Path, footage: Path, text: str, message: str) -> None:
     path = tmp_path / "questions.json"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ValueError, match=r"questions\.json") as refused:
+    with pytest.raises(ValueError, match=r"questions\.json") as error:
         from_file(path, "vqa", footage)
-    assert said in str(refused.value)
+    assert message in str(error.value)
 
 
 def test_prompts_and_folders_are_checked(tmp_path: Path, footage: Path) -> None:
@@ -167,13 +167,15 @@ def test_names_are_found_but_not_guessed(tmp_path: Path, footage: Path) -> None:
     for place in ("a/clip.mp4", "b/clip.mp4", "deep/down/s01.e02.mp4", "deep/s01.mp4"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_bytes((footage / "sunrise.mp4").read_bytes())
-    found = read(tmp_path, "vqa", [{**CHOICE, "video": name} for name in ("a/clip", "s01.e02", "s01", "c/clip.mp4")], tmp_path)
-    assert [Path(sample.videos["sources"][0]["url"]).relative_to(tmp_path).as_posix() for sample in found.samples] == [
+    benchmark = read(
+        tmp_path, "vqa", [{**CHOICE, "video": name} for name in ("a/clip", "s01.e02", "s01", "c/clip.mp4")], tmp_path
+    )
+    assert [Path(sample.videos["sources"][0]["url"]).relative_to(tmp_path).as_posix() for sample in benchmark.samples] == [
         "a/clip.mp4",
         "deep/down/s01.e02.mp4",
         "deep/s01.mp4",
     ]
-    assert found.missing == ("c/clip.mp4",)
+    assert benchmark.missing == ("c/clip.mp4",)
     with pytest.raises(ValueError, match=r"video='clip' is the name of several files: a/clip\.mp4, b/clip\.mp4; give its path"):
         read(tmp_path, "vqa", [{**CHOICE, "video": "clip"}], tmp_path)
 
@@ -186,7 +188,7 @@ def test_short_videos_give_what_they_have(tmp_path: Path, footage: Path, clip_ca
     assert 48 < len(video.times) < 4000
 
 
-def test_floors_are_of_their_columns(tmp_path: Path, footage: Path) -> None:
+def test_blind_baselines_are_per_column(tmp_path: Path, footage: Path) -> None:
     entries = [{**CHOICE, "column": "one", "answer": letter} for letter in "AAB"] + [
         {**CHOICE, "column": "two", "answer": letter} for letter in "BB"
     ]

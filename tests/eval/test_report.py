@@ -23,8 +23,8 @@ from .conftest import SMALL
 
 def evaluate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     code = main(arguments)
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    output = capsys.readouterr()
+    return code, output.out, output.err
 
 
 @pytest.fixture(scope="module")
@@ -52,39 +52,39 @@ def runs(footage: Path, clip_cache: str, tmp_path_factory: pytest.TempPathFactor
 
 def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
     rng = Random(1)
-    held = 0
+    hits = 0
     for trial in range(200):
         groups, values = [], []
         for video in range(30):
             shared = rng.gauss(0.5, 0.2)  # what questions on one video have in common
             groups += [str(video)] * 10
             values += [shared + rng.gauss(0, 0.1) for _ in range(10)]
-        means, drawn = column_means(values, groups, ["x"] * 300, seed=trial)
-        found = estimate(means["x"], drawn["x"], 30)
-        assert found.low is not None
-        assert found.high is not None
-        held += found.low <= 0.5 <= found.high
-    assert 0.88 <= held / 200 <= 0.99, "questions drawn one by one would give a third of this width, and hold far less often"
+        means, draws = column_means(values, groups, ["x"] * 300, seed=trial)
+        interval = estimate(means["x"], draws["x"], 30)
+        assert interval.low is not None
+        assert interval.high is not None
+        hits += interval.low <= 0.5 <= interval.high
+    assert 0.88 <= hits / 200 <= 0.99, "questions drawn one by one would give a third of this width, and hold far less often"
 
 
 def test_one_video_gives_no_interval() -> None:
-    means, drawn = column_means([0.0, 1.0], ["a", "a"], ["x", "x"])
-    assert estimate(means["x"], drawn["x"], 1).low is None
-    means, drawn = column_means([0.0, 1.0, 1.0], ["a", "a", "b"], ["x", "y", "y"])
+    means, draws = column_means([0.0, 1.0], ["a", "a"], ["x", "x"])
+    assert estimate(means["x"], draws["x"], 1).low is None
+    means, draws = column_means([0.0, 1.0, 1.0], ["a", "a", "b"], ["x", "y", "y"])
     assert means == {"x": 0.0, "y": 1.0}
-    assert not np.isnan(drawn["x"]).any(), "a draw without its only video is drawn anew"
+    assert not np.isnan(draws["x"]).any(), "a draw without its only video is drawn again"
 
 
 def test_a_comparison_is_of_pairs(runs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, told, _ = evaluate(
+    code, stdout, _ = evaluate(
         capsys, "compare", str(runs / "uniform"), str(runs / "solver"), "--plot", str(tmp_path / "gain.png"), "--json"
     )
-    found = json.loads(told)
+    values = json.loads(stdout)
     assert code == 0
     assert (tmp_path / "gain.png").stat().st_size > 5000
-    assert found["overall"]["pairs"] == 27
-    assert found["overall"]["gain"]["low"] > 0.3
-    assert found["overall"]["gain"]["mean"] == pytest.approx(found["overall"]["second"] - found["overall"]["first"])
+    assert values["overall"]["pairs"] == 27
+    assert values["overall"]["gain"]["low"] > 0.3
+    assert values["overall"]["gain"]["mean"] == pytest.approx(values["overall"]["second"] - values["overall"]["first"])
     _, table, _ = evaluate(capsys, "compare", str(runs / "solver"), str(runs / "solver"))
     assert re.search(r"overall .*\+0\.0 \[\+0\.0, \+0\.0\] \| +no clear difference", table)
 
@@ -107,7 +107,7 @@ def test_the_page_stands_alone(runs: Path, capsys: pytest.CaptureFixture[str], c
     assert page.count("data:image/jpeg;base64,") >= 9 * 2, "a worst and a best answer a column, with their frames"
     assert "paper: VideoSSR-8B" in page
     words = (tmp_path / "report.md").read_text()
-    assert all(model in words for model in ("| uniform", "| solver", "| best blind answer", "| paper: Random"))
+    assert all(model in words for model in ("| uniform", "| solver", "| blind baseline", "| paper: Random"))
     lines = list(csv.DictReader((tmp_path / "report.csv").open()))
     assert len(lines) == 2 * 10
     assert {line["asked"] for line in lines if line["column"] != "overall"} == {"3"}
@@ -115,7 +115,7 @@ def test_the_page_stands_alone(runs: Path, capsys: pytest.CaptureFixture[str], c
 
 def test_what_is_no_run_is_left_out(runs: Path, capsys: pytest.CaptureFixture[str], clip_cache: str, tmp_path: Path) -> None:
     (tmp_path / "gain.png").write_bytes(b"x")
-    code, _, told = evaluate(
+    code, _, stderr = evaluate(
         capsys,
         "report",
         str(tmp_path / "gain.png"),
@@ -126,7 +126,7 @@ def test_what_is_no_run_is_left_out(runs: Path, capsys: pytest.CaptureFixture[st
         clip_cache,
     )
     assert code == 1
-    assert "eval: left out: " in told
+    assert "eval: left out: " in stderr
     assert "| uniform" in (tmp_path / "report.md").read_text()
 
 
@@ -150,11 +150,11 @@ def test_a_page_without_the_videos_says_so(runs: Path, capsys: pytest.CaptureFix
 
 
 def test_scores_are_told_again(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, told, _ = evaluate(capsys, "score", str(runs / "solver"), "--json")
+    code, stdout, _ = evaluate(capsys, "score", str(runs / "solver"), "--json")
     assert code == 0
-    found = json.loads(told)
-    assert found["overall"]["value"]["low"] <= found["overall"]["value"]["mean"] <= found["overall"]["value"]["high"]
-    assert len(found["columns"]) == 9
+    values = json.loads(stdout)
+    assert values["overall"]["value"]["low"] <= values["overall"]["value"]["mean"] <= values["overall"]["value"]["high"]
+    assert len(values["columns"]) == 9
 
 
 def test_a_frozen_benchmark_is_held_to_its_hash(
@@ -174,16 +174,16 @@ def test_a_frozen_benchmark_is_held_to_its_hash(
         frozen,
     ]
     assert evaluate(capsys, *command, "--out", str(tmp_path / "a"))[0] == 0
-    code, _, told = evaluate(capsys, *command, "--seed", "1", "--out", str(tmp_path / "b"))
+    code, _, stderr = evaluate(capsys, *command, "--seed", "1", "--out", str(tmp_path / "b"))
     assert code == 2
-    assert f"expect={frozen}, but these questions have the hash" in told
+    assert f"expect={frozen}, but these questions have the hash" in stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        (("viubench", "--baseline", "blind"), "one of --videos and --data is wanted"),
-        (("viubench", "--videos", "{footage}"), "one of --model and --baseline is wanted"),
+        (("viubench", "--baseline", "blind"), "give either --videos or --data"),
+        (("viubench", "--videos", "{footage}"), "give either --model or --baseline"),
         (
             ("viubench", "--videos", "{footage}", "--baseline", "blnd"),
             "baseline='blnd' is not allowed; allowed: uniform, blind, whole, solver; did you mean",
@@ -207,16 +207,16 @@ def test_a_frozen_benchmark_is_held_to_its_hash(
 )
 def test_wrong_arguments_are_told_in_a_line(
     arguments: tuple[str, ...],
-    said: str,
+    message: str,
     footage: Path,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, _, told = evaluate(capsys, *(one.format(footage=footage) for one in arguments))
+    code, _, stderr = evaluate(capsys, *(one.format(footage=footage) for one in arguments))
     assert code == 2
-    assert told.splitlines()[-1].startswith(f"eval: {said}")
+    assert stderr.splitlines()[-1].startswith(f"eval: {message}")
 
 
 def test_the_environment_gives_flags(
@@ -231,7 +231,7 @@ def test_the_environment_gives_flags(
         "OUT": str(tmp_path / "run"),
     }.items():
         monkeypatch.setenv(f"VIDEOSSR_EVAL_{name}", value)
-    code, told, _ = evaluate(capsys, "viubench", "--json")
+    code, stdout, _ = evaluate(capsys, "viubench", "--json")
     assert code == 0
-    assert json.loads(told)["overall"]["asked"] == 18
+    assert json.loads(stdout)["overall"]["asked"] == 18
     assert (tmp_path / "run" / "run.json").exists()

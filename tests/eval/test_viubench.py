@@ -17,8 +17,8 @@ from eval import paper
 from eval.backends.baselines import Baseline
 from eval.benchmarks.viubench import from_build, from_videos, viubench_spec
 from eval.frames import Frames
-from eval.marks import mark
-from eval.results import Results, results
+from eval.marks import score_response
+from eval.results import Results, score_run
 from eval.run import Run
 from eval.runner import run
 from eval.sample import Benchmark
@@ -26,9 +26,9 @@ from eval.sample import Benchmark
 from .conftest import SIZE
 
 
-def reached(benchmark: Benchmark, baseline: str, folder: Path, clip_cache: str) -> Results:
+def run_baseline(benchmark: Benchmark, baseline: str, folder: Path, clip_cache: str) -> Results:
     asyncio.run(run(benchmark, Baseline(baseline), Frames(benchmark.sampling, clip_cache), folder / baseline))
-    return results(Run.read(folder / baseline))
+    return score_run(Run.read(folder / baseline))
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +41,16 @@ def test_nine_columns_of_three_hundred(whole_benchmark: Benchmark) -> None:
     assert Counter(sample.column for sample in whole_benchmark.samples) == dict.fromkeys(paper.COLUMNS, 300)
     assert list(dict.fromkeys(sample.column for sample in whole_benchmark.samples)) == list(paper.COLUMNS)
     assert len({sample.id for sample in whole_benchmark.samples}) == 2700
-    assert all(mark(sample, sample.truth).values == {"score": 1.0, "exact": 1.0} for sample in whole_benchmark.samples)
+    assert all(
+        score_response(sample, sample.truth).values == {"score": 1.0, "exact": 1.0} for sample in whole_benchmark.samples
+    )
 
 
 def test_the_papers_random_row_is_reproduced(whole_benchmark: Benchmark, tmp_path: Path, clip_cache: str) -> None:
-    found = reached(whole_benchmark, "whole", tmp_path, clip_cache)
-    told = dict(zip(paper.COLUMNS, paper.VIUBENCH["Random"], strict=False))
-    for column in found.columns:
-        share = told[column.name] / 100
+    results = run_baseline(whole_benchmark, "whole", tmp_path, clip_cache)
+    paper_values = dict(zip(paper.COLUMNS, paper.VIUBENCH["Random"], strict=False))
+    for column in results.columns:
+        share = paper_values[column.name] / 100
         # counts: the mean of three; times: that of lengths of 8 to 16 of 48 frames, which differ by 0.054 about theirs
         spread = {
             "counting": sqrt(share * (1 - share) / 900),
@@ -59,29 +61,33 @@ def test_the_papers_random_row_is_reproduced(whole_benchmark: Benchmark, tmp_pat
         assert abs(column.value.mean - share) < 4 * error + 0.002, (
             f"{column.name}: {column.value.mean:.3f}, the paper has {share:.3f}"
         )
-    assert abs(found.overall.value.mean - paper.VIUBENCH["Random"][-1] / 100) < 0.01
-    assert found.overall.failed == found.overall.unparsed == 0
+    assert abs(results.overall.value.mean - paper.VIUBENCH["Random"][-1] / 100) < 0.01
+    assert results.overall.failed == results.overall.unparsed == 0
 
 
-def test_blind_answers_reach_their_floor_and_no_more(whole_benchmark: Benchmark, tmp_path: Path, clip_cache: str) -> None:
-    found = reached(whole_benchmark, "blind", tmp_path, clip_cache)
-    for column in found.columns:
+def test_blind_answers_reach_the_blind_baseline_and_no_more(
+    whole_benchmark: Benchmark, tmp_path: Path, clip_cache: str
+) -> None:
+    results = run_baseline(whole_benchmark, "blind", tmp_path, clip_cache)
+    for column in results.columns:
         assert column.value.mean < column.chance + 0.05, column.name
         if column.metric == "score":
             assert abs(column.above_chance) < 0.08, column.name
 
 
 def test_the_solver_sees_what_is_asked(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
-    found = reached(small, "solver", tmp_path, clip_cache)
-    seen = [column for column in found.columns if column.name != "grounding_shuffle"]  # of which it knows nothing
-    assert sum(column.value.mean for column in seen) / len(seen) > 0.7
+    results = run_baseline(small, "solver", tmp_path, clip_cache)
+    solvable = [
+        column for column in results.columns if column.name != "grounding_shuffle"
+    ]  # it has no solver for shuffled frames
+    assert sum(column.value.mean for column in solvable) / len(solvable) > 0.7
 
 
 def test_seeds_ask_other_questions_and_the_hash_says_so(small: Benchmark, footage: Path, clip_cache: str) -> None:
-    def made(seed: int) -> Benchmark:
+    def make_benchmark(seed: int) -> Benchmark:
         return from_videos(viubench_spec(seed, max_pixels=SIZE, per_column=3), footage, clip_cache)
 
-    again, other = made(0), made(1)
+    again, other = make_benchmark(0), make_benchmark(1)
     assert again.hash == small.hash
     assert again.samples == small.samples
     assert other.hash != small.hash
@@ -94,22 +100,22 @@ def test_a_stored_build_asks_the_same(small: Benchmark, footage: Path, clip_cach
     stored = from_build(tmp_path / "built")
     assert stored.hash == small.hash
     frames = Frames(small.sampling, clip_cache)
-    for live, held in zip(small.samples, stored.samples, strict=True):
+    for live, row in zip(small.samples, stored.samples, strict=True):
         assert (live.id, live.question, live.truth, live.chance, live.blind) == (
-            held.id,
-            held.question,
-            held.truth,
-            held.chance,
-            held.blind,
+            row.id,
+            row.question,
+            row.truth,
+            row.chance,
+            row.blind,
         )
-        assert frames.of(live) == frames.of(held), "the very bytes that a build holds are rendered"
+        assert frames.of(live) == frames.of(row), "the very bytes that a build holds are rendered"
 
 
 def test_any_build_can_be_evaluated(footage: Path, clip_cache: str, tmp_path: Path) -> None:
     build(BuildSpec("mixed", samples=6, max_pixels=SIZE, frames=12, video_format="mp4", overrides={"clips": 3}), footage, tmp_path / "built", cache=ClipCache.of(clip_cache))  # fmt: skip
-    found = reached(from_build(tmp_path / "built"), "solver", tmp_path, clip_cache)
-    assert sorted(column.name for column in found.columns) == tasks.names()
-    assert found.overall.value.mean > 0.6
+    results = run_baseline(from_build(tmp_path / "built"), "solver", tmp_path, clip_cache)
+    assert sorted(column.name for column in results.columns) == tasks.names()
+    assert results.overall.value.mean > 0.6
 
 
 def test_too_few_questions_are_refused(tmp_path: Path, footage: Path, clip_cache: str) -> None:

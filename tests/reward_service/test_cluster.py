@@ -15,6 +15,8 @@ import pytest
 
 from tests.servers import ROOT, free_port
 
+pytestmark = pytest.mark.slow
+
 GOOD = {"task": "counting", "ground_truth": "3,1,4", "response": "3,1,5"}
 DEPLOY = """
 import sys

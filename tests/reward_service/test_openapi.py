@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from reward_service.protocols import protocols
 from tests.servers import Server
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_protocol_is_documented_with_its_example(server: Server) -> None:

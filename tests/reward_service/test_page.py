@@ -11,6 +11,8 @@ import pytest
 from reward_service.protocols import protocols
 from tests.servers import Server, serving
 
+pytestmark = pytest.mark.slow
+
 QUIET = [
     "--headless",
     "--no-sandbox",

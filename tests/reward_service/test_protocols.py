@@ -12,11 +12,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
-from reward_service.completion import text_of
+from reward_service.completion import extract_text
 from reward_service.protocols import protocols
 from reward_service.protocols.aws import lambda_handler
 from reward_service.protocols.base import Protocol
-from reward_service.protocols.openrlhf import response_of
+from reward_service.protocols.openrlhf import extract_response
 from tests.servers import Server
 
 SMOOTH, STRICT = 1 - 1 / 12, 2 / 3
@@ -176,7 +176,7 @@ PADDED = PROMPT.replace("<|video_pad|>", "<|video_pad|>" * 500)
     ],
 )
 def test_openrlhf_responses_are_found_behind_padded_prompts(query: str, response: str) -> None:
-    assert response_of(query, PROMPT) == response
+    assert extract_response(query, PROMPT) == response
 
 
 def test_openrlhf_prompts_may_show_an_answer(server: Server) -> None:
@@ -251,7 +251,7 @@ def test_thoughts_and_other_peoples_messages_are_no_answers(server: Server) -> N
     ],
 )
 def test_the_models_own_words_are_found(completion: Any, text: str) -> None:
-    assert text_of(completion) == text
+    assert extract_text(completion) == text
 
 
 def test_openenv_over_plain_http(server: Server) -> None:

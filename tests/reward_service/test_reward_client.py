@@ -365,9 +365,9 @@ def test_numpy_values_and_odd_texts_go_through(server: Server) -> None:
 
 
 def test_settings_teach() -> None:
-    with pytest.raises(ValueError, match=r"timout is no setting .* timeout"):
+    with pytest.raises(ValueError, match=r"timout is not a setting .* timeout"):
         RewardClient(timout=3)
-    with pytest.raises(ValueError, match="no number"):
+    with pytest.raises(ValueError, match="not a number"):
         RewardClient(timeout="soon")
     for wrong in (
         {"batch": 0},

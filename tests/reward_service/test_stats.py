@@ -151,7 +151,7 @@ def test_a_writer_that_fails_keeps_nobody_waiting(tmp_path: Path) -> None:
 
 
 def test_an_event_loop_that_ends_leaves_no_trace(tmp_path: Path) -> None:
-    stats = GroupStats(tmp_path / "groups.sqlite", patience=0.2)
+    stats = GroupStats(tmp_path / "groups.sqlite", commit_timeout=0.2)
     other = sqlite3.connect(tmp_path / "groups.sqlite", isolation_level=None)
 
     async def record(k: int) -> None:
@@ -269,8 +269,8 @@ def test_diagnose_names_lines_that_are_wrong(tmp_path: Path, capsys: pytest.Capt
     assert main(["diagnose", str(path)]) == 1
     errors = capsys.readouterr().err
     for number, message in (
-        (15, "no JSON"),
-        (16, "no JSON object"),
+        (15, "not valid JSON"),
+        (16, "not a JSON object"),
         (17, "neither response"),
         (18, "is unknown"),
         (19, "no group"),

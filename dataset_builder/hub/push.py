@@ -27,7 +27,7 @@ from ..gallery.contact_sheet import row_sheet, write_picture
 from ..progress import Progress, no_progress
 from ..storage.shards import DATA, ROWS_PER_GROUP
 from ..storage.stored_build import Build
-from ..storage.summary import MANIFEST, SUMMARY
+from ..storage.summary import MANIFEST, SUMMARY, Summary
 from ..tasks import UsageError
 from .card import make_card
 from .files import cut_files, digest_row, file_names
@@ -120,7 +120,7 @@ def _check_free(api: HfApi, repo: str, there: Sequence[str], build: Build, force
     data = [name for name in there if name not in (".gitattributes", "README.md")]
     if not data or force:
         return
-    if SUMMARY in there and json.loads(read_file(api, repo, SUMMARY)).get("identity") == build.summary.identity:
+    if SUMMARY in there and Summary.parse(read_file(api, repo, SUMMARY), repo).identity == build.summary.identity:
         return
     kind = "another build" if SUMMARY in there else f"something else ({data[0]}, …)"
     raise UsageError(f"{repo} holds {kind}; give another name, or --force to replace it")

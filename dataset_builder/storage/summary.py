@@ -71,13 +71,16 @@ class Summary:
             UsageError: if it is damaged.
         """
         text = folder.read_text(SUMMARY)
-        if text is None:
-            return None
+        return None if text is None else cls.parse(text, folder.url)
+
+    @classmethod
+    def parse(cls, text: str, where: str) -> Summary:
+        """Read the text of a `build.json`; `where` names it in messages. Raises as `read`."""
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
             raise UsageError(
-                f"{SUMMARY} in {folder.url!r} is damaged, or of another version; give another folder, or remove this one"
+                f"{SUMMARY} in {where!r} is damaged, or of another version; give another folder, or remove this one"
             ) from None
 
     def write(self, folder: Folder) -> None:

@@ -30,6 +30,8 @@ from eval.benchmarks.viubench import from_build
 from eval.frames import Frames
 from tests.servers import ROOT, free_port
 
+pytestmark = pytest.mark.slow
+
 SPEC = BuildSpec("videossr-30k", seed=5, samples=200)
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 

@@ -14,6 +14,8 @@ from dataset_builder.media.clip_cache import ClipCache
 from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.storage.build import build
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = os.environ.get("VIDEOSSR_DATASETS3_PYTHON")
 

@@ -21,6 +21,8 @@ from dataset_builder.storage.build import build
 from tests.hub_server import Hub, serving
 from tests.servers import ROOT
 
+pytestmark = pytest.mark.slow
+
 REPO = "me/videossr-tiny"
 LICENSE = ("--license", "cc-by-4.0")
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -15,6 +15,8 @@ import pytest
 from dataset_builder import tasks
 from dataset_builder.tasks import Task, UsageError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = """
 def add(commands):

@@ -1,7 +1,7 @@
 """Difficulty that follows the model: each portion's level moves so that its mean reward stays in a band.
 
-A group of rollouts teaches by the differences within it: where all are right, or all no better than blind, there are none.
-The reward is `above_chance`, 0 for the best blind answer and 1 for a perfect one, so that one band fits every task.
+GRPO learns from reward differences within a group of rollouts. There are none if all rollouts are right, or all no better
+than the blind baseline. The reward is `above_chance`: 0 at the blind baseline, 1 for a perfect answer, for every task.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class CurriculumSettings:
     """How levels move.
 
     Attributes:
-        start: every portion's first level, in [0, 1].
-        low, high: the band of mean rewards in which a level stays.
-        gain: levels moved for a mean reward of 1 beyond the band; a step towards 0 below it, towards 1 above.
-        most: the most a level moves at once.
-        groups: so many groups of a portion are seen before its level moves.
+        start: first level of every portion, in [0, 1].
+        low, high: band of mean rewards in which a level does not move. Below it the level falls, above it the level rises.
+        gain: level change per unit of mean reward outside the band.
+        most: largest level change of one move.
+        groups: number of groups of a portion that are averaged before its level moves.
     """
 
     start: float = 0.0
@@ -35,7 +35,7 @@ class CurriculumSettings:
     groups: int = 8
 
     def __post_init__(self) -> None:
-        """Raises: ValueError: naming the setting that is not allowed."""
+        """Raises: UsageError: if a setting is not allowed."""
         for name in ("start", "low", "high", "gain", "most"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
@@ -49,51 +49,56 @@ class CurriculumSettings:
 
 
 class Curriculum:
-    """The levels of all portions. A function of the rewards it was told, in whatever order within a step."""
+    """The levels of all portions. They depend only on the rewards of each step, not on their order within the step."""
 
     def __init__(self, settings: CurriculumSettings, portions: Sequence[str]) -> None:
         self.settings = settings
         self._levels = {name: float(settings.start) for name in portions}
-        self._seen: dict[str, list[float]] = {name: [] for name in portions}
+        self._rewards: dict[str, list[float]] = {name: [] for name in portions}  # since the level last moved
 
     def level(self, portion: str) -> float:
+        """The portion's current level, in [0, 1]."""
         return self._levels[portion]
 
     def step(self, rewards: Mapping[str, Sequence[float]]) -> dict[str, float]:
-        """Tell the mean reward of each group of a training step, by portion; gives what is logged of it.
+        """Update the levels after a training step.
+
+        Args:
+            rewards: mean reward of each group of the step, by portion.
+
+        Returns:
+            Metrics to log: the level of every portion.
 
         Raises:
-            UsageError: for a portion it does not know, or a reward that is no number.
+            UsageError: if a portion is unknown or a reward is not finite.
         """
-        told: dict[str, float] = {}
         for portion in sorted(rewards):
             if portion not in self._levels:
                 raise UsageError(f"portion={portion!r} is unknown; allowed: {', '.join(sorted(self._levels))}")
             if not all(map(isfinite, rewards[portion])):
                 raise UsageError(f"the rewards of {portion} are {list(rewards[portion])}; allowed: finite numbers")
-            self._seen[portion] += sorted(rewards[portion])
-            if len(self._seen[portion]) >= self.settings.groups:
-                self._move(portion, fmean(self._seen[portion]))
-                self._seen[portion] = []
-        for portion, level in self._levels.items():
-            told[f"curriculum/{portion}/level"] = level
-        return told
+            self._rewards[portion] += sorted(rewards[portion])
+            if len(self._rewards[portion]) >= self.settings.groups:
+                self._move(portion, fmean(self._rewards[portion]))
+                self._rewards[portion] = []
+        return {f"curriculum/{portion}/level": level for portion, level in self._levels.items()}
 
-    def _move(self, portion: str, mean: float) -> None:
-        beyond = max(mean - self.settings.high, 0.0) + min(mean - self.settings.low, 0.0)
-        moved = max(-self.settings.most, min(self.settings.most, self.settings.gain * beyond))
-        self._levels[portion] = round(min(1.0, max(0.0, self._levels[portion] + moved)), 4)
+    def _move(self, portion: str, mean_reward: float) -> None:
+        excess = max(mean_reward - self.settings.high, 0.0) + min(mean_reward - self.settings.low, 0.0)  # 0 within the band
+        change = max(-self.settings.most, min(self.settings.most, self.settings.gain * excess))
+        self._levels[portion] = round(min(1.0, max(0.0, self._levels[portion] + change)), 4)
 
     def state_dict(self) -> dict[str, Any]:
+        """Settings, levels and pending rewards, for a checkpoint."""
         return {
             "settings": asdict(self.settings),
             "levels": dict(self._levels),
-            "seen": {k: list(v) for k, v in self._seen.items()},
+            "seen": {portion: list(rewards) for portion, rewards in self._rewards.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where another stopped; its settings stay behind. Portions it did not know keep their level."""
+        """Restore levels and pending rewards, not settings. Portions that the state lacks keep their level."""
         for portion, level in state["levels"].items():
             if portion in self._levels:
                 self._levels[portion] = float(level)
-                self._seen[portion] = list(state["seen"][portion])
+                self._rewards[portion] = list(state["seen"][portion])

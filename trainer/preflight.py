@@ -1,4 +1,4 @@
-"""What can be known to fail before any GPU is asked for. Each fault is a line that says what to do."""
+"""Checks a run before it reserves any GPU. Each fault is one line that says what is wrong and how to fix it."""
 
 from __future__ import annotations
 
@@ -22,95 +22,96 @@ from .data.dataset import VideoSSRDataset
 from .data.live import LiveQuestions
 from .data.prompt_length import prompt_tokens
 from .data.settings import LIVE
-from .run_folder import checkpoint, resume_faults
+from .run_folder import checkpoint_step, resume_faults
 from .versions import version_faults
 
-# keys of earlier verls, which 0.9.1 refuses or silently leaves alone
+# keys of earlier verl versions, which verl 0.9.1 rejects or silently ignores, and their replacements
 LEGACY: Mapping[str, str] = {
     "custom_reward_function": "reward.custom_reward_function",
     "reward_model.reward_manager": "reward.reward_manager.name",
-    "reward_model.launch_reward_fn_async": "nothing: reward functions are called as rollouts end",
+    "reward_model.launch_reward_fn_async": "nothing: each rollout is scored as soon as it ends",
     "reward_model.enable": "reward.reward_model.enable",
     "data.sampler": "trainer.v1.sampler.custom_sampler",
     "data.datagen": "data.custom_cls",
     "actor_rollout_ref.rollout.engine_kwargs.vllm.disable_mm_preprocessor_cache": "actor_rollout_ref.rollout.engine_kwargs.vllm.mm_processor_cache_gb=0",
 }  # fmt: skip
-QUESTIONS_LOOKED_AT = 8
+CHECKED_QUESTIONS = 8
 PROBE_TIMES = tuple(map(float, range(8)))
 
 
-def legacy_faults(given: Sequence[str]) -> list[str]:
-    """Keys on the command line that verl 0.9.1 has no more."""
-    keys = [one.lstrip("+~").partition("=")[0] for one in given]
+def legacy_faults(settings: Sequence[str]) -> list[str]:
+    """Messages about `key=value` settings whose keys verl 0.9.1 no longer has."""
+    keys = [setting.lstrip("+~").partition("=")[0] for setting in settings]
     faults = [
         f"{key} is a key of an earlier verl, and would be ignored; use {new}"
         for key in keys
         for old, new in LEGACY.items()
         if key == old or key.startswith(f"{old}.")
     ]
-    if any(one.lstrip("+").startswith("actor_rollout_ref.rollout.mode=sync") for one in given):
-        faults.append("actor_rollout_ref.rollout.mode=sync is no more in verl 0.9.1; leave it out")
+    if any(setting.lstrip("+").startswith("actor_rollout_ref.rollout.mode=sync") for setting in settings):
+        faults.append("actor_rollout_ref.rollout.mode=sync no longer exists in verl 0.9.1; remove it")
     return faults
 
 
-def preflight(config: DictConfig, *, told: Callable[[str], None] = lambda line: None) -> list[str]:
-    """Look at everything that a run stands on; gives the faults, none if it may start.
+def preflight(config: DictConfig, *, report_passed: Callable[[str], None] = lambda line: None) -> list[str]:
+    """Check versions, reward service, model, data and settings. Returns the faults; the run may start if there are none.
 
     Args:
-        told: called with a line for each part that is in order.
+        report_passed: called with one line for each check that passes.
     """
-    overridden = config.actor_rollout_ref.model.get("override_config") or {}
-    faults = version_faults(config.actor_rollout_ref.rollout.name, overridden.get("attn_implementation", "flash_attention_2"))
+    model_overrides = config.actor_rollout_ref.model.get("override_config") or {}
+    attention = model_overrides.get("attn_implementation", "flash_attention_2")
+    faults = version_faults(config.actor_rollout_ref.rollout.name, attention)
     if not faults:
-        told("versions fit together")
+        report_passed("the installed versions work together")
         faults += [f"verl does not know {key}, which grpo.yaml sets; is it verl 0.9.1?" for key in unknown_keys()]
-        faults += _part(told, "the reward service scores rightly", partial(_service_faults, config))
+        faults += _run_check(report_passed, "the reward service scores correctly", partial(_service_faults, config))
         processor = _load_processor(config, faults)
         if processor is not None:
-            told(f"the model's processor loads from {config.actor_rollout_ref.model.path}")
-            faults += _part(told, "the data fits verl and the processor", partial(_data_faults, config, processor))
-            if not faults and (step := checkpoint(config)) is not None:
-                told(f"goes on from step {step} in {config.trainer.default_local_dir}")
-        faults += _batch_faults(config)
+            report_passed(f"the model's processor loads from {config.actor_rollout_ref.model.path}")
+            faults += _run_check(report_passed, "the processor can read the data", partial(_data_faults, config, processor))
+            if not faults and (step := checkpoint_step(config)) is not None:
+                report_passed(f"training resumes from step {step} in {config.trainer.default_local_dir}")
+        faults += _settings_faults(config)
     return faults
 
 
-def _part(told: Callable[[str], None], well: str, look: Callable[[], Iterator[str]]) -> list[str]:
-    found = list(look())
-    if not found:
-        told(well)
-    return found
+def _run_check(report_passed: Callable[[str], None], name: str, check: Callable[[], Iterator[str]]) -> list[str]:
+    faults = list(check())
+    if not faults:
+        report_passed(name)
+    return faults
 
 
-def _batch_faults(config: DictConfig) -> Iterator[str]:
+def _settings_faults(config: DictConfig) -> Iterator[str]:
     gpus = config.trainer.n_gpus_per_node * config.trainer.nnodes
     rollouts = config.data.train_batch_size * config.actor_rollout_ref.rollout.n
     if rollouts % gpus:
-        yield f"data.train_batch_size x rollout.n = {rollouts} rollouts cannot be shared by {gpus} GPUs; change one of them"
+        yield f"data.train_batch_size x rollout.n = {rollouts} rollouts cannot be split evenly over {gpus} GPUs; change one of them"
     if config.actor_rollout_ref.rollout.n < 2:
         yield "actor_rollout_ref.rollout.n must be 2 or more: GRPO learns from the differences within a group"
     if config.trainer.v1.trainer_mode != "sync":
-        yield "trainer.v1.trainer_mode must be sync: our sampler and its curriculum follow the rewards step by step"
+        yield "trainer.v1.trainer_mode must be sync: the sampler and the curriculum need the rewards of each step before the next"
     if not config.trainer.v1.sampler.sync_refill_failed_groups:
-        yield "trainer.v1.sampler.sync_refill_failed_groups must be True: groups whose rewards are lost are asked anew"
+        yield "trainer.v1.sampler.sync_refill_failed_groups must be True: groups that lost their rewards must be replaced"
     if (config.algorithm.get("filter_groups") or {}).get("enable"):
-        yield "algorithm.filter_groups is not read beside our sampler; use trainer.v1.sampler.sampler_kwargs.filter_groups_metric=exact"
+        yield "algorithm.filter_groups has no effect with our sampler; use trainer.v1.sampler.sampler_kwargs.filter_groups_metric=exact"
     from .sampler import SETTINGS
 
     for name in config.trainer.v1.sampler.sampler_kwargs:
         if name not in SETTINGS:
             yield f"trainer.v1.sampler.sampler_kwargs.{name} is unknown; allowed: {', '.join(SETTINGS)}"
-    validates = config.trainer.test_freq > 0 or config.trainer.val_before_train
-    if validates and str(config.data.val_files).startswith(LIVE):
-        yield "live questions cannot be validated on, as they are not the same twice; give val_data= a build, or trainer.test_freq=-1"
+    has_validation = config.trainer.test_freq > 0 or config.trainer.val_before_train
+    if has_validation and str(config.data.val_files).startswith(LIVE):
+        yield "live questions cannot be validated on, as each one is used only once; set val_data= to a build, or trainer.test_freq=-1"
     try:
         _validate(config)
     except (AssertionError, ValueError) as error:
-        yield f"verl refuses the configuration: {error}"
+        yield f"verl rejects the configuration: {error}"
 
 
 def _validate(config: DictConfig) -> None:
-    """verl's own checks, which it makes when Ray has started."""
+    """Run verl's own checks, which verl itself runs only after starting Ray."""
     from verl.trainer.ppo.utils import need_critic, need_reference_policy
     from verl.utils.config import validate_config
 
@@ -120,59 +121,60 @@ def _validate(config: DictConfig) -> None:
 
 
 def _service_faults(config: DictConfig) -> Iterator[str]:
-    given = OmegaConf.to_container(config.reward.custom_reward_function.get("reward_kwargs") or {}, resolve=True)
-    if not isinstance(given, dict):
+    kwargs = OmegaConf.to_container(config.reward.custom_reward_function.get("reward_kwargs") or {}, resolve=True)
+    if not isinstance(kwargs, dict):
         return
-    for url in str(given.get("url")).split(","):
+    for url in str(kwargs.get("url")).split(","):
         try:
-            client = RewardClient(**{**given, "url": url.strip(), "attempts": 2, "deadline": 10.0, "timeout": 5.0})
+            client = RewardClient(**{**kwargs, "url": url.strip(), "attempts": 2, "deadline": 10.0, "timeout": 5.0})
         except (TypeError, ValueError) as error:
             yield f"reward_kwargs: {error}"
             return
         try:
-            yield from _probe(client, url, str(given.get("mode", "")))
+            yield from _score_faults(client, url, str(kwargs.get("mode", "")))
         finally:
             client.close()
 
 
-def _probe(client: RewardClient, url: str, mode: str) -> Iterator[str]:
-    """A right and a wrong answer to each task, against what the tasks here say."""
+def _score_faults(client: RewardClient, url: str, mode: str) -> Iterator[str]:
+    """Score one right and one wrong response per task with the service, and compare with the local tasks' scores."""
     probes = []
     for name in tasks.names():
         task = tasks.get(name)
-        gold = task.blind(task.params("medium"), PROBE_TIMES, len(PROBE_TIMES)).format()
-        probes += [(task, gold, f"<answer>{gold}</answer>"), (task, gold, "I cannot tell.")]
-    outcomes = client.score([item(tasks.PREFIX + task.name, response, gold) for task, gold, response in probes])
-    for (task, gold, response), outcome in zip(probes, outcomes, strict=True):
+        truth = task.blind(task.params("medium"), PROBE_TIMES, len(PROBE_TIMES)).format()
+        probes += [(task, truth, f"<answer>{truth}</answer>"), (task, truth, "I cannot tell.")]
+    outcomes = client.score([item(tasks.PREFIX + task.name, response, truth) for task, truth, response in probes])
+    for (task, truth, response), outcome in zip(probes, outcomes, strict=True):
         if isinstance(outcome, RewardError):
             yield f"the reward service at {url} cannot score {task.name}: {outcome}"
             return
-        here = task.score(response, gold)
-        wanted = {"strict": here.exact, "above_chance": here.above_chance}.get(mode)
-        if wanted is None and mode == "smooth":
-            wanted = here.score
-        if outcome["exact"] != here.exact or (wanted is not None and abs(outcome["score"] - wanted) > 1e-9):
+        local = task.score(response, truth)
+        expected = {"strict": local.exact, "above_chance": local.above_chance}.get(mode)
+        if expected is None and mode == "smooth":
+            expected = local.score
+        if outcome["exact"] != local.exact or (expected is not None and abs(outcome["score"] - expected) > 1e-9):
             yield (
-                f"the reward service at {url} gives {task.name} {response!r} {outcome['score']} (exact {outcome['exact']}), "
-                f"tasks here {here.score} (exact {here.exact}); run the same version on both sides"
+                f"the reward service at {url} scores {task.name} {response!r} as {outcome['score']} (exact {outcome['exact']}), "
+                f"the local task as {local.score} (exact {local.exact}); run the same version on both sides"
             )
 
 
 def _load_processor(config: DictConfig, faults: list[str]) -> Any:
+    """Load the model's processor. Returns None if that fails; appends to `faults`."""
     from transformers import AutoConfig, AutoProcessor
 
     path = str(config.actor_rollout_ref.model.path)
     try:
-        kind = AutoConfig.from_pretrained(path).model_type
+        model_type = AutoConfig.from_pretrained(path).model_type
         processor = AutoProcessor.from_pretrained(path)
     except (OSError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0]
+        first_line = str(error).strip().splitlines()[0]
         faults.append(
-            f"model={path!r} cannot be loaded: {first}; give a folder with a checkpoint, or a model's name on the Hub"
+            f"model={path!r} cannot be loaded: {first_line}; use a checkpoint folder or the name of a model on the Hub"
         )
         return None
     if not hasattr(processor, "video_processor"):
-        faults.append(f"model={path!r} ({kind}) has no processor for videos; give a Qwen3-VL")
+        faults.append(f"model={path!r} ({model_type}) has no video processor; use a Qwen3-VL model")
         return None
     patch = processor.video_processor.patch_size
     if config.data.image_patch_size != patch:
@@ -190,46 +192,47 @@ def _data_faults(config: DictConfig, processor: Any) -> Iterator[str]:
             if name == config.data.train_files:
                 yield from resume_faults(config, len(dataset))
             try:
-                looked_at = [dataset[at] for at in range(min(QUESTIONS_LOOKED_AT, len(dataset)))]
+                questions = [dataset[index] for index in range(min(CHECKED_QUESTIONS, len(dataset)))]
             finally:
                 if isinstance(dataset.questions, LiveQuestions):
                     dataset.questions.close()
-            for question in looked_at:
+            for question in questions:
                 yield from _question_faults(question, config, processor)
         except (ValueError, BuildError, OSError) as error:
             yield str(error)
 
 
 def _question_faults(question: dict[str, Any], config: DictConfig, processor: Any) -> Iterator[str]:
-    """One question through the processor, as verl's agent loop does it."""
+    """Process one question's prompt as verl's agent loop does, and check frame sizes, frame times and prompt length."""
     info, prompt = question["extra_info"], question["raw_prompt"]
-    what = f"question {info['index']} ({info['portion']})"
+    name = f"question {info['index']} ({info['portion']})"
     _, videos, _ = asyncio.run(VideoSSRDataset.process_multi_modal_info(prompt, config.data.image_patch_size, config.data))
     videos = videos or []
     if len(videos) != len(info["frame_times"]):
-        yield f"{what} has {len(info['frame_times'])} videos and {len(videos)} places for them; build it anew"
+        yield f"{name} has {len(info['frame_times'])} videos, but its prompt has places for {len(videos)}; build it again"
         return
     text = processor.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
-    made = processor(
-        text=[text], videos=[frames for frames, _ in videos], video_metadata=[told for _, told in videos],
+    inputs = processor(
+        text=[text], videos=[frames for frames, _ in videos], video_metadata=[metadata for _, metadata in videos],
         do_sample_frames=False, return_tensors="pt",
     )  # fmt: skip
-    ids = made["input_ids"][0]
-    side = processor.video_processor.patch_size
-    for (frames, _), (_, rows, columns) in zip(videos, made["video_grid_thw"].tolist(), strict=True):
-        if (rows * side, columns * side) != tuple(frames.shape[-2:]):
-            yield f"{what} is resized from {tuple(frames.shape[-2:])} to {(rows * side, columns * side)}; set data.videossr.max_pixels to what the processor takes"
-    marks = [float(time) for time in re.findall(r"<([\d.]+) seconds>", processor.tokenizer.decode(ids))]
-    wanted = [mark for times in info["frame_times"] for mark in _marks(times)]
-    if len(marks) != len(wanted) or any(abs(mark - time) > 0.06 for mark, time in zip(marks, wanted, strict=True)):
-        yield f"{what} reaches the model with the times {marks[:4]}…, not {[round(t, 1) for t in wanted[:4]]}…; is this a Qwen3-VL processor?"
-    expected = prompt_tokens(processor, prompt, info["height"], info["width"])
-    if len(ids) != expected:
-        yield f"{what} has {len(ids)} tokens, {expected} were expected; is this a Qwen3-VL processor?"
+    ids = inputs["input_ids"][0]
+    patch = processor.video_processor.patch_size
+    for (frames, _), (_, rows, columns) in zip(videos, inputs["video_grid_thw"].tolist(), strict=True):
+        if (rows * patch, columns * patch) != tuple(frames.shape[-2:]):
+            yield f"{name} is resized from {tuple(frames.shape[-2:])} to {(rows * patch, columns * patch)}; set data.videossr.max_pixels to a size that the processor keeps"
+    times = [float(time) for time in re.findall(r"<([\d.]+) seconds>", processor.tokenizer.decode(ids))]
+    expected_times = [time for video_times in info["frame_times"] for time in _pair_times(video_times)]
+    if len(times) != len(expected_times) or any(abs(a - b) > 0.06 for a, b in zip(times, expected_times, strict=True)):
+        yield f"{name} reaches the model with frame times {times[:4]}…, not {[round(time, 1) for time in expected_times[:4]]}…; is this a Qwen3-VL processor?"
+    expected_tokens = prompt_tokens(processor, prompt, info["height"], info["width"])
+    if len(ids) != expected_tokens:
+        yield f"{name} has {len(ids)} tokens, {expected_tokens} were expected; is this a Qwen3-VL processor?"
     if len(ids) > config.data.max_prompt_length:
-        yield f"{what} has {len(ids)} tokens; raise data.max_prompt_length={config.data.max_prompt_length}"
+        yield f"{name} has {len(ids)} tokens; raise data.max_prompt_length={config.data.max_prompt_length}"
 
 
-def _marks(times: Sequence[float]) -> list[float]:
-    exact = [*times, *times[-1:]] if len(times) % 2 else times
-    return [(exact[at] + exact[at + 1]) / 2 for at in range(0, len(exact), 2)]
+def _pair_times(frame_times: Sequence[float]) -> list[float]:
+    """Mean time of each pair of frames, in seconds; an odd last frame is paired with itself."""
+    times = [*frame_times, *frame_times[-1:]] if len(frame_times) % 2 else frame_times
+    return [(times[index] + times[index + 1]) / 2 for index in range(0, len(times), 2)]

@@ -1,8 +1,8 @@
-"""The proof: verl's real loop, on real questions, with rewards over HTTP, makes a tiny model better. No GPU.
+"""Proof that training works, without a GPU: verl's training loop improves a tiny model with rewards over HTTP.
 
     python -m trainer.proof --out proof
 
-A random Qwen3-VL first learns the form of answers, from random ones; then GRPO lifts the reward above that start.
+A randomly initialized Qwen3-VL first learns the answer format from random answers. Then GRPO raises its mean reward.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from dataset_builder import tasks
 
 from .launch import ROOT, prepare_environment
 
-RISE = 0.1  # of the mean reward, from the first steps to the last: what counts as learned
-ENDS = 5  # steps
-WARM_QUESTIONS = 64
+MIN_RISE = 0.1  # of the mean reward from the first steps to the last, for the proof to succeed
+EDGE_STEPS = 5  # number of first and of last steps that are averaged
+WARM_UP_QUESTIONS = 64
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a proof run trains, and how.
+    """Task, model and hyperparameters of a proof run.
 
     Attributes:
-        task: one of the registry's.
-        overrides: of its parameters, by name.
-        frames, max_pixels: of its videos; small, as the model is.
-        warm_up: supervised steps on random answers.
-        shuffled: whether those are right answers of other questions, which say as little of this one, rather than any of the form.
-        steps: of GRPO.
-        batch, n: questions a step, rollouts a question.
-        updates: of the weights, a step.
-        kl, grad_clip: larger and smaller than for a real model, which does not forget the form of answers in a step.
+        task: name of a registered task.
+        overrides: task parameters to override, by name.
+        frames, max_pixels: frames per video, and pixels per frame; small, for the tiny model.
+        warm_up: number of supervised steps on random answers.
+        shuffled: draw the random answers from the right answers of all questions, rather than from all well-formed answers.
+        steps: number of GRPO steps.
+        batch, n: questions per step, rollouts per question.
+        updates: weight updates per step.
+        kl, grad_clip: KL is larger and clipping tighter than for a real model, as a tiny one soon forgets the answer format.
         hidden, layers: the model's width and depth.
         more: further settings, as on the command line of `python -m trainer`.
     """
@@ -72,12 +72,12 @@ class Recipe:
     more: tuple[str, ...] = ()
 
     def settings(self) -> list[str]:
-        """For `trainer.configuration.make_config`."""
+        """Settings for `trainer.configuration.make_config`."""
         per_update = self.batch // self.updates
         rollouts = per_update * self.n
         return [
             f"preset={self.task}", f"data.videossr.overrides={json.dumps(dict(self.overrides)).replace(chr(34), '')}", f"steps={self.steps}", f"difficulty={self.difficulty}",
-            f"data.videossr.samples={max(self.steps * self.batch * 2, WARM_QUESTIONS)}", f"data.videossr.frames={self.frames}",
+            f"data.videossr.samples={max(self.steps * self.batch * 2, WARM_UP_QUESTIONS)}", f"data.videossr.frames={self.frames}",
             f"data.videossr.max_pixels={self.max_pixels}", f"data.videossr.curriculum={self.curriculum}",
             f"data.train_batch_size={self.batch}", "data.max_prompt_length=1024", "data.max_response_length=16",
             f"actor_rollout_ref.rollout.n={self.n}", f"actor_rollout_ref.actor.ppo_mini_batch_size={per_update}",
@@ -91,9 +91,9 @@ class Recipe:
 
 
 DEFAULT = Recipe()
-# ends above the best blind constant, which takes looking: the anomaly has three places, and whoever does not look hits one in
-# three. Its warm-up draws right answers of other questions, as any interval of any length would leave too few hits, and is no
-# longer than the form takes: a model that has answered blindly for long is slow to look
+# must end above the blind baseline, so the model has to use the video: the anomaly is in one of three places, and an answer
+# without the video is right one time in three. The warm-up draws from all questions' right answers, because random intervals
+# hit too rarely. It is short, because a model that has long answered without the video is slow to start using it
 LONG = Recipe(
     task="grounding", frames=10, warm_up=120, shuffled=True, steps=150, batch=16, lr=4e-4,
     overrides={"effects": "invert", "max_share": 0.2},
@@ -102,7 +102,7 @@ LONG = Recipe(
 
 @dataclass(frozen=True)
 class Curve:
-    """One seed's run: a value for each step."""
+    """Metrics of one seed's run, one value per step."""
 
     seed: int
     reward: tuple[float, ...]
@@ -112,18 +112,22 @@ class Curve:
 
     @property
     def rise(self) -> float:
-        """How much the mean of the last steps is above that of the first."""
-        return fmean(self.reward[-ENDS:]) - fmean(self.reward[:ENDS])
+        """Mean reward of the last `EDGE_STEPS` steps minus that of the first."""
+        return fmean(self.reward[-EDGE_STEPS:]) - fmean(self.reward[:EDGE_STEPS])
 
 
-def prove(
+def run_proof(
     recipe: Recipe,
     seeds: Sequence[int],
     out: Path,
     videos: Path | None = None,
-    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+    progress: Callable[[int, int, str], None] = lambda step, total, message: None,
 ) -> list[Curve]:
-    """Train once a seed; leaves `curve.png` and `curve.json` in `out`.
+    """Train once per seed, and write `curve.png` and `curve.json` to `out`.
+
+    Args:
+        videos: folder of videos; None renders sample footage.
+        progress: called with (steps completed, steps of all seeds, message).
 
     Raises:
         RuntimeError: if a run fails; its log is in `out`.
@@ -139,23 +143,25 @@ def prove(
     with reward_service(out / "service.log") as url:
         for number, seed in enumerate(seeds):
 
-            def show(step: int, what: str = f"seed {seed}", before: int = number * recipe.steps) -> None:
-                progress(before + step, total, what)
+            def report(step: int, message: str = f"seed {seed}", offset: int = number * recipe.steps) -> None:
+                progress(offset + step, total, message)
 
-            run = out / f"seed-{seed}"
-            given = [f"data=live:{videos}", f"model={run / 'model'}", f"reward_url={url}", f"seed={seed}"]
-            places = [f"out={run / 'checkpoints'}", f"data.videossr.clip_cache={out / 'clips'}"]
-            settings = [*given, *places, *recipe.settings()]
-            loss = make_model(run / "model", recipe, settings, seed)
-            show(0, f"seed {seed} knows the form (loss {loss:.2f})")
-            curves.append(_train(settings, run, seed, show))
-    (out / "curve.json").write_text(json.dumps({"recipe": asdict(recipe), "curves": [asdict(one) for one in curves]}, indent=2))
+            folder = out / f"seed-{seed}"
+            settings = [
+                f"data=live:{videos}", f"model={folder / 'model'}", f"reward_url={url}", f"seed={seed}",
+                f"out={folder / 'checkpoints'}", f"data.videossr.clip_cache={out / 'clips'}", *recipe.settings(),
+            ]  # fmt: skip
+            loss = make_model(folder / "model", recipe, settings, seed)
+            report(0, f"seed {seed}: warm-up finished (loss {loss:.2f})")
+            curves.append(_train(settings, folder, seed, report))
+    result = {"recipe": asdict(recipe), "curves": [asdict(curve) for curve in curves]}
+    (out / "curve.json").write_text(json.dumps(result, indent=2))
     plot(curves, recipe, out / "curve.png")
     return curves
 
 
 def make_model(folder: Path, recipe: Recipe, settings: Sequence[str], seed: int) -> float:
-    """A tiny model that answers in the right form, at random; gives its loss."""
+    """Write a tiny model that gives random answers in the right format. Returns the warm-up's last loss, in nats per token."""
     from omegaconf import OmegaConf
 
     from .configuration import make_config
@@ -169,8 +175,8 @@ def make_model(folder: Path, recipe: Recipe, settings: Sequence[str], seed: int)
     rng = Random(f"texts\0{seed}")
     data = DataSettings.of(OmegaConf.to_container(config.data.videossr))
     videos = config.data.train_files.removeprefix(LIVE)
-    live = LiveQuestions(data.spec, videos, cache=data.cache)  # not measured: its words are to be learned from them
-    questions = [live[at] for at in range(WARM_QUESTIONS)]
+    live = LiveQuestions(data.spec, videos, cache=data.cache)  # no length limit: the tokenizer is trained on these questions
+    questions = [live[index] for index in range(WARM_UP_QUESTIONS)]
 
     answer = random_answer(task, questions, recipe.shuffled)
     texts = [f"{part['text']}{answer(question, rng)}" for question in questions for part in question["raw_prompt"][-1]["content"] if "text" in part]  # fmt: skip
@@ -181,30 +187,30 @@ def make_model(folder: Path, recipe: Recipe, settings: Sequence[str], seed: int)
 def random_answer(
     task: tasks.Task, questions: Sequence[dict[str, Any]], shuffled: bool
 ) -> Callable[[dict[str, Any], Random], str]:
-    """What the warm-up says to a question: a guess in the right form, or the right answer of any question."""
+    """A function that draws a warm-up reply: a guess in the right format or, if `shuffled`, any question's right answer."""
 
-    def answer(question: dict[str, Any], rng: Random) -> str:
-        asked = rng.choice(questions) if shuffled else question
-        said = task.read_truth(asked["reward_model"]["ground_truth"])
+    def draw_reply(question: dict[str, Any], rng: Random) -> str:
+        source = rng.choice(questions) if shuffled else question
+        answer = task.read_truth(source["reward_model"]["ground_truth"])
         if not shuffled:
             info = question["extra_info"]
-            said = said.guess(rng, task.guess_space(json.loads(info["params"]), info["frame_times"][0]))
-        return f"<answer>{said.format()}</answer>"
+            answer = answer.guess(rng, task.guess_space(json.loads(info["params"]), info["frame_times"][0]))
+        return f"<answer>{answer.format()}</answer>"
 
-    return answer
+    return draw_reply
 
 
-def _train(settings: Sequence[str], run: Path, seed: int, progress: Callable[[int], None]) -> Curve:
-    log, metrics = run / "train.log", run / "metrics.jsonl"
-    with log.open("wb") as told:
+def _train(settings: Sequence[str], folder: Path, seed: int, report: Callable[[int], None]) -> Curve:
+    log, metrics = folder / "train.log", folder / "metrics.jsonl"
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "trainer", "--cpu", *settings], cwd=ROOT, stdout=told, stderr=told,
+            [sys.executable, "-m", "trainer", "--cpu", *settings], cwd=ROOT, stdout=output, stderr=output,
             env={**os.environ, "VERL_FILE_LOGGER_PATH": str(metrics)},
         )  # fmt: skip
         try:
             while process.poll() is None:
                 time.sleep(0.5)
-                progress(len(metrics.read_text().splitlines()) if metrics.exists() else 0)
+                report(len(metrics.read_text().splitlines()) if metrics.exists() else 0)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
@@ -215,25 +221,25 @@ def _train(settings: Sequence[str], run: Path, seed: int, progress: Callable[[in
 
 
 def read_curve(metrics: Path, seed: int) -> Curve:
-    """What verl's file logger wrote."""
+    """Read the metrics file of verl's file logger; each value is a mean over portions."""
     steps = [json.loads(line)["data"] for line in metrics.read_text().splitlines()]
 
-    def each(name: str) -> tuple[float, ...]:
+    def values(name: str) -> tuple[float, ...]:
         return tuple(fmean(value for key, value in step.items() if key.startswith("portion/") and key.endswith(f"/{name}")) for step in steps)  # fmt: skip
 
-    return Curve(seed, each("score"), each("above_chance"), each("answered"), each("level"))
+    return Curve(seed, values("score"), values("above_chance"), values("answered"), values("level"))
 
 
 @contextmanager
 def reward_service(log: Path) -> Iterator[str]:
-    """A service of this checkout on loopback; gives its URL."""
+    """Run this checkout's reward service on a free local port. Gives its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    with log.open("wb") as told:
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dataset_builder.cli", "serve", "--port", str(port)], cwd=ROOT, stdout=told, stderr=told
+            [sys.executable, "-m", "dataset_builder.cli", "serve", "--port", str(port)], cwd=ROOT, stdout=output, stderr=output
         )
         try:
             _wait_until_ready(url, process, log)
@@ -243,9 +249,9 @@ def reward_service(log: Path) -> Iterator[str]:
             process.wait()
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, timeout: float = 60) -> None:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=2):
                 return
@@ -255,19 +261,19 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path, sec
 
 
 def plot(curves: Sequence[Curve], recipe: Recipe, path: Path) -> None:
-    """Rewards by step, with the start and the best blind answer."""
+    """Plot the mean reward by step, with the mean of the first steps and the blind baseline."""
     from matplotlib.figure import Figure
 
     task = tasks.get(recipe.task)
-    floor = task.chance(task.params(recipe.difficulty, recipe.overrides), recipe.frames).smooth
+    baseline = task.chance(task.params(recipe.difficulty, recipe.overrides), recipe.frames).smooth
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.subplots()
     for curve in curves:
-        axes.plot(range(1, len(curve.reward) + 1), _smoothed(curve.reward), label=f"seed {curve.seed}: +{curve.rise:.2f}")
+        axes.plot(range(1, len(curve.reward) + 1), _moving_average(curve.reward), label=f"seed {curve.seed}: +{curve.rise:.2f}")
         axes.plot(range(1, len(curve.reward) + 1), curve.reward, color=axes.lines[-1].get_color(), alpha=0.2)
-    start = fmean(value for curve in curves for value in curve.reward[:ENDS])
-    axes.axhline(start, color="gray", linestyle=":", label="random answers in the right form")
-    axes.axhline(floor, color="black", linestyle="--", label="best answer without looking")
+    start = fmean(value for curve in curves for value in curve.reward[:EDGE_STEPS])
+    axes.axhline(start, color="gray", linestyle=":", label="random answers in the right format")
+    axes.axhline(baseline, color="black", linestyle="--", label="blind baseline (best constant answer)")
     axes.set(
         title=f"{recipe.task}: GRPO on a CPU, rewards over HTTP",
         xlabel="training step",
@@ -278,48 +284,48 @@ def plot(curves: Sequence[Curve], recipe: Recipe, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _smoothed(values: Sequence[float], width: int = 5) -> list[float]:
-    return [fmean(values[max(0, at - width + 1) : at + 1]) for at in range(len(values))]
+def _moving_average(values: Sequence[float], width: int = 5) -> list[float]:
+    return [fmean(values[max(0, end - width) : end]) for end in range(1, len(values) + 1)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the proof. Returns 0 if every seed's reward rises by `MIN_RISE`, else 1."""
     parser = argparse.ArgumentParser("python -m trainer.proof", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("proof"), help="folder for models, logs and the curve")
-    parser.add_argument("--videos", type=Path, help="a folder of videos; rendered sample footage without it")
-    parser.add_argument("--seeds", default="0,1,2", help="one run each (default: 0,1,2)")
+    parser.add_argument("--videos", type=Path, help="a folder of videos (default: rendered sample footage)")
+    parser.add_argument("--seeds", default="0,1,2", help="seeds, one run each (default: 0,1,2)")
     parser.add_argument("--task", choices=tasks.names(), help=f"default: {DEFAULT.task}; with --long {LONG.task}")
-    parser.add_argument("--steps", type=int, help="training steps")
-    parser.add_argument("--curriculum", action="store_true", help="levels follow the rewards, instead of staying")
+    parser.add_argument("--steps", type=int, help="number of training steps")
+    parser.add_argument("--curriculum", action="store_true", help="let the level follow the rewards")
     parser.add_argument(
-        "--long", action="store_true", help="for longer, at a question that takes looking: when are the colours inverted"
+        "--long", action="store_true", help="train longer, on a task that needs the video: find when its colours are inverted"
     )
-    given = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     prepare_environment(cpu=True)
     from tqdm import tqdm
 
     from .cpu.torchvision import make_importable
 
     make_importable()
-    base = LONG if given.long else DEFAULT
+    base = LONG if args.long else DEFAULT
     recipe = Recipe(
-        **{**asdict(base), "task": given.task or base.task, "steps": given.steps or base.steps, "curriculum": given.curriculum}
+        **{**asdict(base), "task": args.task or base.task, "steps": args.steps or base.steps, "curriculum": args.curriculum}
     )
-    seeds = [int(seed) for seed in given.seeds.split(",")]
+    seeds = [int(seed) for seed in args.seeds.split(",")]
     with tqdm(total=len(seeds) * recipe.steps, unit="step", desc="train") as bar:
 
-        def show(done: int, total: int, what: str) -> None:
-            if done > bar.n or what != bar.desc.removesuffix(": "):  # it is called twice a second, and a log is no terminal
-                bar.set_description(what)
-                bar.update(done - bar.n)
+        def show_progress(step: int, total: int, message: str) -> None:
+            if step > bar.n or message != bar.desc.removesuffix(": "):  # redraw only on changes, to keep log files short
+                bar.set_description(message)
+                bar.update(step - bar.n)
 
-        curves = prove(recipe, seeds, given.out.absolute(), given.videos and given.videos.absolute(), show)
+        curves = run_proof(recipe, seeds, args.out.absolute(), args.videos and args.videos.absolute(), show_progress)
     for curve in curves:
-        print(
-            f"seed {curve.seed}: mean reward {fmean(curve.reward[:ENDS]):.3f} in the first {ENDS} steps, "
-            f"{fmean(curve.reward[-ENDS:]):.3f} in the last: {curve.rise:+.3f}"
-        )
-    print(f"curve: {given.out / 'curve.png'} and curve.json")
-    return 0 if all(curve.rise >= RISE for curve in curves) else 1
+        first, last = fmean(curve.reward[:EDGE_STEPS]), fmean(curve.reward[-EDGE_STEPS:])
+        edges = f"{first:.3f} in the first {EDGE_STEPS} steps, {last:.3f} in the last"
+        print(f"seed {curve.seed}: mean reward {edges}: {curve.rise:+.3f}")
+    print(f"curve: {args.out / 'curve.png'} and curve.json")
+    return 0 if all(curve.rise >= MIN_RISE for curve in curves) else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What stands in a run's folder: whose checkpoints they are, and how far they got.
+"""Records in a run's output folder which run its checkpoints belong to.
 
-verl goes on from whatever checkpoint it finds there, another run's as well.
+verl resumes from any checkpoint in that folder, even from another run's.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from dataset_builder.storage.summary import Summary
 
 from .data.settings import LIVE
 
-MARK = "run.json"
-_LATEST = "latest_checkpointed_iteration.txt"  # verl's
-# of live questions, what may change on the way
-_FREE = ("clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels", "difficulty")
+RUN_FILE = "run.json"
+_LATEST = "latest_checkpointed_iteration.txt"  # written by verl
+# settings of live questions that may change between a checkpoint and its resumption
+_CHANGEABLE = ("clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels", "difficulty")
 
 
-def checkpoint(config: DictConfig) -> int | None:
-    """The step that the run would go on from; None if it begins."""
+def checkpoint_step(config: DictConfig) -> int | None:
+    """The step of the checkpoint that the run would resume from, or None if it would start anew."""
     latest = Path(config.trainer.default_local_dir, _LATEST)
     if config.trainer.resume_mode == "disable" or not latest.exists():
         return None
     return int(latest.read_text())
 
 
-def mark(config: DictConfig) -> None:
-    """Say whose folder it is."""
+def write_run_file(config: DictConfig) -> None:
+    """Write the run's identity to its output folder."""
     folder = Path(config.trainer.default_local_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text(json.dumps(_run(config), indent=2) + "\n")
+    (folder / RUN_FILE).write_text(json.dumps(_run_identity(config), indent=2) + "\n")
 
 
 def resume_faults(config: DictConfig, questions: int) -> Iterator[str]:
-    """Why the run may not go on from the checkpoints in its folder.
+    """Yield reasons why the run must not resume from the checkpoint in its output folder.
 
     Args:
-        questions: how many there are in a pass.
+        questions: number of questions in one epoch.
     """
-    step = checkpoint(config)
+    step = checkpoint_step(config)
     if step is None:
         return
     out = config.trainer.default_local_dir
-    path = Path(out, MARK)
-    held, wanted = json.loads(path.read_text()) if path.exists() else {}, _run(config)
-    other = [f"{name}={held[name]!r}, not {value!r}" for name, value in wanted.items() if name in held and held[name] != value]
-    if other:
-        yield f"out={out!r} holds another run's checkpoint of step {step}: {'; '.join(other)}; give another out="
+    path = Path(out, RUN_FILE)
+    old, new = json.loads(path.read_text()) if path.exists() else {}, _run_identity(config)
+    changes = [f"{name}={old[name]!r}, not {value!r}" for name, value in new.items() if name in old and old[name] != value]
+    if changes:
+        yield f"out={out!r} holds another run's checkpoint of step {step}: {'; '.join(changes)}; choose another out="
         return
     last = config.trainer.total_training_steps or questions // config.data.train_batch_size * config.trainer.total_epochs
     if step >= last:
-        yield f"out={out!r} holds a run that has ended, with step {step} of {last}; give another out=, or more steps="
+        yield f"out={out!r} holds a finished run, at step {step} of {last}; choose another out= or more steps="
 
 
-def _run(config: DictConfig) -> dict[str, Any]:
-    """What must stay the same."""
+def _run_identity(config: DictConfig) -> dict[str, Any]:
+    """The settings that must stay the same when a run is resumed."""
     name = str(config.data.train_files)
-    asked: Any = None
+    questions: Any = None
     if name.startswith(LIVE):
-        told = OmegaConf.to_container(config.data.videossr, resolve=True)
-        assert isinstance(told, dict)
-        asked = {str(key): value for key, value in told.items() if key not in _FREE}
+        settings = OmegaConf.to_container(config.data.videossr, resolve=True)
+        assert isinstance(settings, dict)
+        questions = {str(key): value for key, value in settings.items() if key not in _CHANGEABLE}
     elif summary := Summary.read(Folder.of(name)):
-        asked = summary.identity
-    return {"model": str(config.actor_rollout_ref.model.path), "data": name, "seed": config.data.seed, "questions": asked}
+        questions = summary.identity
+    return {"model": str(config.actor_rollout_ref.model.path), "data": name, "seed": config.data.seed, "questions": questions}

@@ -1,4 +1,4 @@
-"""verl's replay buffer, which also tells the curriculum what groups were rewarded with.
+"""verl's replay buffer with per-portion metrics, which also passes each step's rewards to the curriculum.
 
 trainer.v1.sampler.custom_sampler.path=pkg://trainer.sampler
 trainer.v1.sampler.custom_sampler.name=RewardedSampler
@@ -27,13 +27,13 @@ SETTINGS = (
     "most_left_out",
     "rollouts",
 )
-FEWEST = 2  # rollouts of a group with rewards: one has nothing to differ from, and GRPO would take its reward for an advantage
+MIN_ROLLOUTS = 2  # per group: GRPO would use the reward of a single rollout as its advantage
 _SCORES = ("score", "exact", "above_chance")
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """What is remembered of one."""
+    """A scored rollout: its question's portion and level, and its scores by name."""
 
     portion: str
     level: float
@@ -41,112 +41,115 @@ class Rollout:
 
 
 class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
-    """verl's synchronous sampling and filtering, with metrics by portion.
+    """verl's synchronous sampling and group filtering, with metrics by portion.
 
-    verl gives a custom sampler none of its own filter's settings, so they stand in `trainer.v1.sampler.sampler_kwargs`:
-    `filter_groups_metric` (`exact` leaves out groups whose strict values are all equal; null for none), `train_batch_size`,
-    `max_inflight_gen_batches`, `poll_interval` (seconds), `rollouts` (of a group); and, in batches a step, `most_lost`: groups
-    that have lost their rewards, after which training stops, and `most_left_out`: groups without differences, after which such
-    groups are taken.
+    verl does not pass its filter settings to a custom sampler, so they are in `trainer.v1.sampler.sampler_kwargs`:
+    `filter_groups_metric` (`exact` drops groups whose strict scores are all equal; null drops none), `train_batch_size`,
+    `max_inflight_gen_batches`, `poll_interval` (seconds) and `rollouts` (per group). Two limits are in batches per step:
+    after `most_lost` batches of groups without rewards training stops, and after `most_left_out` batches of filtered groups
+    the filter is off for the rest of the step.
 
-    Raises:
-        RuntimeError: if so many groups are lost.
+    `sample` raises RuntimeError if too many groups are lost.
     """
 
-    def __init__(self, **given: Any) -> None:
-        own = dict(given["sampler_kwargs"])
+    def __init__(self, **kwargs: Any) -> None:
+        settings = dict(kwargs["sampler_kwargs"])
         super().__init__(
-            **given,
-            poll_interval=own.get("poll_interval", 0.2),
-            filter_groups_metric=own.get("filter_groups_metric"),
-            train_batch_size=own["train_batch_size"],
+            **kwargs,
+            poll_interval=settings.get("poll_interval", 0.2),
+            filter_groups_metric=settings.get("filter_groups_metric"),
+            train_batch_size=settings["train_batch_size"],
             gen_batch_size=1,
-            max_inflight_gen_batches=own.get("max_inflight_gen_batches", 1),
+            max_inflight_gen_batches=settings.get("max_inflight_gen_batches", 1),
             sync_refill_failed_groups=True,
         )
-        self._left_out: dict[str, list[Rollout]] = {}
-        self._lost, self._waited = 0, 0.0
-        self._most_lost = own.get("most_lost", 4) * own["train_batch_size"]
-        self._most_left_out = own.get("most_left_out", 4) * own["train_batch_size"]
-        self._rollouts = own["rollouts"]
+        self._filtered_groups: dict[str, list[Rollout]] = {}
+        self._lost_groups, self._seconds_waited = 0, 0.0
+        self._max_lost_groups = settings.get("most_lost", 4) * settings["train_batch_size"]
+        self._max_filtered_groups = settings.get("most_left_out", 4) * settings["train_batch_size"]
+        self._rollouts_per_group = settings["rollouts"]
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, Any]]:
-        self._lost = 0
+        """Wait for one training batch. Returns verl's batch and the step's metrics; also updates the curriculum."""
+        self._lost_groups = 0
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if partition_id == TRAIN:
-            taken = _read(batch.keys)
-            groups = taken | self._left_out
-            self._left_out = {}
-            metrics["rollouts/lost"] = sum(self._rollouts - len(group) for group in taken.values())
-            metrics["groups/lost"] = self._lost
+            batch_groups = _read_groups(batch.keys)
+            groups = batch_groups | self._filtered_groups
+            self._filtered_groups = {}
+            metrics["rollouts/lost"] = sum(self._rollouts_per_group - len(group) for group in batch_groups.values())
+            metrics["groups/lost"] = self._lost_groups
             metrics |= portion_metrics(groups.values())
-            metrics |= self._tell(groups.values())
+            metrics |= self._update_curriculum(groups.values())
         return batch, metrics
 
     def _terminal_eviction_reasons(self, global_steps: int, partition_id: str) -> Any:
         stale, filtered, failed, counts = super()._terminal_eviction_reasons(global_steps, partition_id)
         if partition_id == TRAIN:
-            left = Counter(map(_uid, self.partitions[partition_id]))
-            failed = failed | {uid for uid in self.failure_keys[partition_id] if left[uid] < FEWEST}
+            sizes = Counter(map(_uid, self.partitions[partition_id]))
+            failed = failed | {uid for uid in self.failure_keys[partition_id] if sizes[uid] < MIN_ROLLOUTS}
         return stale, filtered, failed, counts
 
     def _evict_terminal_groups(self, global_steps: int, partition_id: str, reasons: Any) -> Any:
-        # groups that the filter leaves out are the ones that the curriculum has most to learn from
+        # the curriculum needs the filtered groups most: they show that a level is too easy or too hard
         filtered = reasons[1]
         if partition_id == TRAIN and filtered:
-            self._left_out |= _read([key for key in self.partitions[partition_id] if _uid(key) in filtered])
-        self._lost += len(reasons[2])
-        if self._lost > self._most_lost:
+            self._filtered_groups |= _read_groups([key for key in self.partitions[partition_id] if _uid(key) in filtered])
+        self._lost_groups += len(reasons[2])
+        if self._lost_groups > self._max_lost_groups:
             raise RuntimeError(
-                f"{self._lost} groups of this step have lost their rollouts: the reward service does not answer, or videos "
-                "cannot be read; the workers' log says which"
+                f"{self._lost_groups} groups of this step have lost their rollouts: the reward service does not answer, or "
+                "videos cannot be read; see the workers' log"
             )
         return super()._evict_terminal_groups(global_steps, partition_id, reasons)
 
     def _dapo_filtered_keys(self, partition_id: str) -> Any:
-        # where all groups are alike, a step would never end, and the curriculum never learn of it
-        if len(self._left_out) >= self._most_left_out:
+        # without this limit a step would never end when all groups are filtered, and the curriculum would not be updated
+        if len(self._filtered_groups) >= self._max_filtered_groups:
             return set(), Counter()
         return super()._dapo_filtered_keys(partition_id)
 
-    def _tell(self, groups: Iterable[Sequence[Rollout]]) -> dict[str, float]:
-        questions = self.refill_fn.__self__.train_dataset.questions  # the trainer's, in this process
+    def _update_curriculum(self, groups: Iterable[Sequence[Rollout]]) -> dict[str, float]:
+        questions = self.refill_fn.__self__.train_dataset.questions  # the verl trainer's dataset, in this process
         if not isinstance(questions, LiveQuestions):
             return {}
-        told = {"data/seconds_waited": questions.waited - self._waited}
-        self._waited = questions.waited
+        metrics = {"data/seconds_waited": questions.seconds_waited - self._seconds_waited}
+        self._seconds_waited = questions.seconds_waited
         if questions.curriculum is None:
-            return told
+            return metrics
         rewards: dict[str, list[float]] = defaultdict(list)
         for group in groups:
-            rewards[group[0].portion].append(fmean(one.scores["above_chance"] for one in group))
-        return told | questions.curriculum.step(rewards)
+            rewards[group[0].portion].append(fmean(rollout.scores["above_chance"] for rollout in group))
+        return metrics | questions.curriculum.step(rewards)
 
 
 def portion_metrics(groups: Iterable[Sequence[Rollout]]) -> dict[str, float]:
-    """Means of the scores, the level, and the share of groups that have any variance, by portion."""
+    """Mean of each score, mean level, and the share of groups whose scores differ, by portion."""
     by_portion: dict[str, list[Sequence[Rollout]]] = defaultdict(list)
     for group in groups:
         by_portion[group[0].portion].append(group)
-    told = {}
-    for portion, own in sorted(by_portion.items()):
-        for name in own[0][0].scores:
-            told[f"portion/{portion}/{name}"] = fmean(one.scores[name] for group in own for one in group)
-        told[f"portion/{portion}/level"] = fmean(group[0].level for group in own)
-        told[f"portion/{portion}/with_variance"] = fmean(pstdev([one.scores["score"] for one in group]) > 0 for group in own)
-    return told
+    metrics = {}
+    for portion, members in sorted(by_portion.items()):
+        for name in members[0][0].scores:
+            metrics[f"portion/{portion}/{name}"] = fmean(rollout.scores[name] for group in members for rollout in group)
+        metrics[f"portion/{portion}/level"] = fmean(group[0].level for group in members)
+        deviations = [pstdev([rollout.scores["score"] for rollout in group]) for group in members]
+        metrics[f"portion/{portion}/with_variance"] = fmean(deviation > 0 for deviation in deviations)
+    return metrics
 
 
 def _uid(key: str) -> str:
+    """The prompt's uid, with which the key of each of its rollouts begins."""
     return key.split("_", maxsplit=1)[0]
 
 
-def _read(keys: Sequence[str]) -> dict[str, list[Rollout]]:
-    """What these trajectories were rewarded with, by their prompt's uid."""
+def _read_groups(keys: Sequence[str]) -> dict[str, list[Rollout]]:
+    """Read the rollouts with these keys from the transfer queue, grouped by their prompt's uid."""
     groups: dict[str, list[Rollout]] = defaultdict(list)
     data = tq.kv_batch_get(keys=list(keys), partition_id=TRAIN, select_fields=["extra_info", "extra_fields"])
-    for key, info, extra in zip(keys, data["extra_info"], data["extra_fields"], strict=True):
-        asked, told = getattr(info, "data", info), getattr(extra, "data", extra)["reward_extra_info"]
-        scores = {name: float(told[name]) for name in _SCORES} | {"answered": float(told["parsed"] != "")}
-        groups[_uid(key)].append(Rollout(asked["portion"], float(asked["level"]), scores))
+    for key, wrapped_info, wrapped_fields in zip(keys, data["extra_info"], data["extra_fields"], strict=True):
+        info = getattr(wrapped_info, "data", wrapped_info)
+        reward = getattr(wrapped_fields, "data", wrapped_fields)["reward_extra_info"]
+        scores = {name: float(reward[name]) for name in _SCORES} | {"answered": float(reward["parsed"] != "")}
+        groups[_uid(key)].append(Rollout(info["portion"], float(info["level"]), scores))
     return groups

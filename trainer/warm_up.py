@@ -1,4 +1,4 @@
-"""A short supervised warm-up on random answers: a model learns the form of answers, and nothing that pays."""
+"""A short supervised warm-up on random answers: the model learns the answer format, but nothing that raises the reward."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ async def warm_up(
     batch: int = 16,
     lr: float = 1e-3,
     seed: int = 0,
-    progress: Callable[[int, int, float], None] = lambda done, steps, loss: None,
+    progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> float:
-    """Train a checkpoint in its folder; gives the last loss, in nats a token.
+    """Train a checkpoint and save it in place. Returns the last loss, in nats per token.
 
     Args:
+        folder: the checkpoint's folder.
         questions: items of a `VideoSSRDataset`.
         data: verl's `data` section.
-        answer: what the model is to say to a question, by chance.
-        progress: called with (steps done, steps, loss).
+        answer: draws a random target reply to a question.
+        progress: called with (steps completed, steps, loss).
     """
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
@@ -48,9 +49,10 @@ async def warm_up(
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
     loss = torch.tensor(0.0)
     for step in range(steps):
-        chosen = [rng.randrange(len(questions)) for _ in range(batch)]
-        replies = [answer(questions[at], rng) for at in chosen]
-        inputs = _inputs(processor, [questions[at]["raw_prompt"] for at in chosen], [videos[at] for at in chosen], replies)
+        indices = [rng.randrange(len(questions)) for _ in range(batch)]
+        replies = [answer(questions[index], rng) for index in indices]
+        prompts = [questions[index]["raw_prompt"] for index in indices]
+        inputs = _inputs(processor, prompts, [videos[index] for index in indices], replies)
         loss = model(**inputs).loss
         optimizer.zero_grad()
         loss.backward()
@@ -64,16 +66,17 @@ async def warm_up(
 def _inputs(
     processor: Any, prompts: Sequence[Any], videos: Sequence[list[Video] | None], replies: Sequence[str]
 ) -> dict[str, Any]:
-    """Padded inputs whose labels are the replies with their end."""
+    """Left-padded model inputs (batch x length). The labels are the replies with their end token, and -100 elsewhere."""
     texts = [processor.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False) for prompt in prompts]
-    ends = [f"{reply}{processor.tokenizer.eos_token}" for reply in replies]
-    flat = [video for own in videos for video in own or ()]
-    made = processor(
-        text=[text + end for text, end in zip(texts, ends, strict=True)], videos=[frames for frames, _ in flat],
-        video_metadata=[told for _, told in flat], do_sample_frames=False, return_tensors="pt", padding=True, padding_side="left",
+    targets = [f"{reply}{processor.tokenizer.eos_token}" for reply in replies]
+    flat_videos = [video for prompt_videos in videos for video in prompt_videos or ()]
+    inputs = processor(
+        text=[text + target for text, target in zip(texts, targets, strict=True)], videos=[frames for frames, _ in flat_videos],
+        video_metadata=[metadata for _, metadata in flat_videos], do_sample_frames=False, return_tensors="pt", padding=True,
+        padding_side="left",
     )  # fmt: skip
-    labels = torch.full_like(made["input_ids"], -100)
-    for row, end in enumerate(ends):
-        length = len(processor.tokenizer(end)["input_ids"])
-        labels[row, -length:] = made["input_ids"][row, -length:]
-    return {**made, "labels": labels}
+    labels = torch.full_like(inputs["input_ids"], -100)
+    for row, target in enumerate(targets):
+        length = len(processor.tokenizer(target)["input_ids"])
+        labels[row, -length:] = inputs["input_ids"][row, -length:]
+    return {**inputs, "labels": labels}

@@ -1,4 +1,4 @@
-"""What all tests of the trainer stand on; where verl is not installed, they are left out."""
+"""Fixtures of the trainer's tests, which are skipped where verl is not installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from dataset_builder.media.clip_cache import ClipCache
 
-if find_spec("verl") is None:  # `make test` runs them in the environment that has it
+if find_spec("verl") is None:  # `make test` runs them in the environment that has verl
     collect_ignore_glob = ["test_*.py"]
 else:
     from trainer.launch import prepare_environment
@@ -42,7 +42,7 @@ def processor(model: Path) -> Any:
 
 @pytest.fixture(scope="session", params=["mp4", "jpeg"])
 def built(request: pytest.FixtureRequest, footage: Path, clip_cache: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build of three tasks, 8 frames a video."""
+    """A build of three tasks, with 8 frames per video."""
     from dataset_builder.questions.spec import BuildSpec
     from dataset_builder.storage.build import build
 
@@ -59,5 +59,5 @@ def data_config(data: str, *more: str) -> Any:
     from trainer.configuration import make_config
 
     live = SMALL_LIVE if data.startswith("live:") else ()
-    given = [f"data={data}", "model=none", "reward_url=http://127.0.0.1:9", *SMALL, *live, *more]
-    return make_config(given, cpu=True).data
+    settings = [f"data={data}", "model=none", "reward_url=http://127.0.0.1:9", *SMALL, *live, *more]
+    return make_config(settings, cpu=True).data

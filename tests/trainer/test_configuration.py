@@ -1,4 +1,4 @@
-"""The configuration against the installed verl, and what the command line may say."""
+"""The configuration against the installed verl, and the settings of the command line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from trainer import configuration
-from trainer.configuration import SHORT, make_config, unknown_keys
-from trainer.preflight import LEGACY, _batch_faults, legacy_faults
+from trainer.configuration import SHORT_NAMES, make_config, unknown_keys
+from trainer.preflight import LEGACY, _settings_faults, legacy_faults
 
 from ..servers import ROOT
 
@@ -22,19 +22,19 @@ RUN = ("data=a folder", "model=Qwen/Qwen3-VL-8B-Instruct", "reward_url=http://a:
 LIVE_RUN = ("data=live:videos", *RUN[1:])
 
 
-def test_the_installed_verl_knows_every_key_of_ours() -> None:
+def test_the_installed_verl_knows_all_our_keys() -> None:
     assert unknown_keys() == []
 
 
-def test_a_key_that_verl_does_not_know_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in configuration.FOLDER.iterdir():
+def test_a_key_that_verl_does_not_know_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in configuration.CONFIG_FOLDER.iterdir():
         text = path.read_text().replace("kl_loss_coef:", "kl_loss_coefficient:").replace("test_freq:", "test_frequency:")
         (tmp_path / path.name).write_text(text)
-    monkeypatch.setattr(configuration, "FOLDER", tmp_path)
+    monkeypatch.setattr(configuration, "CONFIG_FOLDER", tmp_path)
     assert unknown_keys() == ["actor_rollout_ref.actor.kl_loss_coefficient", "trainer.test_frequency"]
 
 
-def test_the_paper_s_run() -> None:
+def test_the_default_settings_are_the_papers() -> None:
     config = make_config(RUN)
     actor, rollout = config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout
     assert (config.algorithm.adv_estimator, actor.optim.lr, config.data.train_batch_size, rollout.n) == ("grpo", 1e-6, 64, 8)
@@ -48,46 +48,47 @@ def test_the_paper_s_run() -> None:
 
 
 def test_short_names_any_key_and_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, key in SHORT.items():
+    for name, key in SHORT_NAMES.items():
         value = {"seed": "3", "steps": "7", "difficulty": "0.5"}.get(name, "x")
-        given = [one for one in (LIVE_RUN if name in ("preset", "difficulty") else RUN) if not one.startswith(f"{name}=")]
-        made = str(OmegaConf.select(make_config([*given, f"{name}={value}"]), key))
-        assert made == (str(Path(value).absolute()) if name == "out" else value)
+        run = LIVE_RUN if name in ("preset", "difficulty") else RUN
+        others = [setting for setting in run if not setting.startswith(f"{name}=")]
+        configured = str(OmegaConf.select(make_config([*others, f"{name}={value}"]), key))
+        assert configured == (str(Path(value).absolute()) if name == "out" else value)
     monkeypatch.setenv("VIDEOSSR_REWARD_URL", "http://c:8000")
     config = make_config([*LIVE_RUN[:2], "actor_rollout_ref.rollout.n=4", "data.videossr.levels={low: 0.2}"])
     assert config.reward.custom_reward_function.reward_kwargs.url == "http://c:8000"
     assert (config.actor_rollout_ref.rollout.n, config.data.videossr.levels.low) == (4, 0.2)
     assert make_config(LIVE_RUN).data.shuffle is False
     assert make_config(RUN).trainer.total_epochs == 1
-    assert make_config([*RUN, "steps=1000"]).trainer.total_epochs == 1000  # at most: each pass has a step
+    assert make_config([*RUN, "steps=1000"]).trainer.total_epochs == 1000  # enough, as each epoch has at least one step
     assert make_config([*RUN, "actor_rollout_ref.rollout.name=sglang"], cpu=True).actor_rollout_ref.rollout.name == "sglang"
 
 
 @pytest.mark.parametrize("name", ["live:/data/视频", "back\\slash", "with spaces, commas=", 'quo"te'])
-def test_any_text_is_taken_as_it_is(name: str) -> None:
+def test_special_characters_in_values_are_kept(name: str) -> None:
     assert make_config([f"data={name}", *RUN[1:]]).data.train_files == name
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("setting", "message"),
     [
         ("trainer.test_freq=1", "live questions cannot be validated on"),
         ("algorithm.filter_groups={enable: True, metric: acc}", "sampler_kwargs.filter_groups_metric=exact"),
         ("trainer.v1.sampler.sampler_kwargs.filter_group_metric=acc", "filter_group_metric is unknown; allowed: train_batch"),
         ("trainer.v1.sampler.sync_refill_failed_groups=False", "sync_refill_failed_groups must be True"),
-        ("actor_rollout_ref.actor.ppo_mini_batch_size=128", "verl refuses the configuration: train_batch_size (64)"),
-        ("trainer.n_gpus_per_node=7", "cannot be shared by 7 GPUs"),
+        ("actor_rollout_ref.actor.ppo_mini_batch_size=128", "verl rejects the configuration: train_batch_size (64)"),
+        ("trainer.n_gpus_per_node=7", "cannot be split evenly over 7 GPUs"),
         ("actor_rollout_ref.rollout.n=1", "rollout.n must be 2 or more"),
     ],
 )
-def test_settings_that_would_be_ignored_or_fail_later_are_told(more: str, said: str) -> None:
-    faults = list(_batch_faults(make_config([*LIVE_RUN, more])))
-    assert any(said in fault for fault in faults), faults
-    assert not list(_batch_faults(make_config(RUN)))
+def test_settings_that_would_be_ignored_or_fail_later_are_reported(setting: str, message: str) -> None:
+    faults = list(_settings_faults(make_config([*LIVE_RUN, setting])))
+    assert any(message in fault for fault in faults), faults
+    assert not list(_settings_faults(make_config(RUN)))
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("settings", "message"),
     [
         (RUN[:2], "reward_url=… is missing"),
         ((*LIVE_RUN, "difficulty=brutal"), "difficulty='brutal' is not a level; allowed: easy, medium"),
@@ -100,17 +101,17 @@ def test_settings_that_would_be_ignored_or_fail_later_are_told(more: str, said: 
         ((*RUN, "data.videossr.frames=8"), "data.videossr.frames= is for live questions"),
     ],
 )
-def test_what_cannot_be_composed_is_told_in_a_line(given: tuple[str, ...], said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)) as refused:
-        make_config(given)
-    assert "\n" not in str(refused.value)
+def test_wrong_settings_raise_a_one_line_error(settings: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        make_config(settings)
+    assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("old", LEGACY)
-def test_legacy_keys_are_refused_by_name(old: str) -> None:
-    [fault] = legacy_faults([f"+{old}=1", *RUN])
-    assert fault.startswith(f"{old} is a key of an earlier verl")
-    assert LEGACY[old] in fault
+@pytest.mark.parametrize("key", LEGACY)
+def test_legacy_keys_are_rejected_by_name(key: str) -> None:
+    [fault] = legacy_faults([f"+{key}=1", *RUN])
+    assert fault.startswith(f"{key} is a key of an earlier verl")
+    assert LEGACY[key] in fault
 
 
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -120,39 +121,41 @@ def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_a_dry_run_says_all_that_is_wrong(built: Path, model: Path, tmp_path: Path) -> None:
+def test_a_dry_run_reports_all_faults(built: Path, model: Path, tmp_path: Path) -> None:
     from ..servers import serving
 
     small = ("data.train_batch_size=4", "actor_rollout_ref.rollout.n=2", "--cpu", "--dry-run", "--json")
     with serving(tmp_path) as service:
-        well = cli(f"data={built}", f"model={model}", f"reward_url={service.url}", *small)
+        valid = cli(f"data={built}", f"model={model}", f"reward_url={service.url}", *small)
         wrong = cli(f"data={tmp_path}", f"model={tmp_path}", f"reward_url={service.url},http://127.0.0.1:9", *small)
-        few = cli(f"data={built}", f"model={model}", f"reward_url={service.url}", *small, "data.image_patch_size=14", "data.train_batch_size=10")  # fmt: skip
-    told = json.loads(well.stdout)
-    assert (well.returncode, told["faults"], len(told["in_order"])) == (0, [], 4)
-    assert told["config"]["data"]["train_batch_size"] == 4
-    told = json.loads(wrong.stdout)
+        too_few = cli(f"data={built}", f"model={model}", f"reward_url={service.url}", *small, "data.image_patch_size=14", "data.train_batch_size=10")  # fmt: skip
+    report = json.loads(valid.stdout)
+    assert (valid.returncode, report["faults"], len(report["in_order"])) == (0, [], 4)
+    assert report["config"]["data"]["train_batch_size"] == 4
+    report = json.loads(wrong.stdout)
     assert wrong.returncode == 1
-    assert [fault.split(" cannot")[0] for fault in told["faults"]] == [
+    assert [fault.split(" cannot")[0] for fault in report["faults"]] == [
         "the reward service at http://127.0.0.1:9", f"model={str(tmp_path)!r}",
     ]  # fmt: skip
-    told = json.loads(few.stdout)
-    assert [fault.split(";")[0].split(",")[0] for fault in told["faults"]] == [
+    report = json.loads(too_few.stdout)
+    assert [fault.split(";")[0].split(",")[0] for fault in report["faults"]] == [
         "data.image_patch_size=14", f"data={str(built)!r} has 9 questions",
     ]  # fmt: skip
-    without = cli(f"data={built}", "model=none")
-    assert (without.returncode, without.stderr.splitlines()[-1]) == (2, "trainer: reward_url=… is missing; `python -m trainer --help` has examples")  # fmt: skip
+    incomplete = cli(f"data={built}", "model=none")
+    assert (incomplete.returncode, incomplete.stderr.splitlines()[-1]) == (2, "trainer: reward_url=… is missing; `python -m trainer --help` has examples")  # fmt: skip
 
 
-def test_what_the_documents_show_composes(tmp_path: Path) -> None:
-    """Each `python -m trainer` of README and of --help, with verl's keys."""
+def test_documented_commands_compose(tmp_path: Path) -> None:
+    """Each `python -m trainer` command in the READMEs and --help, and each verl setting in the READMEs."""
     from trainer.__main__ import EXAMPLES
 
-    text = (ROOT / "README.md").read_text() + EXAMPLES
-    commands = [line.partition("#")[0].split() for line in re.findall(r"python -m trainer( .*=.*)", text)]
+    text = "\n".join(path.read_text() for path in (ROOT / "README.md", *ROOT.glob("*/README.md"))) + EXAMPLES
+    lines = [line for line in re.findall(r"python -m trainer( [^`\n]*=[^`\n]*)", text) if "…" not in line]
+    commands = [line.partition("#")[0].split() for line in lines]
     assert len(commands) >= 5
     for words in commands:
-        given = [word for word in words if "=" in word and not word.startswith("-")]
-        make_config([*given, *([] if any(word.startswith("reward_url") for word in given) else ["reward_url=http://a:1"])])
-    for key in re.findall(r"`((?:trainer|data|actor_rollout_ref|reward|ray_kwargs)\.[\w.]+=[^`…\s]+(?: [\w.]+=\S+)*)`", text):
-        make_config(["data=live:x", "model=m", "reward_url=http://a:1", *key.split()])
+        settings = [word for word in words if "=" in word and not word.startswith("-")]
+        has_url = any(word.startswith("reward_url") for word in settings)
+        make_config([*settings, *([] if has_url else ["reward_url=http://a:1"])])
+    for keys in re.findall(r"`((?:trainer|data|actor_rollout_ref|reward|ray_kwargs)\.[\w.]+=[^`…\s]+(?: [\w.]+=\S+)*)`", text):
+        make_config(["data=live:x", "model=m", "reward_url=http://a:1", *keys.split()])

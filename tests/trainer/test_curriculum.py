@@ -1,4 +1,4 @@
-"""Levels that follow the model: the rule by itself, and against learners whose ability is known."""
+"""The curriculum: how levels move, and how it trains simulated learners of known ability."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ steps = st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(PORTIONS, grou
 
 
 @given(steps, st.randoms())
-def test_levels_depend_on_the_rewards_alone(told: list[dict[str, list[float]]], chance: Random) -> None:
+def test_levels_depend_only_on_the_rewards(all_rewards: list[dict[str, list[float]]], rng: Random) -> None:
     one, other = (Curriculum(CurriculumSettings(), PORTIONS) for _ in range(2))
-    for at, rewards in enumerate(told):
+    for step, rewards in enumerate(all_rewards):
         one.step(rewards)
-        shuffled = {name: chance.sample(own, len(own)) for name, own in reversed(rewards.items())}
+        shuffled = {name: rng.sample(values, len(values)) for name, values in reversed(rewards.items())}
         other.step(shuffled)
-        if at == len(told) // 2:  # a run that went on from a checkpoint
+        if step == len(all_rewards) // 2:  # as if resumed from a checkpoint
             resumed = Curriculum(CurriculumSettings(), PORTIONS)
             resumed.load_state_dict(other.state_dict())
             other = resumed
@@ -45,43 +45,43 @@ def test_levels_move_by_the_band() -> None:
         curriculum.step({"counting": [math.nan]})
 
 
-@pytest.mark.parametrize("wrong", [{"start": 2}, {"low": 0.6, "high": 0.6}, {"gain": 0}, {"groups": 0}, {"most": "x"}])
-def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize("settings", [{"start": 2}, {"low": 0.6, "high": 0.6}, {"gain": 0}, {"groups": 0}, {"most": "x"}])
+def test_wrong_settings_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"data\.videossr\.levels"):
-        CurriculumSettings(**wrong)  # type: ignore[arg-type]
+        CurriculumSettings(**settings)  # type: ignore[arg-type]
 
 
 class Learner:
-    """Has an ability; is rewarded by how far it is above a question's level; learns from differences within a group."""
+    """A simulated model: more often right the more its ability exceeds the level; learns from reward differences in a group."""
 
     def __init__(self, ability: float, seed: int) -> None:
         self.ability = ability
         self._rng = Random(seed)
 
     def group(self, level: float, size: int = 8) -> list[float]:
-        right = 1 / (1 + math.exp(-15 * (self.ability - level)))
-        rewards = [float(self._rng.random() < right) for _ in range(size)]
+        probability = 1 / (1 + math.exp(-15 * (self.ability - level)))
+        rewards = [float(self._rng.random() < probability) for _ in range(size)]
         self.ability += 0.0005 * pstdev(rewards)
         return rewards
 
 
 def train(learner: Learner, curriculum: Curriculum | None, level: float, steps: int = 400) -> tuple[float, float]:
-    """(ability at the end, share of groups that had differences)."""
-    varied = []
+    """Returns (final ability, share of groups with different rewards)."""
+    has_variance = []
     for _ in range(steps):
-        at = curriculum.level("jigsaw") if curriculum else level
-        groups = [learner.group(at) for _ in range(8)]
-        varied += [pstdev(group) > 0 for group in groups]
+        current_level = curriculum.level("jigsaw") if curriculum else level
+        groups = [learner.group(current_level) for _ in range(8)]
+        has_variance += [pstdev(group) > 0 for group in groups]
         if curriculum:
             curriculum.step({"jigsaw": [fmean(group) for group in groups]})
-    return learner.ability, fmean(varied)
+    return learner.ability, fmean(has_variance)
 
 
 @pytest.mark.parametrize("ability", [-0.1, 0.2, 0.5])
-def test_a_level_that_follows_teaches_more_than_any_fixed_one(ability: float) -> None:
-    following = [train(Learner(ability, seed), Curriculum(CurriculumSettings(), PORTIONS), 0) for seed in range(5)]
+def test_the_curriculum_teaches_more_than_any_fixed_level(ability: float) -> None:
+    adaptive = [train(Learner(ability, seed), Curriculum(CurriculumSettings(), PORTIONS), 0) for seed in range(5)]
     for level in (0.0, 0.25, 0.5, 0.75, 1.0):
         fixed = [train(Learner(ability, seed), None, level) for seed in range(5)]
-        assert fmean(end for end, _ in following) > fmean(end for end, _ in fixed) - 0.02
-        assert fmean(varied for _, varied in following) > fmean(varied for _, varied in fixed) - 0.02
-    assert fmean(varied for _, varied in following) > 0.8
+        assert fmean(final for final, _ in adaptive) > fmean(final for final, _ in fixed) - 0.02
+        assert fmean(variance for _, variance in adaptive) > fmean(variance for _, variance in fixed) - 0.02
+    assert fmean(variance for _, variance in adaptive) > 0.8

@@ -1,4 +1,4 @@
-"""Questions into verl: stored and live, their frames, times and lengths."""
+"""verl's dataset of stored and live questions: frames, frame times and prompt lengths."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from .conftest import data_config
 LIVE = ("preset=mixed", "data.videossr.samples=12", "data.videossr.overrides={jigsaw.clips: 3}", "seed=3")
 
 
-def shown(question: dict[str, Any], config: Any, processor: Any) -> Any:
-    """A prompt through the agent loop's steps: (its tokens, its videos)."""
+def process(question: dict[str, Any], config: Any, processor: Any) -> Any:
+    """Process a prompt as the agent loop does. Returns (model inputs, videos)."""
     from verl.utils.tokenizer import build_multimodal_processor_inputs
 
     prompt = question["raw_prompt"]
@@ -42,19 +42,19 @@ def shown(question: dict[str, Any], config: Any, processor: Any) -> Any:
     return build_multimodal_processor_inputs(processor, text=[text], videos=videos), videos
 
 
-def check_shown(question: dict[str, Any], config: Any, processor: Any) -> None:
+def check_inputs(question: dict[str, Any], config: Any, processor: Any) -> None:
     info = question["extra_info"]
-    inputs, videos = shown(question, config, processor)
+    inputs, videos = process(question, config, processor)
     ids = inputs["input_ids"][0]
-    marks = [float(time) for time in re.findall(r"<([\d.]+) seconds>", processor.tokenizer.decode(ids))]
-    whole = [[*times, *times[-1:]] if len(times) % 2 else times for times in info["frame_times"]]  # an odd frame is doubled
-    pairs = [(times[at] + times[at + 1]) / 2 for times in whole for at in range(0, len(times), 2)]
-    assert marks == pytest.approx(pairs, abs=0.06)
+    prompt_times = [float(time) for time in re.findall(r"<([\d.]+) seconds>", processor.tokenizer.decode(ids))]
+    even = [[*times, *times[-1:]] if len(times) % 2 else times for times in info["frame_times"]]  # an odd frame is doubled
+    pair_times = [(times[index] + times[index + 1]) / 2 for times in even for index in range(0, len(times), 2)]
+    assert prompt_times == pytest.approx(pair_times, abs=0.06)
     assert [list(video.shape) for video, _ in videos] == [
-        [len(t), 3, info["height"], info["width"]] for t in info["frame_times"]
+        [len(times), 3, info["height"], info["width"]] for times in info["frame_times"]
     ]
     sizes = [[rows * 16, columns * 16] for _, rows, columns in inputs["video_grid_thw"].tolist()]
-    assert sizes == [[info["height"], info["width"]]] * len(videos), "the processor resized what was resized already"
+    assert sizes == [[info["height"], info["width"]]] * len(videos), "the processor must not resize frames again"
     assert len(ids) == prompt_tokens(processor, question["raw_prompt"], info["height"], info["width"])
 
 
@@ -63,24 +63,25 @@ def test_stored_rows_reach_the_model_with_their_times(built: Path, processor: An
     dataset = VideoSSRDataset(str(built), processor.tokenizer, config, processor)
     rows = [row for batch in Build.read(built).batches() for row in batch.to_pylist()]
     assert len(dataset) == len(rows) == 9
-    for at, row in enumerate(rows):
-        question = dataset[at]
+    for index, row in enumerate(rows):
+        question = dataset[index]
         assert question["data_source"] == row["data_source"]
         assert question["reward_model"] == row["reward_model"]
         assert len(json.dumps(question["raw_prompt"])) < 4000, "prompts are stored with every rollout"
-        check_shown(question, config, processor)
+        check_inputs(question, config, processor)
 
 
 def test_long_prompts_are_left_out(built: Path, processor: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = VideoSSRDataset(str(built), processor.tokenizer, data_config(str(built)), processor)
+    dataset = VideoSSRDataset(str(built), processor.tokenizer, data_config(str(built)), processor)
+    questions = [dataset[index] for index in range(len(dataset))]
     lengths = sorted(
-        prompt_tokens(processor, whole[at]["raw_prompt"], whole[at]["extra_info"]["height"], whole[at]["extra_info"]["width"])
-        for at in range(len(whole))
+        prompt_tokens(processor, question["raw_prompt"], question["extra_info"]["height"], question["extra_info"]["width"])
+        for question in questions
     )
     config = data_config(str(built), f"data.max_prompt_length={lengths[3]}")
-    kept = len(VideoSSRDataset(str(built), processor.tokenizer, config, processor))
-    assert kept == sum(length <= lengths[3] for length in lengths) < 9
-    assert f"{9 - kept} of 9 prompts are longer than" in capsys.readouterr().err
+    count = len(VideoSSRDataset(str(built), processor.tokenizer, config, processor))
+    assert count == sum(length <= lengths[3] for length in lengths) < 9
+    assert f"{9 - count} of 9 prompts are longer than" in capsys.readouterr().err
 
 
 def live(footage: Path, clip_cache: str, processor: Any, *more: str) -> tuple[VideoSSRDataset, Any]:
@@ -90,31 +91,30 @@ def live(footage: Path, clip_cache: str, processor: Any, *more: str) -> tuple[Vi
 
 def test_live_questions_reach_the_model_with_their_times(footage: Path, clip_cache: str, processor: Any) -> None:
     dataset, config = live(footage, clip_cache, processor)
-    assert {dataset[at]["data_source"] for at in range(12)} == {"videossr/counting", "videossr/grounding", "videossr/jigsaw"}
-    for at in range(6):
-        check_shown(dataset[at], config, processor)
+    names = {dataset[index]["data_source"] for index in range(12)}
+    assert names == {"videossr/counting", "videossr/grounding", "videossr/jigsaw"}
+    for index in range(6):
+        check_inputs(dataset[index], config, processor)
 
 
-def told(question: dict[str, Any]) -> str:
+def to_text(question: dict[str, Any]) -> str:
     return json.dumps([question["raw_prompt"], question["reward_model"], question["extra_info"]], sort_keys=True)
 
 
-def test_live_questions_are_the_same_again_and_never_repeat(footage: Path, clip_cache: str, processor: Any) -> None:
-    one, _ = live(footage, clip_cache, processor)
-    asked = [told(one[at % 12]) for at in range(36)]  # three times through the list
-    assert len(set(asked)) == 36
-    assert len({json.loads(text)[2]["index"] for text in asked}) == 36
-    other, _ = live(footage, clip_cache, processor)
-    assert [told(other[at % 12]) for at in range(20)] == asked[:20]
+def test_live_questions_are_reproducible_and_never_repeat(footage: Path, clip_cache: str, processor: Any) -> None:
+    first, _ = live(footage, clip_cache, processor)
+    texts = [to_text(first[index % 12]) for index in range(36)]  # three epochs
+    assert len(set(texts)) == 36
+    assert len({json.loads(text)[2]["index"] for text in texts}) == 36
+    second, _ = live(footage, clip_cache, processor)
+    assert [to_text(second[index % 12]) for index in range(20)] == texts[:20]
     resumed, _ = live(footage, clip_cache, processor)
-    resumed.load_state_dict(other.state_dict())
-    assert [told(resumed[at % 12]) for at in range(20, 36)] == asked[20:]
+    resumed.load_state_dict(second.state_dict())
+    assert [to_text(resumed[index % 12]) for index in range(20, 36)] == texts[20:]
 
 
-def test_a_video_that_gives_no_question_does_not_end_training(
-    clip_cache: str, processor: Any, footage: Path, tmp_path: Path
-) -> None:
-    """A static one, which no jigsaw can be made of; one that is broken; and one that vanishes."""
+def test_unusable_videos_do_not_stop_training(clip_cache: str, processor: Any, footage: Path, tmp_path: Path) -> None:
+    """A static video, which gives no jigsaw question, a broken one, and one that is deleted during training."""
     videos = tmp_path / "videos"
     videos.mkdir()
     for path in sorted(footage.iterdir()):
@@ -123,14 +123,14 @@ def test_a_video_that_gives_no_question_does_not_end_training(
     _write_static(videos / "a_static.mp4")
     more = ("preset=jigsaw", "data.videossr.samples=null", "data.videossr.overrides={clips: 3}")
     dataset, _ = live(videos, clip_cache, processor, *more)
-    gone = sorted(videos.iterdir())[-1]
-    gone.unlink()
-    asked = [dataset[at] for at in range(len(dataset))]
-    assert len(asked) == 10
-    assert {one["extra_info"]["source"] for one in asked} <= {path.name for path in footage.iterdir()} - {gone.name}
+    deleted = sorted(videos.iterdir())[-1]
+    deleted.unlink()
+    sources = [dataset[index]["extra_info"]["source"] for index in range(len(dataset))]
+    assert len(sources) == 10
+    assert set(sources) <= {path.name for path in footage.iterdir()} - {deleted.name}
     questions = dataset.questions
     assert isinstance(questions, LiveQuestions)
-    assert len(questions.refused) >= 3, questions.refused
+    assert len(questions.rejections) >= 3, questions.rejections
 
 
 def _write_static(path: Path) -> None:
@@ -153,66 +153,67 @@ def test_levels_change_the_questions_and_are_resumed(footage: Path, clip_cache: 
     for _ in range(4):
         questions.curriculum.step({name: [1.0] for name in questions.portions})
     state = dataset.state_dict()
-    asked = dataset[1]
-    assert asked["extra_info"]["level"] == questions.curriculum.level(asked["extra_info"]["portion"]) == 0.8
-    again, _ = live(footage, clip_cache, processor, "data.videossr.levels={groups: 1, most: 0.5}")
-    again.load_state_dict(json.loads(json.dumps(state)))
-    assert told(again[1]) == told(asked)
-    elsewhere, _ = live(footage, clip_cache, processor, "seed=4")
+    second = dataset[1]
+    assert second["extra_info"]["level"] == questions.curriculum.level(second["extra_info"]["portion"]) == 0.8
+    resumed, _ = live(footage, clip_cache, processor, "data.videossr.levels={groups: 1, most: 0.5}")
+    resumed.load_state_dict(json.loads(json.dumps(state)))
+    assert to_text(resumed[1]) == to_text(second)
+    other, _ = live(footage, clip_cache, processor, "seed=4")
     with pytest.raises(ValueError, match="of other questions"):
-        elsewhere.load_state_dict(state)
+        other.load_state_dict(state)
 
 
-def test_what_is_rendered_live_is_what_a_build_holds(footage: Path, clip_cache: str, processor: Any, tmp_path: Path) -> None:
+def test_live_frames_equal_those_of_a_build(footage: Path, clip_cache: str, processor: Any, tmp_path: Path) -> None:
+    from dataset_builder.media.clip_cache import ClipCache
     from dataset_builder.media.clip_store import ClipStore
     from dataset_builder.media.render import render
 
     dataset, config = live(footage, clip_cache, processor)
     question = dataset[0]
-    _, videos = shown(question, config, processor)
-    held = question["raw_prompt"][-1]["content"]
-    [reference] = [part["video"] for part in held if part["type"] == "video" and part["video"]["number"] == 0]
-    store = ClipStore(Path(clip_cache), 10**9, Sampling(8, 8192), with_h264=False)
+    _, videos = process(question, config, processor)
+    content = question["raw_prompt"][-1]["content"]
+    [reference] = [part["video"] for part in content if part["type"] == "video" and part["video"]["number"] == 0]
+    store = ClipStore(ClipCache.of(clip_cache), Sampling(8, 8192), with_h264=False)
     source = Source(**reference["source"])
     donor = store.clip(Source(**reference["donor"])) if reference["donor"] else None
-    made = render(store.clip(source), EditList.from_json(reference["edits"]), donor)
-    assert np.array_equal(videos[0][0].permute(0, 2, 3, 1).numpy(), np.stack(made[0].frames()))
+    rendered = render(store.clip(source), EditList.from_json(reference["edits"]), donor)
+    assert np.array_equal(videos[0][0].permute(0, 2, 3, 1).numpy(), np.stack(rendered[0].frames()))
 
 
 def test_rollouts_of_a_prompt_share_one_decode(built: Path, processor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     config = data_config(str(built))
     question = VideoSSRDataset(str(built), processor.tokenizer, config, processor)[4]
     calls: list[int] = []
-    read = frames.StoredVideos.frames
-    monkeypatch.setattr(frames.StoredVideos, "frames", lambda self, store: [calls.append(1), read(self, store)][1])
+    read_frames = frames.StoredVideos.frames
+    monkeypatch.setattr(frames.StoredVideos, "frames", lambda self, store: [calls.append(1), read_frames(self, store)][1])
 
     async def rollouts() -> Any:
         prompt = question["raw_prompt"]
         return await asyncio.gather(*(VideoSSRDataset.process_multi_modal_info(prompt, 16, config) for _ in range(8)))
 
-    frames._recent.cache_clear()
-    made = asyncio.run(rollouts())
+    frames._frame_cache.cache_clear()
+    results = asyncio.run(rollouts())
     assert len(calls) == 1
-    assert all((one[1][0][0] == made[0][1][0][0]).all() for one in made)
+    assert all((videos[0][0] == results[0][1][0][0]).all() for _, videos, _ in results)
 
 
-def test_uneven_times_are_told_in_thousandths() -> None:
-    told = frames.metadata([0.0, 0.41, 2.037], 3.0)
-    assert [number / told["fps"] for number in told["frames_indices"]] == [0.0, 0.41, 2.037]
+def test_uneven_times_are_given_in_milliseconds() -> None:
+    uneven = frames.metadata([0.0, 0.41, 2.037], 3.0)
+    assert [index / uneven["fps"] for index in uneven["frames_indices"]] == [0.0, 0.41, 2.037]
     even = frames.metadata([0.0, 0.333, 0.667], 1.0)
     assert (even["fps"], even["frames_indices"]) == (3.0, [0, 1, 2])
 
 
 @pytest.mark.parametrize(
-    ("data", "more", "said"),
+    ("data", "settings", "message"),
     [
         ("nowhere", (), "neither a folder nor"),
         ("live:nowhere", ("preset=counting",), "no folder"),
-        ("live:{footage}", ("preset=nothing",), "config='nothing' is unknown"),
+        ("live:{footage}", ("preset=nothing",), "preset='nothing' is unknown"),
         ("live:{footage}", ("preset=viubench", "data.videossr.frames=48"), "fixes its levels"),
         ("live:{footage}", ("preset=counting", "data.shuffle=True"), "random order"),
         ("live:{footage}", ("preset=counting", "data.dataloader_num_workers=2"), "follow the rewards"),
-        ("live:{footage}", ("data.videossr.frame=3",), "data.videossr.frame is unknown; allowed: config, seed"),
+        ("live:{footage}", ("data.videossr.frame=3",), "data.videossr.frame is unknown; allowed: preset, seed"),
         (
             "live:{footage}",
             ("preset=counting", "data.videossr.levels={lowest: 1}"),
@@ -222,18 +223,20 @@ def test_uneven_times_are_told_in_thousandths() -> None:
         ("live:{footage}", ("data.videossr.difficulty=brutal",), "brutal"),
     ],
 )
-def test_bad_data_is_refused_in_a_line(footage: Path, processor: Any, data: str, more: tuple[str, ...], said: str) -> None:
+def test_bad_data_raises_a_one_line_error(
+    footage: Path, processor: Any, data: str, settings: tuple[str, ...], message: str
+) -> None:
     name = data.format(footage=footage)
-    config = data_config(name, *more)
-    with pytest.raises(ValueError, match=re.escape(said)) as refused:
+    config = data_config(name, *settings)
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
         VideoSSRDataset(name, processor.tokenizer, config, processor)[0]
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(error.value)
 
 
 def test_rows_come_from_the_hub(built: Path, tmp_path: Path) -> None:
     program = "import sys; from trainer.data.stored import StoredQuestions; print(*(q['index'] for q in StoredQuestions(sys.argv[1])))"
 
-    def ask(name: str, endpoint: str, token: str = "hf_mine") -> subprocess.CompletedProcess[str]:
+    def print_indices(name: str, endpoint: str, token: str = "hf_mine") -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_TOKEN": token, "HF_HOME": str(tmp_path / token)}
         environment["HF_HUB_DISABLE_XET"] = "1"
         return subprocess.run(
@@ -250,9 +253,9 @@ def test_rows_come_from_the_hub(built: Path, tmp_path: Path) -> None:
         hub.repos["me/tiny"] = Repo(private=True)
         files = {path.relative_to(built).as_posix(): path.read_bytes() for path in built.rglob("*") if path.is_file()}
         hub.repos["me/tiny"].commit({**files, "README.md": b"---\nlicense: mit\n---\n"})
-        here = ask("me/tiny", hub.endpoint)
-        missing = ask("me/nothing", hub.endpoint)
-    assert here.stdout.split() == [
+        present = print_indices("me/tiny", hub.endpoint)
+        missing = print_indices("me/nothing", hub.endpoint)
+    assert present.stdout.split() == [
         str(row["extra_info"]["index"]) for batch in Build.read(built).batches() for row in batch.to_pylist()
-    ], here.stderr[-1000:]
-    assert "UsageError: data='me/nothing' is no folder here and no dataset of the Hub" in missing.stderr.splitlines()[-1]
+    ], present.stderr[-1000:]
+    assert "UsageError: data='me/nothing' is not a local folder, nor a dataset on the Hub" in missing.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""verl's real loop on a CPU: with rewards that fail, servers that die, and a run that is killed and gone on with."""
+"""verl's training loop on a CPU, with failing reward requests, a reward server that dies, and a run that is killed and resumed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from trainer.proof import DEFAULT, make_model
 
 from ..servers import ROOT, Server, serving
 
-# levels move at each step, by how much tells what mean they were told
+# levels move at each step by an amount from which the test computes the mean reward that the curriculum received
 RECIPE = replace(DEFAULT, warm_up=30, batch=4, n=4, updates=1, curriculum=True)
 LEVELS = "data.videossr.levels={groups: 4, low: -3.0, high: -2.0, gain: 0.02, most: 1.0}"
 MANAGER = (
@@ -39,23 +39,23 @@ MANAGER = (
 
 
 class Faulty(BaseHTTPRequestHandler):
-    """In front of a service: every third request is refused, or never answered."""
+    """A proxy in front of a service. It rejects 20 % of the requests and does not answer 10 %."""
 
     upstream: str
-    chance: random.Random
-    seen: list[str]
+    rng: random.Random
+    outcomes: list[str]
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
-        fate = self.chance.random()
-        self.seen.append("failed" if fate < 0.2 else "hung" if fate < 0.3 else "well")
-        if fate < 0.2:
+        draw = self.rng.random()
+        self.outcomes.append("failed" if draw < 0.2 else "hung" if draw < 0.3 else "ok")
+        if draw < 0.2:
             self._reply(503, b'{"error": {"type": "busy", "message": "injected"}}')
-        elif fate < 0.3:
+        elif draw < 0.3:
             time.sleep(4)  # longer than the client's timeout
         else:
-            answer = httpx.post(self.upstream + self.path, content=body, headers={"content-type": "application/json"})
-            self._reply(answer.status_code, answer.content)
+            reply = httpx.post(self.upstream + self.path, content=body, headers={"content-type": "application/json"})
+            self._reply(reply.status_code, reply.content)
 
     def _reply(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -72,11 +72,11 @@ class Faulty(BaseHTTPRequestHandler):
 
 @contextmanager
 def faulty(upstream: str) -> Iterator[tuple[str, list[str]]]:
-    seen: list[str] = []
-    handler = type("Handler", (Faulty,), {"upstream": upstream, "chance": random.Random(1), "seen": seen})
+    outcomes: list[str] = []
+    handler = type("Handler", (Faulty,), {"upstream": upstream, "rng": random.Random(1), "outcomes": outcomes})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", seen
+    yield f"http://127.0.0.1:{server.server_port}", outcomes
     server.shutdown()
 
 
@@ -94,23 +94,23 @@ def steps(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line)["data"] for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def wait_for(number: int, running: subprocess.Popen[bytes], folder: Path, name: str) -> None:
-    end = time.monotonic() + 300
+def wait_for_steps(number: int, process: subprocess.Popen[bytes], folder: Path, name: str) -> None:
+    deadline = time.monotonic() + 300
     while len(steps(folder, name)) < number:
-        assert running.poll() is None, (folder / f"{name}.log").read_text()[-3000:]
-        assert time.monotonic() < end
+        assert process.poll() is None, (folder / f"{name}.log").read_text()[-3000:]
+        assert time.monotonic() < deadline
         time.sleep(0.2)
 
 
-def kill_all(running: subprocess.Popen[bytes]) -> None:
-    """As if the machine had been switched off: verl's processes and Ray's."""
-    family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
-    for process in family:
+def kill_all(root: subprocess.Popen[bytes]) -> None:
+    """Kill verl's and Ray's processes at once, as if the machine had been switched off."""
+    processes = [psutil.Process(root.pid), *psutil.Process(root.pid).children(recursive=True)]
+    for process in processes:
         try:
             process.send_signal(signal.SIGKILL)
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(family, timeout=30)
+    psutil.wait_procs(processes, timeout=30)
 
 
 def rollouts(folder: Path, step: int) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ def rollouts(folder: Path, step: int) -> list[dict[str, Any]]:
 
 
 def questions(folder: Path, step: int) -> list[str]:
-    return sorted({one["input"] + one["gts"] for one in rollouts(folder, step)})
+    return sorted({rollout["input"] + rollout["gts"] for rollout in rollouts(folder, step)})
 
 
 def settings(folder: Path, footage: Path, cache: str, urls: str) -> list[str]:
@@ -131,17 +131,17 @@ def settings(folder: Path, footage: Path, cache: str, urls: str) -> list[str]:
 
 def above_chance(score: float, level: float) -> float:
     task = tasks.get(RECIPE.task)
-    floor = task.chance(task.params(level), RECIPE.frames).smooth
-    return (score - floor) / (1 - floor)
+    baseline = task.chance(task.params(level), RECIPE.frames).smooth
+    return (score - baseline) / (1 - baseline)
 
 
 def check_scores(folder: Path, step: int) -> None:
-    """What training learned from is what the task itself says of each rollout: no fault became a 0."""
-    made = rollouts(folder, step)
-    assert len(made) == RECIPE.batch * RECIPE.n, "rollouts were lost, though each can be scored in the end"
-    for one in made:
-        score = tasks.get(RECIPE.task).score(one["output"], one["gts"])
-        assert abs(one["score"] - score.score) < 1e-6
+    """Each rollout's reward is the task's own score, so that no failed request became a reward of 0."""
+    step_rollouts = rollouts(folder, step)
+    assert len(step_rollouts) == RECIPE.batch * RECIPE.n, "rollouts were lost, though retries can score them all"
+    for rollout in step_rollouts:
+        score = tasks.get(RECIPE.task).score(rollout["output"], rollout["gts"])
+        assert abs(rollout["score"] - score.score) < 1e-6
 
 
 def groups(server: Server) -> int:
@@ -149,46 +149,46 @@ def groups(server: Server) -> int:
 
 
 def run_with_faults(folder: Path, footage: Path, cache: str, server: Server, other: Server) -> list[str]:
-    with faulty(server.url) as (unreliable, seen):
-        given = settings(folder, footage, cache, f"{unreliable},{other.url}")
-        make_model(folder / "model", RECIPE, given, seed=1)
-        running = start([*given, "steps=8"], folder, "first")
-        wait_for(1, running, folder, "first")
-        other.process.kill()  # one server of two dies in mid-run
-        wait_for(3, running, folder, "first")
-        kill_all(running)
-    return seen
+    with faulty(server.url) as (unreliable_url, outcomes):
+        run_settings = settings(folder, footage, cache, f"{unreliable_url},{other.url}")
+        make_model(folder / "model", RECIPE, run_settings, seed=1)
+        process = start([*run_settings, "steps=8"], folder, "first")
+        wait_for_steps(1, process, folder, "first")
+        other.process.kill()  # one of the two servers dies during the run
+        wait_for_steps(3, process, folder, "first")
+        kill_all(process)
+    return outcomes
 
 
-def test_training_survives_faults_and_goes_on_after_a_kill(tmp_path: Path, footage: Path, clip_cache: str) -> None:
+def test_training_survives_faults_and_resumes_after_a_kill(tmp_path: Path, footage: Path, clip_cache: str) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     with serving(tmp_path / "a") as server:
         with serving(tmp_path / "b") as other:
-            seen = run_with_faults(tmp_path, footage, clip_cache, server, other)
-        assert {"failed", "hung", "well"} <= set(seen), seen
+            outcomes = run_with_faults(tmp_path, footage, clip_cache, server, other)
+        assert {"failed", "hung", "ok"} <= set(outcomes), outcomes
         for step in (1, 2, 3):
             check_scores(tmp_path, step)
-        asked = [questions(tmp_path, step) for step in (1, 2, 3)]
-        assert asked[0] != asked[1] != asked[2] != asked[0]
+        asked_before = [questions(tmp_path, step) for step in (1, 2, 3)]
+        assert asked_before[0] != asked_before[1] != asked_before[2] != asked_before[0]
         before = steps(tmp_path, "first")
-        saved = torch.load(tmp_path / "checkpoints" / "global_step_2" / "data.pt", weights_only=False)
-        known = groups(server)
-        running = start([*settings(tmp_path, footage, clip_cache, server.url), *MANAGER, "steps=4"], tmp_path, "second")
-        assert running.wait(300) == 0, (tmp_path / "second.log").read_text()[-3000:]
-        assert groups(server) - known == 2 * RECIPE.batch, "the manager tells which rollouts belong together"
+        checkpoint = torch.load(tmp_path / "checkpoints" / "global_step_2" / "data.pt", weights_only=False)
+        groups_before = groups(server)
+        process = start([*settings(tmp_path, footage, clip_cache, server.url), *MANAGER, "steps=4"], tmp_path, "second")
+        assert process.wait(300) == 0, (tmp_path / "second.log").read_text()[-3000:]
+        assert groups(server) - groups_before == 2 * RECIPE.batch, "the manager sends each rollout's group"
     after = steps(tmp_path, "second")
-    assert len(after) == 2, "it goes on with step 3"
-    assert questions(tmp_path, 3) == asked[2], "step 3 asks what it asked before the kill"
-    assert questions(tmp_path, 4) not in asked
+    assert len(after) == 2, "the run resumes with step 3"
+    assert questions(tmp_path, 3) == asked_before[2], "step 3 has the same questions as before the kill"
+    assert questions(tmp_path, 4) not in asked_before
     levels = [step["curriculum/counting/level"] for step in before[:2]] + [step["curriculum/counting/level"] for step in after]
-    assert json.dumps(saved).count('"levels"') == 1, "the curriculum is in the checkpoint"
-    was = 0.0
+    assert json.dumps(checkpoint).count('"levels"') == 1, "the curriculum is in the checkpoint"
+    old_level = 0.0
     for number, (step, level) in enumerate(zip([*before[:2], *after], levels, strict=True), 1):
-        assert step["portion/counting/level"] == pytest.approx(was), "questions have the level that rewards led to"
-        told = [above_chance(one["score"], was) for one in rollouts(tmp_path, number)]
-        assert step["portion/counting/above_chance"] == pytest.approx(fmean(told), abs=1e-4)
-        assert level == pytest.approx(was + 0.02 * (fmean(told) + 2), abs=2e-4)
-        was = level
+        assert step["portion/counting/level"] == pytest.approx(old_level), "questions have the curriculum's level"
+        mean_reward = fmean(above_chance(rollout["score"], old_level) for rollout in rollouts(tmp_path, number))
+        assert step["portion/counting/above_chance"] == pytest.approx(mean_reward, abs=1e-4)
+        assert level == pytest.approx(old_level + 0.02 * (mean_reward + 2), abs=2e-4)
+        old_level = level
     assert {"data/seconds_waited", "portion/counting/with_variance", "actor/kl_loss"} <= set(after[0])
     check_scores(tmp_path, 4)

@@ -1,4 +1,4 @@
-"""What vLLM is handed: the prompt as the chat template made it, whatever the processor has expanded it to."""
+"""vLLM receives the prompt as the chat template inputs it, before the processor expanded it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ VIDEO = "<|vision_start|><|video_pad|><|vision_end|>"
     "text", [f"a {VIDEO} b", f"Clip 1: {VIDEO} Clip 2: {VIDEO}{VIDEO}?", f"{VIDEO}", "no video <1.0 seconds>"]
 )
 @pytest.mark.parametrize("frames", [2, 4, 7])
-def test_expanded_videos_are_one_placeholder_again(processor: Any, text: str, frames: int) -> None:
+def test_expanded_videos_are_reduced_to_one_placeholder(processor: Any, text: str, frames: int) -> None:
     number = text.count(VIDEO)
     video = torch.zeros(frames, 3, 64, 96, dtype=torch.uint8)
-    told = {"fps": 2.0, "frames_indices": list(range(frames)), "total_num_frames": frames, "video_backend": "videossr"}
-    made = processor(
-        text=[text], videos=[video] * number or None, video_metadata=[told] * number or None, do_sample_frames=False
+    metadata = {"fps": 2.0, "frames_indices": list(range(frames)), "total_num_frames": frames, "video_backend": "videossr"}
+    inputs = processor(
+        text=[text], videos=[video] * number or None, video_metadata=[metadata] * number or None, do_sample_frames=False
     )  # fmt: skip
-    expanded = list(made["input_ids"][0])
+    expanded = list(inputs["input_ids"][0])
     assert number == 0 or len(expanded) > len(processor.tokenizer(text)["input_ids"])
     assert collapse(expanded, processor) == processor.tokenizer(text)["input_ids"]
 
@@ -40,9 +40,9 @@ def test_broken_blocks_are_left_alone(processor: Any) -> None:
         assert collapse(ids, processor) == ids
 
 
-def test_verl_uses_it() -> None:
+def test_verl_uses_collapse() -> None:
     from verl.workers.rollout import utils
 
     assert utils.qwen2_5_vl_dedup_image_tokens is collapse
-    given = ["data=x", "model=y", "reward_url=http://z"]
-    assert make_config(given).actor_rollout_ref.model.external_lib == "trainer.vllm_prompt"
+    settings = ["data=x", "model=y", "reward_url=http://z"]
+    assert make_config(settings).actor_rollout_ref.model.external_lib == "trainer.vllm_prompt"

@@ -1,4 +1,4 @@
-"""The CPU as an accelerator of verl. Ray hands out one "GPU" that is none: verl places its workers by them."""
+"""The CPU as a verl accelerator. Ray is told of one "GPU" that does not exist, because verl places its workers on GPUs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from verl.plugin.platform import PlatformBase, PlatformRegistry
 from .torchvision import make_importable
 
 make_importable()
-_MEMORY = 16 << 30  # bytes: what verl is told is free; it only logs it
+_MEMORY = 16 << 30  # bytes: reported as free and as total memory; verl only logs them
 
 
 class _Device(types.ModuleType):
-    """What verl asks of `torch.cuda`: counters are 0, the rest does nothing."""
+    """Stands in for `torch.cuda`: counters return 0, all other functions do nothing."""
 
     _VALUES: ClassVar[dict[str, Callable[..., Any]]] = {
         "mem_get_info": lambda *_: (_MEMORY, _MEMORY),
@@ -39,7 +39,7 @@ class _Device(types.ModuleType):
 
 @PlatformRegistry.register(platform="cpu")
 class CpuPlatform(PlatformBase):  # type: ignore[misc]
-    """One process, no device."""
+    """verl's platform interface for one process without a device."""
 
     device_name = "cpu"
     vendor_name = "cpu"
@@ -102,7 +102,7 @@ _init_process_group = dist.init_process_group
 
 
 def _init_gloo(backend: str | None = None, *args: Any, **kwargs: Any) -> Any:
-    """verl asks for `cpu:gloo,<device>:<backend>`, which names the CPU twice here."""
+    """verl requests `cpu:gloo,<device>:<backend>`, which would name the CPU twice here."""
     return _init_process_group("gloo" if backend == "cpu:gloo,cpu:gloo" else backend, *args, **kwargs)
 
 

@@ -1,4 +1,4 @@
-"""A Qwen3-VL of some two million random weights, with tokenizer and processor, in the folder form of a checkpoint.
+"""Writes a checkpoint of a Qwen3-VL with about two million random weights, with its tokenizer and processor.
 
 python -m trainer.cpu.tiny_model FOLDER
 """
@@ -27,7 +27,7 @@ from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoP
 
 END, PAD = "<|im_end|>", "<|endoftext|>"
 VISION = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
-WORDS = 512
+VOCABULARY_SIZE = 512
 CHAT = """{%- for message in messages %}<|im_start|>{{ message.role }}
 {% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content -%}
 {%- if part.type == 'video' %}<|vision_start|><|video_pad|><|vision_end|>
@@ -39,11 +39,12 @@ CHAT = """{%- for message in messages %}<|im_start|>{{ message.role }}
 
 
 def make_tiny_model(folder: Path, texts: Iterable[str] = (), *, hidden: int = 128, layers: int = 2, seed: int = 0) -> None:
-    """Write a checkpoint.
+    """Write the checkpoint to a folder.
 
     Args:
-        texts: what its words are learned from; none gives a tokenizer of bytes.
-        hidden: width of the language and of the vision part.
+        texts: texts to train the tokenizer on; without any it is a byte tokenizer.
+        hidden: width of the language model and of the vision encoder.
+        layers: number of layers of the language model.
     """
     tokenizer = make_processor(folder, texts)
     ids = dict(zip((END, PAD, *VISION), tokenizer.convert_tokens_to_ids([END, PAD, *VISION]), strict=True))
@@ -69,7 +70,7 @@ def make_tiny_model(folder: Path, texts: Iterable[str] = (), *, hidden: int = 12
 
 
 def make_processor(folder: Path, texts: Iterable[str] = ()) -> PreTrainedTokenizerFast:
-    """Write the processor alone, its tokenizer in it, which is returned."""
+    """Write only the processor with its tokenizer. Returns the tokenizer."""
     tokenizer = _tokenizer(texts)
     sizes = {"patch_size": 16, "temporal_patch_size": 2, "merge_size": 2}
     images = Qwen2VLImageProcessor(**sizes, size={"shortest_edge": 4096, "longest_edge": 16777216})
@@ -82,13 +83,14 @@ def make_processor(folder: Path, texts: Iterable[str] = ()) -> PreTrainedTokeniz
 
 def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     core = Tokenizer(models.BPE())
-    digits = pre_tokenizers.Split(Regex(r"\d"), "isolated")  # one token each, as Qwen's
+    digits = pre_tokenizers.Split(Regex(r"\d"), "isolated")  # one token per digit, as in Qwen's tokenizer
     core.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
     core.decoder = decoders.ByteLevel()
     special = [PAD, "<|im_start|>", END, *VISION]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     core.train_from_iterator(
-        texts, trainers.BpeTrainer(vocab_size=WORDS, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+        texts,
+        trainers.BpeTrainer(vocab_size=VOCABULARY_SIZE, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=core, eos_token=END, pad_token=PAD, extra_special_tokens=list(VISION), chat_template=CHAT

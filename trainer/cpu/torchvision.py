@@ -1,5 +1,5 @@
-"""Makes torchvision importable beside a CPU build of torch: the registry's wheel is linked against CUDA, its operators do not
-load, and without their schemas its import fails. What processors use of it is plain torch."""
+"""Makes torchvision importable with a CPU build of torch. PyPI's torchvision is linked against CUDA, so its operators do not
+load and its import fails without their schemas. The video processors do not use these operators."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 
 @cache
 def make_importable() -> Any:
-    """Define the operators' schemas, once, if this torch and this torchvision do not fit together."""
+    """Define the missing operator schemas, once, if torch is a CPU build and torchvision a CUDA build."""
     try:
-        fits = torch.version.cuda is not None or "+cpu" in version("torchvision")
+        compatible = torch.version.cuda is not None or "+cpu" in version("torchvision")
     except PackageNotFoundError:
         return None
-    if fits:
+    if compatible:
         return None
     library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

@@ -1,1 +1,1 @@
-"""Questions into verl: rows of a build, or made live; frames are read where a rollout needs them."""
+"""verl's dataset: questions from a build, or generated live. Frames are read only when a rollout needs them."""

@@ -1,7 +1,7 @@
-"""The videos of prompts: what stands for one in a prompt, and how its frames are had when a rollout begins.
+"""Video references in prompts, and reading their frames when a rollout starts.
 
-Prompts travel through Ray and are stored once a rollout. So they hold a reference, a few hundred bytes or an edit list, and
-the process that runs the rollouts decodes or renders the question's videos, once for all rollouts of a prompt.
+Prompts travel through Ray and are stored with every rollout. So a prompt holds only a reference to each video (a few hundred
+bytes, or an edit list). The process that runs the rollouts decodes or renders the videos, once for all rollouts of a prompt.
 """
 
 from __future__ import annotations
@@ -21,72 +21,73 @@ from dataset_builder.media.clip_store import ClipStore
 from dataset_builder.questions.live_videos import LiveVideos
 from dataset_builder.storage.stored_videos import StoredVideos
 
-QUESTIONS_KEPT = 16
+CACHED_QUESTIONS = 16
 Video = tuple[torch.Tensor, dict[str, Any]]
-"""Frames (uint8, T x 3 x H x W) and what verl and vLLM call their metadata."""
+"""Frames (uint8, T x 3 x H x W) and their metadata, as verl and vLLM expect them."""
 
 
 def reference(videos: StoredVideos | LiveVideos, number: int, times: Sequence[float], end: float) -> dict[str, Any]:
-    """What stands in a prompt for one of a question's videos.
+    """The part of a prompt message that refers to one of a question's videos.
 
     Args:
-        number: which of them.
-        times: of its frames, in its own seconds.
-        end: when the last of them stops being shown.
+        videos: all videos of the question.
+        number: index of the video among them.
+        times: frame times, in seconds from the video's start.
+        end: end time of the last frame, in seconds.
     """
     kind = "live" if isinstance(videos, LiveVideos) else "stored"
     return {"type": "video", "video": {"kind": kind, **asdict(videos), "number": number, "times": list(times), "end": end}}
 
 
-def read(message_part: dict[str, Any], store: Callable[[], ClipStore]) -> Video:
-    """The video that a reference stands for. May be called from several threads."""
+def read_video(message_part: dict[str, Any], open_store: Callable[[], ClipStore]) -> Video:
+    """Read the video of a `reference`. Thread-safe. `open_store` gives the clip store that live videos are rendered from."""
     fields = dict(message_part["video"])
     kind, number, times, end = (fields.pop(name) for name in ("kind", "number", "times", "end"))
     videos = (LiveVideos if kind == "live" else StoredVideos)(**fields)
-    frames = _recent().get(repr(videos), lambda: videos.frames(store() if kind == "live" else None))[number]
+    frames = _frame_cache().get(repr(videos), lambda: videos.frames(open_store() if kind == "live" else None))[number]
     tensor = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous()
     return tensor, metadata(times, end)
 
 
 def metadata(times: Sequence[float], end: float) -> dict[str, Any]:
-    """Frame times as verl and vLLM take them: a rate and a number for each frame, whose quotient is its time.
+    """Frame times in the format of verl and vLLM: a frame's time is its index divided by `fps`.
 
-    Uneven times are given in thousandths of a second.
+    Evenly spaced times (in seconds) use their own rate; uneven times use 1000 fps, so that indices are milliseconds.
     """
     fps = len(times) / end
-    numbers = list(range(len(times)))
-    if any(abs(number / fps - time) > 0.01 for number, time in zip(numbers, times, strict=True)):
-        fps, numbers = 1000.0, [round(1000 * time) for time in times]
-    return {"fps": fps, "frames_indices": numbers, "total_num_frames": numbers[-1] + 1, "video_backend": "videossr"}
+    indices = list(range(len(times)))
+    if any(abs(index / fps - time) > 0.01 for index, time in zip(indices, times, strict=True)):
+        fps, indices = 1000.0, [round(1000 * time) for time in times]
+    return {"fps": fps, "frames_indices": indices, "total_num_frames": indices[-1] + 1, "video_backend": "videossr"}
 
 
-class _Recent:
-    """Results of the last calls; those who ask while one is being made wait for it."""
+class _LruCache:
+    """A thread-safe LRU cache. Threads that ask for a value while another thread computes it wait for the result."""
 
-    def __init__(self, kept: int) -> None:
-        self._kept = kept
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._lock = threading.Lock()
-        self._found: OrderedDict[str, Future[Any]] = OrderedDict()
+        self._futures: OrderedDict[str, Future[Any]] = OrderedDict()
 
-    def get(self, key: str, make: Callable[[], Any]) -> Any:
+    def get(self, key: str, compute: Callable[[], Any]) -> Any:
         with self._lock:
-            future = self._found.get(key)
-            mine = future is None
+            future = self._futures.get(key)
+            is_new = future is None
             if future is None:
-                future = self._found[key] = Future()
-                while len(self._found) > self._kept:
-                    self._found.popitem(last=False)
-            self._found.move_to_end(key)
-        if mine:
+                future = self._futures[key] = Future()
+                while len(self._futures) > self._size:
+                    self._futures.popitem(last=False)
+            self._futures.move_to_end(key)
+        if is_new:
             try:
-                future.set_result(make())
+                future.set_result(compute())
             except BaseException as error:
                 with self._lock:
-                    self._found.pop(key, None)  # a fault is not remembered
+                    self._futures.pop(key, None)  # errors are not cached
                 future.set_exception(error)
         return future.result()
 
 
 @cache
-def _recent() -> _Recent:
-    return _Recent(QUESTIONS_KEPT)
+def _frame_cache() -> _LruCache:
+    return _LruCache(CACHED_QUESTIONS)

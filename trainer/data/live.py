@@ -1,7 +1,7 @@
-"""Questions that are planned when training asks for them: none is stored, and none asked twice.
+"""Questions that are generated when training requests them. None is stored, and none is used twice.
 
-A question is a function of (seed, pass, index, level): the pass counts how often the list was gone through. Its videos are
-rendered from its edit list by the process that runs its rollouts.
+A question is a function of (seed, epoch, index, level). Its videos are rendered from its edit list by the process that runs
+its rollouts.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from dataset_builder.tasks import Unsolvable, UsageError
 from ..curriculum import Curriculum
 from .question import to_verl
 
-TRIED = 60  # videos for one place in the list
-_PASS, _TRY = 10**12, 10**15  # no draw of one pass or try is one of another's
-_WARMERS = 2  # threads that decode ahead
+MAX_ATTEMPTS = 60  # videos tried for one index
+_EPOCH_STRIDE, _ATTEMPT_STRIDE = 10**12, 10**15  # offsets that give each epoch and attempt its own draw numbers
+_PREFETCH_THREADS = 2
 
 
 class LiveQuestions:
-    """Plans questions from raw videos.
+    """Generates questions from raw videos.
 
     Args:
-        spec: what to ask; its difficulty is where the curriculum begins, or the level of all questions without one.
+        spec: which questions to generate. Without a curriculum all have its difficulty.
         videos: the folder of raw videos.
-        cache: where sampled clips are kept.
-        curriculum: moves the levels; None leaves them.
-        ahead: so many places before they are asked for, videos are decoded in the background.
-        wanted: refuses questions, as too long ones; another takes the place.
+        cache: cache of sampled clips on disk.
+        curriculum: sets the level of each portion; None uses the difficulty of `spec`.
+        ahead: number of questions whose videos are decoded in advance, in the background.
+        accepts: rejects a question by returning False, for example a too long one; another video is tried then.
     """
 
     def __init__(
@@ -56,67 +56,77 @@ class LiveQuestions:
         cache: ClipCache,
         curriculum: Curriculum | None = None,
         ahead: int = 64,
-        wanted: Callable[[dict[str, Any]], bool] = lambda question: True,
+        accepts: Callable[[dict[str, Any]], bool] = lambda question: True,
     ) -> None:
         self._job, _ = folder_job(spec, videos, "train", cache)
         self.curriculum = curriculum
-        self._wanted = wanted
+        self._accepts = accepts
         self._store = self._job.store()
-        self._list = _shuffled(self._job)
-        videos_found = [[source.name, source.fingerprint] for source in self._job.sources]
-        self._digest = digest({**spec.to_dict(), "difficulty": None}, videos_found)  # a level changes no place in the list
-        self._passes, self._last = 0, -1
-        self._warm = _Warm(self._job, ahead)
+        self._units = _shuffled(self._job)
+        videos_used = [[source.name, source.fingerprint] for source in self._job.sources]
+        self._digest = digest({**spec.to_dict(), "difficulty": None}, videos_used)  # the order does not depend on the level
+        self._epoch, self._last_index = 0, -1
+        self._prefetcher = _Prefetcher(self._job, ahead)
         self._specs: dict[float, BuildSpec] = {}
-        self.refused: Counter[str] = Counter()
-        self.waited = 0.0  # seconds that callers waited for questions
+        self.rejections: Counter[str] = Counter()  # number of failed attempts, by reason
+        self.seconds_waited = 0.0  # total time that callers waited for questions
 
     def __len__(self) -> int:
-        return len(self._list)
+        return len(self._units)
 
     @property
     def portions(self) -> list[str]:
+        """Names of the portions."""
         return [portion.name for portion in self._job.spec.portions]
 
-    def __getitem__(self, at: int) -> dict[str, Any]:
-        if at <= self._last:
-            self._passes += 1
-        self._last = at
-        self._warm.begin([self._list[(at + step) % len(self)].source for step in range(self._warm.ahead + 1)])
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Generate a question. An index that does not increase starts the next epoch, with new questions.
+
+        Raises:
+            BuildError: if no video gives a question.
+        """
+        if index <= self._last_index:
+            self._epoch += 1
+        self._last_index = index
+        offsets = range(self._prefetcher.ahead + 1)
+        self._prefetcher.submit([self._units[(index + offset) % len(self)].source for offset in offsets])
         start = time.perf_counter()
         try:
-            return self._first(self._list[at])
+            return self._generate(self._units[index])
         finally:
-            self.waited += time.perf_counter() - start
+            self.seconds_waited += time.perf_counter() - start
 
-    def _first(self, unit: Unit) -> dict[str, Any]:
-        self._warm.wait(unit.source)
+    def _generate(self, unit: Unit) -> dict[str, Any]:
+        self._prefetcher.wait(unit.source)
         [item] = unit.items
         portion = self.portions[item.portion]
         maker = QuestionMaker(self._spec(portion), self._job.sources, self._store)
-        item = replace(item, index=item.index + self._passes * len(self))
-        for attempt in range(TRIED):
-            source = (unit.source + attempt) % len(self._job.sources)  # its own video first
-            question = self._question(maker, item, source, item.draw + self._passes * _PASS + attempt * _TRY)
+        item = replace(item, index=item.index + self._epoch * len(self))
+        for attempt in range(MAX_ATTEMPTS):
+            source = (unit.source + attempt) % len(self._job.sources)  # the item's own video first
+            draw = item.draw + self._epoch * _EPOCH_STRIDE + attempt * _ATTEMPT_STRIDE
+            question = self._try_video(maker, item, source, draw)
             if question is not None:
                 return question
-        raise BuildError(f"no video gives a question of {portion} at this level; refused: {dict(self.refused.most_common(3))}")
+        reasons = dict(self.rejections.most_common(3))
+        raise BuildError(f"no video gives a question of {portion} at this level; most common reasons: {reasons}")
 
-    def _question(self, maker: QuestionMaker, item: Item, source: int, draw: int) -> dict[str, Any] | None:
+    def _try_video(self, maker: QuestionMaker, item: Item, source: int, draw: int) -> dict[str, Any] | None:
         try:
             planned = maker.draw(item, source, draw)
-        except (Unsolvable, UnusableVideo, BuildError) as error:  # a video that is gone ends a build, but no training
-            self.refused[str(error)] += 1
+        except (Unsolvable, UnusableVideo, BuildError) as error:  # a missing video stops a build, but must not stop training
+            self.rejections[str(error)] += 1
             return None
         row = describe(planned, maker.spec, "train")
-        del row["extra_info"]["recipe"]  # it stands in the videos
+        del row["extra_info"]["recipe"]  # the video references hold it
         question = to_verl(row, LiveVideos.of(planned))
-        if not self._wanted(question):
-            self.refused["the prompt is too long"] += 1
+        if not self._accepts(question):
+            self.rejections["the prompt is too long"] += 1
             return None
         return question
 
     def _spec(self, portion: str) -> BuildSpec:
+        """The build spec with the portion's current level."""
         if self.curriculum is None:
             return self._job.spec
         level = self.curriculum.level(portion)
@@ -125,59 +135,60 @@ class LiveQuestions:
         return self._specs[level]
 
     def close(self) -> None:
-        """Stop decoding ahead."""
-        self._warm.close()
+        """Stop the background decoding."""
+        self._prefetcher.close()
 
     def state_dict(self) -> dict[str, Any]:
+        """Epoch, position and curriculum, for a checkpoint."""
         levels = self.curriculum.state_dict() if self.curriculum else None
-        return {"list": self._digest, "passes": self._passes, "last": self._last, "curriculum": levels}
+        return {"list": self._digest, "passes": self._epoch, "last": self._last_index, "curriculum": levels}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where another stopped.
+        """Resume from a checkpoint.
 
         Raises:
-            UsageError: if that one had another list of questions.
+            UsageError: if the checkpoint is of other questions.
         """
         if state.get("list") != self._digest:
             raise UsageError(
-                "the checkpoint is of other questions (videos, seed or preset); go on with those, or give another out="
+                "the checkpoint is of other questions (videos, seed or preset); use the same ones, or choose another out="
             )
-        self._passes, self._last = state["passes"], state["last"]
+        self._epoch, self._last_index = state["passes"], state["last"]
         if self.curriculum and state["curriculum"] is not None:
             self.curriculum.load_state_dict(state["curriculum"])
 
 
 def _shuffled(job: Job) -> list[Unit]:
-    """Every item as a unit of its own, in an order that depends on the seed alone."""
+    """One unit per item, in an order that depends only on the seed."""
     units = [Unit(unit.source, (item,)) for unit in job.units() for item in unit.items]
     Random(f"order\0{job.spec.seed}").shuffle(units)
-    return [Unit(unit.source, (replace(unit.items[0], index=at),)) for at, unit in enumerate(units)]
+    return [Unit(unit.source, (replace(unit.items[0], index=index),)) for index, unit in enumerate(units)]
 
 
-class _Warm:
-    """Decodes videos before they are asked for, into the folder of kept clips."""
+class _Prefetcher:
+    """Decodes videos into the clip cache before they are needed, each once. Videos are indices into the job's sources."""
 
     def __init__(self, job: Job, ahead: int) -> None:
         self.ahead = ahead
         self._job = job
-        self._pool = ThreadPoolExecutor(_WARMERS, thread_name_prefix="videossr-warm")
-        self._stores = threading.local()
-        self._begun: dict[int, Future[None]] = {}
+        self._pool = ThreadPoolExecutor(_PREFETCH_THREADS, thread_name_prefix="videossr-prefetch")
+        self._thread_local = threading.local()
+        self._futures: dict[int, Future[None]] = {}
 
-    def begin(self, sources: list[int]) -> None:
-        for at in sources:
-            if at not in self._begun:
-                self._begun[at] = self._pool.submit(self._decode, at)
+    def submit(self, sources: list[int]) -> None:
+        for source in sources:
+            if source not in self._futures:
+                self._futures[source] = self._pool.submit(self._decode, source)
 
     def wait(self, source: int) -> None:
-        self._begun[source].result()
+        self._futures[source].result()
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _decode(self, at: int) -> None:
-        store: ClipStore | None = getattr(self._stores, "store", None)
+    def _decode(self, source: int) -> None:
+        store: ClipStore | None = getattr(self._thread_local, "store", None)
         if store is None:
-            store = self._stores.store = self._job.store()
-        with contextlib.suppress(UnusableVideo, BuildError):  # said where a question is asked of it
-            store.clip(self._job.sources[at])
+            store = self._thread_local.store = self._job.store()
+        with contextlib.suppress(UnusableVideo, BuildError):  # the error is raised again when a question is generated
+            store.clip(self._job.sources[source])

@@ -1,4 +1,4 @@
-"""How many tokens a prompt has, from its text and its videos' geometry, without their frames."""
+"""Counts a prompt's tokens from its text and its videos' frame sizes and times, without decoding frames."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from .frames import metadata
 
 
 def prompt_tokens(processor: Any, messages: Sequence[dict[str, Any]], height: int, width: int) -> int:
-    """Tokens of a chat for a Qwen3-VL processor, as it will make them itself.
+    """Number of tokens that a Qwen3-VL processor makes of a chat.
 
     Args:
-        messages: whose content holds `frames.reference`s for videos.
-        height, width: of the videos' frames, which are not resized.
+        messages: chat messages that hold a `frames.reference` for each video.
+        height, width: frame size of all videos, in pixels; the processor must not resize them.
     """
     text = processor.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False)
     start, pad, end = processor.vision_start_token, processor.video_token, processor.vision_end_token
-    side = processor.video_processor.patch_size * processor.video_processor.merge_size
-    of_a_pair = (height // side) * (width // side)
+    pixels_per_token = processor.video_processor.patch_size * processor.video_processor.merge_size  # along one side
+    tokens_per_pair = (height // pixels_per_token) * (width // pixels_per_token)
     videos = _videos(messages)
     pairs = 0
 
-    def expand(found: re.Match[str]) -> str:
+    def expand(match: re.Match[str]) -> str:
         nonlocal pairs
-        marks = list(_pair_times(next(videos), processor.video_processor.temporal_patch_size))
-        pairs += len(marks)
-        return "".join(f"<{time:.1f} seconds>{start}{pad}{end}" for time in marks)
+        times = list(_pair_times(next(videos), processor.video_processor.temporal_patch_size))
+        pairs += len(times)
+        return "".join(f"<{time:.1f} seconds>{start}{pad}{end}" for time in times)
 
-    expanded = re.sub(re.escape(pad), expand, text)  # the marks around a video stay around all of its pairs
-    words: list[int] = processor.tokenizer(expanded)["input_ids"]
-    return len(words) + int(pairs * (of_a_pair - 1))
+    expanded = re.sub(re.escape(pad), expand, text)  # the outer start and end tokens of a video stay, as in the processor
+    ids: list[int] = processor.tokenizer(expanded)["input_ids"]
+    return len(ids) + int(pairs * (tokens_per_pair - 1))
 
 
 def _videos(messages: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -40,10 +40,10 @@ def _videos(messages: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield from (part["video"] for part in message["content"] if part["type"] == "video")
 
 
-def _pair_times(video: dict[str, Any], merged: int) -> Iterator[float]:
-    """Frames are merged in pairs, an odd one with itself; a pair is marked with its mean time."""
-    shown = metadata(video["times"], video["end"])
-    times = [number / shown["fps"] for number in shown["frames_indices"]]
-    times += [times[-1]] * (-len(times) % merged)
-    for at in range(0, len(times), merged):
-        yield (times[at] + times[at + merged - 1]) / 2
+def _pair_times(video: dict[str, Any], pair_size: int) -> Iterator[float]:
+    """Mean time of each pair of frames, in seconds; an odd last frame is paired with itself."""
+    timing = metadata(video["times"], video["end"])
+    times = [index / timing["fps"] for index in timing["frames_indices"]]
+    times += [times[-1]] * (-len(times) % pair_size)
+    for first in range(0, len(times), pair_size):
+        yield (times[first] + times[first + pair_size - 1]) / 2

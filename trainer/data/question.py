@@ -1,4 +1,4 @@
-"""A question as verl's agent loop wants it."""
+"""Converts a question to the format of verl's agent loop."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .frames import reference
 
 
 def to_verl(row: Mapping[str, Any], videos: StoredVideos | LiveVideos) -> dict[str, Any]:
-    """One item of a verl dataset.
+    """Convert a row to an item of a verl dataset.
 
     Args:
         row: a row of a build, without its videos.
-        videos: where they are had.
+        videos: where the row's videos are stored, or how to render them.
     """
     info = dict(row["extra_info"])
     numbers = iter(range(len(info["frame_times"])))
@@ -43,5 +43,5 @@ def to_verl(row: Mapping[str, Any], videos: StoredVideos | LiveVideos) -> dict[s
         "index": info["index"],
         "tools_kwargs": {},
         "interaction_kwargs": {},
-        "dummy_tensor": torch.tensor([0], dtype=torch.uint8),  # verl's batches want one
+        "dummy_tensor": torch.tensor([0], dtype=torch.uint8),  # verl needs at least one tensor per item
     }

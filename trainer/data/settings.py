@@ -1,4 +1,4 @@
-"""What `data.videossr` in the configuration says."""
+"""The settings in `data.videossr` of the configuration."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from dataset_builder.tasks import Level, UsageError
 from ..curriculum import CurriculumSettings
 
 LIVE = "live:"
-# JPEG is what the frames of live questions are; the others have no meaning for them
-_NOT_LIVE = ("per_video", "sampling", "video_format")
+# fields of BuildSpec without a meaning for live questions, whose frames are always JPEG
+_BUILD_ONLY = ("per_video", "sampling", "video_format")
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Of live questions, but for the cache.
+    """Settings of live questions. Stored questions do not use them.
 
     Attributes:
-        spec: what is asked; in the configuration its fields stand beside those below.
-        cache: where videos' sampled frames are kept (`clip_cache`, `clip_cache_gb`). On a cluster, a folder that all nodes
-            see, or each node decodes for itself.
-        ahead: questions ahead of training whose videos are decoded in the background.
-        curriculum: None where levels stay as they are.
+        spec: which questions to generate; its fields are on the same level as the other settings in the configuration.
+        cache: cache of sampled frames (`clip_cache`, `clip_cache_gb`). On a cluster use a folder that all nodes share;
+            otherwise each node decodes every video.
+        ahead: number of questions whose videos are decoded in advance, in the background.
+        curriculum: None if levels do not change.
     """
 
     spec: BuildSpec
@@ -39,26 +39,26 @@ class DataSettings:
         """Read the configuration.
 
         Raises:
-            UsageError: for a field that it does not know, or a value that is not allowed.
+            UsageError: if a field is unknown or its value is not allowed.
         """
-        choices = [one.name for one in fields(BuildSpec) if one.name not in _NOT_LIVE]
-        own = ["clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels"]
-        _check_names("data.videossr", values, [*choices, *own])
+        spec_names = [field.name for field in fields(BuildSpec) if field.name not in _BUILD_ONLY]
+        other_names = ["clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels"]
+        _check_names("data.videossr", values, [*spec_names, *other_names])
         values = {"preset": "videossr-30k", "ahead": cls.ahead, "curriculum": True, "levels": {}, **values}
-        spec = BuildSpec(**{name: values[name] for name in choices if name in values}, video_format="jpeg")
+        spec = BuildSpec(**{name: values[name] for name in spec_names if name in values}, video_format="jpeg")
         cache = ClipCache.of(values.get("clip_cache"), values.get("clip_cache_gb"))
         curriculum = _curriculum(values["levels"], spec) if values["curriculum"] else None
         return cls(spec, cache, values["ahead"], curriculum)
 
 
 def _curriculum(values: Mapping[str, Any], spec: BuildSpec) -> CurriculumSettings:
-    """Levels start at the difficulty, or at the easiest without one."""
-    _check_names("data.videossr.levels", values, [one.name for one in fields(CurriculumSettings)])
+    """Curriculum settings. The first level is the spec's difficulty, or 0 without one."""
+    _check_names("data.videossr.levels", values, [field.name for field in fields(CurriculumSettings)])
     start = {} if spec.difficulty is None else {"start": Level.of(spec.difficulty).value}
     return CurriculumSettings(**{**start, **values})
 
 
-def _check_names(where: str, values: Mapping[str, Any], known: list[str]) -> None:
+def _check_names(section: str, values: Mapping[str, Any], allowed: list[str]) -> None:
     for name in values:
-        if name not in known:
-            raise UsageError(f"{where}.{name} is unknown; allowed: {', '.join(known)}")
+        if name not in allowed:
+            raise UsageError(f"{section}.{name} is unknown; allowed: {', '.join(allowed)}")

@@ -1,4 +1,4 @@
-"""The questions of a build: on disk as `videossr build` leaves it, or on the Hub as `videossr push` does."""
+"""The questions of a build: in a folder that `videossr build` wrote, or on the Hub, where `videossr push` uploaded them."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _COLUMNS = ["data_source", "prompt", "ability", "reward_model", *(f"extra_info.{
 
 
 class StoredQuestions:
-    """Rows without their videos in memory, some 2 kB each; videos are read when a rollout needs them."""
+    """Holds the rows in memory without their videos, about 2 kB each. Videos are read when a rollout needs them."""
 
     def __init__(self, name: str) -> None:
         """
         Args:
-            name: a build's folder, here or in a store, or a dataset of the Hub as `owner/name`.
+            name: a build's folder (a local path or a remote URL), or a dataset on the Hub as `owner/name`.
 
         Raises:
-            UsageError: if there is no finished build.
+            UsageError: if there is no build, or it is not finished.
         """
         self._rows: list[dict[str, Any]] = []
         self._videos: list[StoredVideos] = []
         folder = _folder(name)
         for shard in _shards(folder, name):
             with folder.open(shard) as file, pq.ParquetFile(file) as parquet:
-                columns = {column.path for column in parquet.schema}
-                lacking = [name for name in _COLUMNS if not any(one == name or one.startswith(f"{name}.") for one in columns)]
-                if lacking:
-                    raise UsageError(f"data={name!r} is no build: {shard} has no column {lacking[0]}")
+                paths = {column.path for column in parquet.schema}
+                for column in _COLUMNS:
+                    if not any(path == column or path.startswith(f"{column}.") for path in paths):
+                        raise UsageError(f"data={name!r} is not a build: {shard} has no column {column}")
                 for group in range(parquet.num_row_groups):
                     rows = parquet.read_row_group(group, _COLUMNS).to_pylist()
                     self._rows += rows
@@ -47,14 +47,14 @@ class StoredQuestions:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, at: int) -> dict[str, Any]:
-        return to_verl(self._rows[at], self._videos[at])
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return to_verl(self._rows[index], self._videos[index])
 
-    def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> int:
-        """Drop questions that are not wanted; gives their number."""
-        kept = [at for at in range(len(self)) if wanted(self[at])]
-        dropped = len(self) - len(kept)
-        self._rows, self._videos = [self._rows[at] for at in kept], [self._videos[at] for at in kept]
+    def filter(self, accepts: Callable[[dict[str, Any]], bool]) -> int:
+        """Drop all questions for which `accepts` is False. Returns how many were dropped."""
+        indices = [index for index in range(len(self)) if accepts(self[index])]
+        dropped = len(self) - len(indices)
+        self._rows, self._videos = [self._rows[index] for index in indices], [self._videos[index] for index in indices]
         return dropped
 
 
@@ -63,8 +63,8 @@ def _folder(name: str) -> Folder:
     if folder.is_remote or folder.path.is_dir():
         return folder
     if name.count("/") == 1:
-        return Folder.of(_downloaded(name))
-    raise UsageError(f"data={name!r} is neither a folder nor a dataset of the Hub (owner/name), nor live:VIDEOS")
+        return Folder.of(_download(name))
+    raise UsageError(f"data={name!r} is neither a folder nor a dataset on the Hub (owner/name), nor live:VIDEOS")
 
 
 def _shards(folder: Folder, name: str) -> list[str]:
@@ -73,17 +73,17 @@ def _shards(folder: Folder, name: str) -> list[str]:
         raise UsageError(f"the build in {name!r} is not finished; run its command again")
     shards = [shard for shard in folder.names("data/") if shard.endswith(".parquet")]
     if not shards:
-        raise UsageError(f"data={name!r} holds no build (data/*.parquet); `videossr build … --out {name}` makes one")
+        raise UsageError(f"data={name!r} holds no build (data/*.parquet); create one with `videossr build … --out {name}`")
     return shards
 
 
-def _downloaded(name: str) -> Path:
+def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
         return Path(snapshot_download(name, repo_type="dataset", allow_patterns=["data/**", SUMMARY]))
     except RepositoryNotFoundError:
-        raise UsageError(f"data={name!r} is no folder here and no dataset of the Hub that this token may read") from None
+        raise UsageError(f"data={name!r} is not a local folder, nor a dataset on the Hub that this token can read") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise UsageError(f"data={name!r} is no folder here, and the Hub cannot be asked: {error}") from None
+        raise UsageError(f"data={name!r} is not a local folder, and the Hub cannot be reached: {error}") from None

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# OpenRLHF 0.11 with rewards from the service, on 8 GPUs. Its flags are held against its source; it has not been run.
-#   DATA  a dataset or JSON-lines file with `prompt` (chat messages), `label` (README, "The reward service", says how it is made
-#         of a row) and `images` (paths of the frames of a build with --video-format jpeg, written to files)
+# OpenRLHF 0.11 with the reward service, on 8 GPUs. The flags are checked against OpenRLHF's source; it has not been run.
+#   DATA  a dataset or JSON-lines file with `prompt` (chat messages), `label` (see README, "The reward service", for how to
+#         make it from a row) and `images` (file paths of the frames of a build with --video-format jpeg)
 #   videossr serve --port 8000
 set -euo pipefail
 : "${MODEL:?a model}" "${DATA:?a dataset}" "${REWARD_URL:=http://localhost:8000}"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# slime with rewards from the service; miles takes the same. Its flags are held against its source; it has not been run.
+# slime with the reward service; miles takes the same flags. The flags are checked against slime's source; it has not been run.
 #   DATA          JSON lines with `prompt` (chat messages), `label` (README, "The reward service") and `images`
-#   MODEL_SCRIPT  the one of slime's scripts/models/ that sets MODEL_ARGS, Megatron's arguments of the model
-#   REF_LOAD      the model as slime's tools convert it for Megatron: where training starts, and what KL is measured from
+#   MODEL_SCRIPT  the script in slime's scripts/models/ that sets MODEL_ARGS, Megatron's arguments for the model
+#   REF_LOAD      the model converted for Megatron by slime's tools: the start of training and the reference for KL
 #   videossr serve --port 8000
 set -euo pipefail
 : "${HF_MODEL:?a Hugging Face checkpoint}" "${REF_LOAD:?the same, converted}" "${DATA:?JSON lines}" "${REWARD_URL:=http://localhost:8000}"

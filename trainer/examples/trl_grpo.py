@@ -1,9 +1,9 @@
-"""TRL's GRPOTrainer with rewards from the service: frames as images, each behind its time.
+"""TRL's GRPOTrainer with the reward service. Frames are passed as images, each after its time.
 
     videossr export trl 30k --out 30k-trl
     accelerate launch trainer/examples/trl_grpo.py --data 30k-trl/train.parquet --model Qwen/Qwen3-VL-8B-Instruct
 
-Needs `pip install trl==1.16.0 datasets httpx pillow`; keep verl in another environment, it does not work beside this TRL.
+Needs `pip install trl==1.16.0 datasets httpx pillow`; install verl in another environment, as it does not work with this TRL version.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the checkout
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the checkout's root
 
 from trainer.cpu.torchvision import make_importable
 
-make_importable()  # does nothing but beside a CPU build of torch
+make_importable()  # only has an effect with a CPU build of torch
 
 from datasets import load_dataset
 from trl import GRPOConfig, GRPOTrainer
@@ -30,24 +30,24 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--reward-url", default="http://localhost:8000")
     parser.add_argument("--out", default="runs/trl")
-    parser.add_argument("--steps", type=int, default=-1, help="all of an epoch without it")
-    parser.add_argument("--prompts", type=int, default=8, help="a step, on each GPU")
-    parser.add_argument("--rollouts", type=int, default=8, help="of each prompt")
-    parser.add_argument("--at-once", type=int, default=2, help="rollouts in a backward pass, on each GPU")
+    parser.add_argument("--steps", type=int, default=-1, help="number of training steps (default: one epoch)")
+    parser.add_argument("--prompts", type=int, default=8, help="prompts per step and GPU")
+    parser.add_argument("--rollouts", type=int, default=8, help="rollouts per prompt")
+    parser.add_argument("--at-once", type=int, default=2, help="rollouts per backward pass and GPU")
     parser.add_argument("--completion-length", type=int, default=2048)
     parser.add_argument("--cpu", action="store_true")
-    given = parser.parse_args()
+    args = parser.parse_args()
     config = GRPOConfig(
-        output_dir=given.out, max_steps=given.steps, num_generations=given.rollouts, learning_rate=1e-6, beta=1e-3,
-        per_device_train_batch_size=given.at_once, gradient_accumulation_steps=-(-given.prompts * given.rollouts // given.at_once),
-        max_completion_length=given.completion_length,
-        logging_steps=1, save_strategy="no", report_to=[], use_cpu=given.cpu, bf16=not given.cpu, remove_unused_columns=False,
+        output_dir=args.out, max_steps=args.steps, num_generations=args.rollouts, learning_rate=1e-6, beta=1e-3,
+        per_device_train_batch_size=args.at_once, gradient_accumulation_steps=-(-args.prompts * args.rollouts // args.at_once),
+        max_completion_length=args.completion_length,
+        logging_steps=1, save_strategy="no", report_to=[], use_cpu=args.cpu, bf16=not args.cpu, remove_unused_columns=False,
     )  # fmt: skip
     trainer = GRPOTrainer(
-        model=given.model,
-        reward_funcs=reward_function(url=given.reward_url),
+        model=args.model,
+        reward_funcs=reward_function(url=args.reward_url),
         args=config,
-        train_dataset=load_dataset("parquet", data_files=given.data, split="train"),
+        train_dataset=load_dataset("parquet", data_files=args.data, split="train"),
     )
     trainer.train()
 

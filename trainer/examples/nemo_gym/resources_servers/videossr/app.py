@@ -1,11 +1,11 @@
-"""The reward service as NeMo Gym starts its servers: with everybody's settings in the environment, and a name to find its own by."""
+"""Starts the reward service for NeMo Gym, which passes all servers' settings and this server's name in the environment."""
 
 import os
 import sys
 
 import yaml
 
-told = yaml.safe_load(os.environ["NEMO_GYM_CONFIG_DICT"])
-own = told[os.environ["NEMO_GYM_CONFIG_PATH"]]["resources_servers"]["videossr"]
-serve = [sys.executable, "-m", "dataset_builder.cli", "serve", "--host", own["host"], "--port", str(own["port"])]
-os.execv(sys.executable, serve)
+all_settings = yaml.safe_load(os.environ["NEMO_GYM_CONFIG_DICT"])
+settings = all_settings[os.environ["NEMO_GYM_CONFIG_PATH"]]["resources_servers"]["videossr"]
+command = [sys.executable, "-m", "dataset_builder.cli", "serve", "--host", settings["host"], "--port", str(settings["port"])]
+os.execv(sys.executable, command)

@@ -33,35 +33,30 @@ from .version import VERSION
 logger = logging.getLogger(__name__)
 
 NO_VIDEOS = (
-    "which videos? give data_dir='folder/' or data_files='pattern or URL'; for all files of the current folder, which datasets "
-    "takes where nothing is given, data_dir='.'"
+    "no videos given: pass data_dir='folder/' or data_files='pattern or URL'; for all files of the current folder, which datasets "
+    "takes by default, pass data_dir='.'"
 )
 
 
 class _Config(datasets.BuilderConfig):  # type: ignore[misc]
-    """What the configuration does; its fields are added below."""
+    """The methods of the configuration; `VideoSSRConfig` below adds the fields."""
 
     clip_cache: str | None
     clip_cache_gb: float | None
     storage_options: dict[str, Any]
-    sources: dict[str, tuple[Source, ...]]  # of each split; set once, with the fields checked
+    sources: dict[str, tuple[Source, ...]]  # by split; set by create_config_id
     duplicates: dict[str, str]
 
     def spec(self) -> BuildSpec:
-        """The checked choices.
-
-        Raises:
-            UsageError: naming the field, the value and what is allowed.
-        """
-        return BuildSpec(
-            preset=self.name, **{one.name: getattr(self, one.name) for one in fields(BuildSpec) if one.name != "preset"}
-        )
+        """The validated spec; raises UsageError naming the field, the value and what is allowed."""
+        names = [choice.name for choice in fields(BuildSpec) if choice.name != "preset"]
+        return BuildSpec(preset=self.name, **{name: getattr(self, name) for name in names})
 
     def cache(self) -> ClipCache:
         return ClipCache.of(self.clip_cache, self.clip_cache_gb)
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None) -> str:
-        """Names the cache folder. Also the one place that datasets calls with all fields set: so they are checked here."""
+        """The name of the cache folder. datasets calls this once all fields are set, so the fields are checked here."""
         if custom_features is not None:
             raise UsageError("features= is not allowed; the columns are fixed, cast them afterwards")
         spec = self.spec()
@@ -69,9 +64,9 @@ class _Config(datasets.BuilderConfig):  # type: ignore[misc]
         return f"{self.name}-{dataset_id(spec, self.sources)}"
 
     def _find_sources(self) -> None:
-        """The sources of each split. A video that two splits hold stays in the first of them alone.
+        """Find the sources of each split. A video that is in several splits stays only in the first.
 
-        `data_dir` is one split, whatever words its file names hold; `data_files` may name several.
+        `data_dir` is always one split, whatever its file names contain; `data_files` may name several.
         """
         memory = ContentMemory(self.cache().folder)
         if self.data_dir is not None:
@@ -81,10 +76,10 @@ class _Config(datasets.BuilderConfig):  # type: ignore[misc]
         else:
             splits = {str(split): list_videos(map(str, files)) for split, files in self.data_files.items()}
         self.sources, self.duplicates = {}, {}
-        first: dict[str, str] = {}
+        names_by_content: dict[str, str] = {}
         for split, sources in splits.items():
             identified = identify(sources, memory, self.storage_options, remote=False)
-            distinct, duplicates = drop_repeats(identified, first, f"{split}: " if len(splits) > 1 else "")
+            distinct, duplicates = drop_repeats(identified, names_by_content, f"{split}: " if len(splits) > 1 else "")
             self.sources[split] = tuple(distinct)
             self.duplicates |= duplicates
 
@@ -92,44 +87,43 @@ class _Config(datasets.BuilderConfig):  # type: ignore[misc]
 VideoSSRConfig = make_dataclass(
     "VideoSSRConfig",
     [
-        *((one.name, one.type, field(default=one.default) if one.default is not MISSING else field(default_factory=dict))
-          for one in fields(BuildSpec) if one.name != "preset"),
+        *((x.name, x.type, field(default=x.default) if x.default is not MISSING else field(default_factory=dict))
+          for x in fields(BuildSpec) if x.name != "preset"),
         ("clip_cache", "str | None", None),
         ("clip_cache_gb", "float | None", None),
         ("storage_options", "dict[str, Any]", field(default_factory=dict)),
     ],
     bases=(_Config,),
-    namespace={"__module__": __name__, "__doc__": """The fields of `BuildSpec` (its `preset` is this `name`), and where sampled clips are kept, as in `ClipCache.of`."""},
+    namespace={"__module__": __name__, "__doc__": """The fields of `BuildSpec` (`preset` is called `name` here), and the clip cache as in `ClipCache.of`."""},
 )  # fmt: skip
 
 
 def _is_guessed(data_files: DataFilesDict) -> bool:
-    """Whether these are the files of the current folder, which datasets takes where nothing was given."""
-    names = {str(name) for files in data_files.values() for name in files}
-    here = os.path.join(os.getcwd(), "")
-    if not names or not all(name.startswith(here) for name in names):
+    """Whether these are the files of the current folder, which datasets takes if the caller names none."""
+    paths = {str(path) for files in data_files.values() for path in files}
+    cwd = os.path.join(os.getcwd(), "")
+    if not paths or not all(path.startswith(cwd) for path in paths):
         return False
     split_words = [word for words in SPLIT_KEYWORDS.values() for word in words]
-    if not all(
-        any(word in name.removeprefix(here) for word in split_words) for name in names
-    ):  # then it takes all files, or it is not at work
-        return all(path in names for path in _walk(os.getcwd()))
+    # if a path holds no split word, only a guess of all files could have included it
+    if not all(any(word in path.removeprefix(cwd) for word in split_words) for path in paths):
+        return all(path in paths for path in _walk(os.getcwd()))
     try:
         guessed = DataFilesDict.from_patterns(get_data_patterns(os.getcwd()), base_path=os.getcwd())
     except FileNotFoundError:
         return False
-    return names == {str(name) for files in guessed.values() for name in files}
+    return paths == {str(path) for files in guessed.values() for path in files}
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """The files below a folder that datasets would take."""
+    """The files below a folder that datasets would take: none that are hidden."""
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__"))]
         yield from (os.path.join(parent, name) for name in files if not name.startswith("."))
 
 
 class _Presets:
-    """Configurations by the presets and tasks that are registered when they are asked for."""
+    """One configuration for each preset and task, read at access time so that later registrations count."""
 
     def __get__(self, builder: Any, owner: type | None = None) -> list[Any]:
         return [VideoSSRConfig(name=name, description=preset(name).doc) for name in preset_names()]
@@ -143,10 +137,10 @@ class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     BUILDER_CONFIGS = _Presets()
     DEFAULT_CONFIG_NAME = "mixed"
     config: _Config
-    _report_folder: str | None = None  # where workers leave their reports; none while streaming
+    _report_folder: str | None = None  # worker processes write their reports here; None while streaming
 
     def _create_builder_config(self, *args: Any, **config_kwargs: Any) -> tuple[Any, str]:
-        # datasets keeps these to itself; finding and identifying videos needs them
+        # datasets does not pass storage_options on; finding and identifying videos needs them
         return super()._create_builder_config(*args, storage_options=dict(self.storage_options or {}), **config_kwargs)  # type: ignore[no-any-return]
 
     def _info(self) -> datasets.DatasetInfo:
@@ -171,7 +165,7 @@ class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         if self._report_folder:
             path = Path(self._report_folder, f"{job.split}-{units[0].source}.json")
             path.write_text(json.dumps(report.to_dict()))
-        elif report.has_remarks:  # streaming: datasets hands over a few units at a time, and there is no end to report at
+        elif report.has_remarks:  # streaming: datasets asks for a few units at a time and signals no end, so report now
             logger.info("videossr, %s:\n%s", job.split, report.table())
 
     def _download_and_prepare(self, dl_manager: Any, verification_mode: Any, **prepare_split_kwargs: Any) -> None:

@@ -1,7 +1,7 @@
-"""The `videossr` command: its subcommands, and what is said when one fails.
+"""The `videossr` command: its subcommands and its error messages.
 
-A subcommand is a module with `add(commands)`, which adds its parser and sets `command`, a function from the parsed arguments
-to an exit code. Those of installed packages stand in the entry-point group `videossr.commands`.
+A subcommand is a module with `add(commands)`, which adds a parser and sets `command`, a function from the parsed arguments to
+an exit code. Installed packages add theirs in the entry-point group `videossr.commands`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
-from typing import Any
 
 from . import tasks
 from .commands import build, demo, export, preview, push, regenerate, validate
@@ -47,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command: Callable[[argparse.Namespace], int] = args.command
         return command(args)
     except KeyboardInterrupt:
-        print("videossr: interrupted; run the same command again to go on", file=sys.stderr)
+        print("videossr: interrupted; run the same command again to continue", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         message, code = _explain(error)
@@ -58,9 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception) -> tuple[str, int]:
-    """What to say of an error that a user can mend, and its exit code; "" for others, which are faults of the program."""
+    """The message and exit code of an error that the user can fix; the message is "" for a bug of this program."""
     if isinstance(error, ModuleNotFoundError) and (extra := _extra(error.name)):
-        return f"{error}; the extra `{extra}` brings it: pip install 'videossr[{extra}]'", USAGE
+        return f"{error}; the extra `{extra}` installs it: pip install 'videossr[{extra}]'", USAGE
     if isinstance(error, tasks.UsageError | FileNotFoundError):
         return str(error), USAGE
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -72,7 +71,7 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _extra(module: str | None) -> str:
-    """The extra that brings a module; "" if none does."""
+    """The extra that installs a module; "" if there is none."""
     extras = {
         "build": "av cv2 datasets filelock fsspec httpx2 huggingface_hub numpy PIL pyarrow tqdm",
         "serve": "fastapi starlette uvicorn pydantic pydantic_settings msgspec prometheus_client",
@@ -85,22 +84,16 @@ def _extra(module: str | None) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "videossr", description="Verifiable video questions from raw videos.", epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    doc, raw = "Verifiable video questions from raw videos.", argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("videossr", description=doc, epilog=EXAMPLES, formatter_class=raw)
     commands = parser.add_subparsers(required=True, metavar="command")
-    for command in (*COMMANDS, *_installed_commands()):
+    installed = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)  # includes this project's own service
+    for command in (*COMMANDS, *(entry.load() for entry in installed)):
         command.add(commands)
     for subparser in commands.choices.values():
-        if subparser.add_help:  # the others read their arguments themselves
-            subparser.add_argument("--imports", metavar="MODULES", help="modules that register own tasks, comma-separated")
+        if subparser.add_help:  # without it, the subcommand parses its arguments itself
+            subparser.add_argument("--imports", metavar="MODULES", help="modules that register your tasks, comma-separated")
     return parser
-
-
-def _installed_commands() -> list[Any]:
-    """The commands of installed packages, among them this distribution's own service."""
-    return [entry.load() for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What can go wrong between a raw video and a row, beside what the tasks raise (`tasks.errors`)."""
+"""Errors between a raw video and a row. The errors of the tasks are in `tasks.errors`."""
 
 from __future__ import annotations
 
 
 class UnusableVideo(Exception):
-    """This file gives no clip, now or later; the message says why, in few words."""
+    """No clip can be made from this file, now or later; the message says why in a few words."""
 
 
 class BuildError(RuntimeError):
@@ -12,4 +12,4 @@ class BuildError(RuntimeError):
 
 
 class SourceChanged(BuildError):
-    """A video vanished or changed after the build had begun."""
+    """A video vanished or changed while the build was running."""

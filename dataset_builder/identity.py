@@ -1,4 +1,4 @@
-"""Digests that tell whether something kept from an earlier run may be used again."""
+"""Digests that tell whether results of an earlier run may be reused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def digest(*values: Any) -> str:
 
 @cache
 def code_digest(*folders: str) -> str:
-    """A hash of every Python file below these folders of the package: an edit to any of them may change what it makes."""
+    """A hash of every Python file below these folders of the package; any edit changes it."""
     package = Path(__file__).parent
     hashed = hashlib.blake2b(digest_size=8)
     for path in sorted(path for folder in folders for path in (package / folder).rglob("*.py")):
@@ -31,5 +31,5 @@ def codec_versions() -> dict[str, str]:
     import cv2
     import numpy
 
-    ffmpeg = ".".join(map(str, av.library_versions["libavcodec"]))  # the same PyAV is built with others
+    ffmpeg = ".".join(map(str, av.library_versions["libavcodec"]))  # one PyAV version is built with several FFmpeg versions
     return {"av": av.__version__, "libavcodec": ffmpeg, "opencv": cv2.__version__, "numpy": numpy.__version__}

@@ -1,7 +1,7 @@
 """Makes "videossr" a name that `datasets.load_dataset` knows, without importing datasets.
 
-datasets finds its packaged builders in a table and reads no entry points, so the builder is entered there: at once if
-datasets is loaded already, else as soon as it is.
+datasets looks its packaged builders up in a table and reads no entry points. So the builder is entered into that table: at once
+if datasets is already loaded, otherwise as soon as it is.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def register() -> None:
 
 
 def _enter(table: ModuleType) -> None:
-    # the second value would name the cache folder; the builder's config id says all that matters
+    # the second value is a hash for the cache folder's name; the config id already identifies the rows
     table._PACKAGED_DATASETS_MODULES[NAME] = (f"{__package__}.builder", NAME)
 
 
 class _AfterDatasets:
-    """A finder that waits for the module with the table, lets it load as it would, and enters the builder."""
+    """Import hook: waits for the module with the table, lets it load as usual, then enters the builder."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != _TABLE_MODULE:
@@ -51,9 +51,8 @@ class _Entering:
     def __init__(self, loader: Any) -> None:
         self._loader = loader
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
+    def create_module(self, spec: ModuleSpec) -> Any:
+        return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)

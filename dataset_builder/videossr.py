@@ -9,4 +9,4 @@ from dataset_builder.builder import VideoSSR
 
 
 class VideoSSRScript(VideoSSR):
-    """The builder under the name that such versions look for: a class defined in the script itself."""
+    """Those versions look for a builder class that is defined in the script itself."""

@@ -1,1 +1,1 @@
-"""The subcommands of `videossr`, a file each. They import what they need when they run, so that `--help` is quick."""
+"""The subcommands of `videossr`, one file each. They import libraries only when they run, so that `--help` is fast."""

@@ -11,19 +11,14 @@ from typing import Any
 def add_command(
     commands: Any, name: str, command: Callable[[argparse.Namespace], int], doc: str, example: str
 ) -> argparse.ArgumentParser:
-    """Add a subcommand.
-
-    Args:
-        commands: what `add` of a command's module is called with.
-        command: runs it; returns the exit code.
-    """
+    """Add a subcommand to `commands`, the argument of the module's `add`; `command` runs it and returns the exit code."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=doc, description=doc, epilog=f"example: {example}")
     parser.set_defaults(command=command)
     return parser
 
 
 def add_spec(parser: argparse.ArgumentParser) -> None:
-    """The choices of a BuildSpec, by its field names; its overrides as `--set`."""
+    """Add a flag for each field of BuildSpec (`--set` for overrides), `--videos` and the clip cache flags."""
     from ..questions.spec import BuildSpec
 
     for choice in fields(BuildSpec):
@@ -37,12 +32,12 @@ def add_spec(parser: argparse.ArgumentParser) -> None:
             kind = int if str(choice.type).startswith("int") else str
             flag = f"--{choice.name.replace('_', '-')}"
             parser.add_argument(flag, type=kind, default=choice.default, help=doc + default)
-    parser.add_argument("--videos", required=True, help="folder of raw videos, or s3://… and whatever else fsspec knows")
+    parser.add_argument("--videos", required=True, help="folder of raw videos, local or any fsspec URL such as s3://…")
     add_cache(parser)
 
 
 def add_cache(parser: argparse.ArgumentParser) -> None:
-    """The flags of a ClipCache."""
+    """Add the flags of a ClipCache."""
     parser.add_argument(
         "--clip-cache", help="folder for sampled clips, '' for none (default: $VIDEOSSR_CLIP_CACHE or ~/.cache/videossr)"
     )
@@ -50,11 +45,7 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
 
 
 def spec_of(args: argparse.Namespace) -> Any:
-    """The BuildSpec that the flags say.
-
-    Raises:
-        UsageError: naming what is not allowed.
-    """
+    """The BuildSpec of the flags; raises UsageError naming the value that is not allowed."""
     from ..questions.spec import BuildSpec
     from ..tasks import UsageError
 
@@ -69,7 +60,7 @@ def spec_of(args: argparse.Namespace) -> Any:
 
 
 def cache_of(args: argparse.Namespace) -> Any:
-    """The ClipCache that the flags say."""
+    """The ClipCache of the flags."""
     from ..media.clip_cache import ClipCache
 
     return ClipCache.of(args.clip_cache, args.clip_cache_gb)

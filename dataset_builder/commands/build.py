@@ -1,4 +1,4 @@
-"""`videossr build`: a build on disk or in a store."""
+"""`videossr build`: builds a dataset on disk or in a store."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def add(commands: Any) -> None:
         "videossr build mixed --videos clips/ --out data/ --difficulty 0.6 --set jigsaw.clips=5",
     )  # fmt: skip
     add_spec(parser)
-    parser.add_argument("--out", required=True, help="folder for the build, or s3://… and whatever else fsspec knows")
+    parser.add_argument("--out", required=True, help="folder for the build, local or any fsspec URL such as s3://…")
     parser.add_argument(
         "--workers", type=int, default=1, help="processes (default: 1); with Ray, shards at a time (default: all)"
     )
     parser.add_argument("--engine", default="local", help="local or ray (default: local)")
-    parser.add_argument("--address", help="of the Ray cluster; auto for the one that runs here (default: start one)")
+    parser.add_argument("--address", help="of the Ray cluster; auto for the one on this machine (default: start one)")
     parser.add_argument("--force", action="store_true", help="replace another build in that folder")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         report = build(spec, args.videos, args.out, engine=engine, cache=cache_of(args), force=args.force, progress=progress)
     print(json.dumps(report.summary(), indent=2) if args.json else report.table())
     if spec.total is not None and report.missing:
-        short = ", ".join(f"{name} by {count}" for name, count in report.missing.items())
-        print(f"videossr: the build is short: {short}; add videos, see the refusals above", file=sys.stderr)
+        missing = ", ".join(f"{name} by {count}" for name, count in report.missing.items())
+        print(f"videossr: the build is short: {missing}; add videos, see the refusals above", file=sys.stderr)
         return FAULTS
     return OK

@@ -1,4 +1,4 @@
-"""`videossr demo`: the tour of `make demo`."""
+"""`videossr demo`: builds and scores questions from rendered footage, as in `make demo`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ from .exit_codes import FAULTS, OK
 
 def add(commands: Any) -> None:
     parser = add_command(
-        commands,
-        "demo",
-        run,
-        "build, score and show tasks from rendered footage; needs no video",
-        "videossr demo --out demo/",
+        commands, "demo", run, "build, score and show tasks from rendered footage; needs no video", "videossr demo --out demo/"
     )
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for everything (default: demo)")
     parser.add_argument("--seed", type=int, default=7)

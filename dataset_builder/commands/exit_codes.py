@@ -1,3 +1,3 @@
-"""What the exit codes mean."""
+"""The exit codes."""
 
 OK, FAULTS, USAGE, INTERRUPTED = 0, 1, 2, 130

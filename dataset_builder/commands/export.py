@@ -1,4 +1,4 @@
-"""`videossr export`: a build as a trainer reads it."""
+"""`videossr export`: writes a build in the format of a trainer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from .progress_bar import progress_bar
 
 
 def add(commands: Any) -> None:
-    parser = add_command(
-        commands, "export", run, "write a build as a trainer reads it", "videossr export verl data/30k --out data/30k-verl"
-    )
+    example = "videossr export verl data/30k --out data/30k-verl"
+    parser = add_command(commands, "export", run, "write a build in the format of a trainer", example)
     parser.add_argument("trainer", help="verl or trl")
-    parser.add_argument("folder", help="the build: a folder, or s3://… and whatever else fsspec knows")
+    parser.add_argument("folder", help="folder of the build, local or any fsspec URL such as s3://…")
     parser.add_argument("--out", type=Path, required=True, help="folder for the export")
-    parser.add_argument("--force", action="store_true", help="replace what stands in that folder")
+    parser.add_argument("--force", action="store_true", help="replace the content of that folder")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,9 +25,9 @@ def run(args: argparse.Namespace) -> int:
     from ..exports.base import export
     from ..storage.stored_build import Build
 
-    how = exports.get(args.trainer)
+    target = exports.get(args.trainer)
     build = Build.read(args.folder)
-    with progress_bar(f"{how.name} export") as progress:
-        path = export(build, args.out, how, args.force, progress)
-    print(f"{build.rows} rows: {how.howto.format(path=path)}")
+    with progress_bar(f"{target.name} export") as progress:
+        path = export(build, args.out, target, args.force, progress)
+    print(f"{build.rows} rows: {target.howto.format(path=path)}")
     return OK

@@ -1,4 +1,4 @@
-"""`videossr preview`: one question to look at."""
+"""`videossr preview`: one question as pictures and clips."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def run(args: argparse.Namespace) -> int:
     from ..questions.maker import Question
 
     job, _ = folder_job(spec, args.videos, "preview", cache_of(args))
-    made = 0
+    count = 0
     for result in make_questions(job):
         if isinstance(result, Question):
-            made += 1
-            if made > args.number:
+            count += 1
+            if count > args.number:
                 break
         else:
             print(f"refused: {result.source}: {result.reason}", file=sys.stderr)
     else:
-        print(f"videossr: only {made} questions could be made", file=sys.stderr)
+        print(f"videossr: only {count} questions could be made", file=sys.stderr)
         return FAULTS
     args.out.mkdir(parents=True, exist_ok=True)
     stem = args.out / f"{result.portion.name}-{result.portion.level.name}-{args.number}"
     write_picture(f"{stem}.png", contact_sheet(result))
-    several = len(result.videos) > 1
-    names = [f"{stem}-clip{k}.mp4" if several else f"{stem}.mp4" for k in range(1, len(result.videos) + 1)]
+    count = len(result.videos)
+    names = [f"{stem}-clip{k}.mp4" if count > 1 else f"{stem}.mp4" for k in range(1, count + 1)]
     for name, video in zip(names, result.videos, strict=True):
         Path(name).write_bytes(video.mp4())
     print(f"{result.plan.question}\n\nanswer: {result.plan.answer}\nwritten: {stem}.png, {', '.join(names)}")

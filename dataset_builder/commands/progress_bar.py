@@ -18,14 +18,14 @@ class _Bar:
         self._bar.update(done - self._bar.n)
 
     def note(self, **values: int | str) -> None:
-        """Show these values beside it, from its next drawing on."""
+        """Show these values beside the bar from the next redraw on."""
         self._bar.set_postfix(values, refresh=False)
         self._bar.update(0)
 
 
 @contextmanager
 def progress_bar(what: str, unit: str = "rows", leave: bool = True) -> Iterator[_Bar]:
-    """A bar on the terminal: call it with (done, total)."""
+    """A bar on the terminal; call it with (done, total)."""
     from tqdm import tqdm
 
     with tqdm(unit=f" {unit}", desc=what, smoothing=0.1, leave=leave) as bar:

@@ -1,4 +1,4 @@
-"""`videossr push`: a build to the Hub."""
+"""`videossr push`: pushes a build to the Hub."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .progress_bar import progress_bar
 
 def add(commands: Any) -> None:
     parser = add_command(
-        commands, "push", run, "push a build to the Hugging Face Hub; a rerun goes on",
+        commands, "push", run, "push a build to the Hugging Face Hub; a rerun continues",
         "videossr push data/30k me/videossr-30k --license cc-by-4.0",
     )  # fmt: skip
-    parser.add_argument("folder", help="the build: a folder, or s3://… and whatever else fsspec knows")
-    parser.add_argument("repo", help="owner/name; made if it is not there")
+    parser.add_argument("folder", help="folder of the build, local or any fsspec URL such as s3://…")
+    parser.add_argument("repo", help="owner/name; created if it does not exist")
     parser.add_argument("--license", help="of the dataset, as the Hub spells it: cc-by-4.0, … (needed unless its card has one)")
     parser.add_argument(
         "--source-dataset", action="append", default=[], metavar="NAME", help="a dataset that the videos come from; repeatable"
     )
     parser.add_argument("--public", action="store_true", help="make the new repository public (default: private)")
-    parser.add_argument("--force", action="store_true", help="replace another dataset that stands there")
+    parser.add_argument("--force", action="store_true", help="replace another dataset in that repository")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`videossr regenerate`: a pushed dataset made again."""
+"""`videossr regenerate`: builds a pushed dataset again and compares."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
         "videossr regenerate me/videossr-30k --videos clips/ --out again/",
     )  # fmt: skip
     parser.add_argument("repo", help="owner/name")
-    parser.add_argument("--videos", required=True, help="folder of the source videos, under whatever names")
+    parser.add_argument("--videos", required=True, help="folder of the source videos; file names do not matter")
     parser.add_argument("--out", type=Path, help="folder for the build (default: a temporary one)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--json", action="store_true", help="as JSON")
@@ -31,8 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from ..hub.regenerate import regenerate
 
     with progress_bar(f"regenerate {args.repo}") as progress, TemporaryDirectory(prefix="videossr-") as temporary:
-        comparison = regenerate(
-            args.repo, args.videos, args.out or temporary, workers=args.workers, cache=cache_of(args), progress=progress,
-        )  # fmt: skip
+        out, cache = args.out or temporary, cache_of(args)
+        comparison = regenerate(args.repo, args.videos, out, workers=args.workers, cache=cache, progress=progress)
     print(json.dumps(comparison.to_dict(), indent=2) if args.json else comparison.table())
     return OK if comparison.is_same else FAULTS

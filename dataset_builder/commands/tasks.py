@@ -1,4 +1,4 @@
-"""`videossr tasks`: the registry as a table."""
+"""`videossr tasks`: lists the tasks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from .exit_codes import OK
 
 
 def add(commands: Any) -> None:
-    parser = add_command(
-        commands, "tasks", run, "list the tasks: answers, knobs at each level, blind baselines", "videossr tasks --json"
-    )
+    doc = "list the tasks: answers, knobs at each level, blind baselines"
+    parser = add_command(commands, "tasks", run, doc, "videossr tasks --json")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     from .. import tasks
 
-    listing = {name: _described(tasks.get(name)) for name in tasks.names()}
+    listing = {name: _describe(tasks.get(name)) for name in tasks.names()}
     if args.json:
         print(json.dumps(listing, indent=2))
         return OK
@@ -31,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
         for knob in task["knobs"]:
             values = knob["values"].values()
             cells = [",".join(value) if isinstance(value, list) else _number(value) for value in values]
-            if max(map(len, cells)) > 9:  # a list, the same at every level
-                print(f"  {knob['name']:15}  {cells[0]}   {knob['doc']}\n{_wrapped(knob['allowed'])}")
+            if max(map(len, cells)) > 9:  # too long for a column: a list, which is the same at every level
+                print(f"  {knob['name']:15}  {cells[0]}   {knob['doc']}\n{_wrap(knob['allowed'])}")
             else:
                 print(f"  {knob['name']:15}" + "".join(f"{value:>10}" for value in cells) + f"   {knob['doc']}")
         for row in ("chance", "chance_exact"):
@@ -41,11 +40,11 @@ def run(args: argparse.Namespace) -> int:
     return OK
 
 
-def _wrapped(text: str) -> str:
+def _wrap(text: str) -> str:
     return textwrap.fill(f"allowed: {text}", 118, initial_indent=" " * 19, subsequent_indent=" " * 19, break_on_hyphens=False)
 
 
-def _described(task: Any) -> dict[str, Any]:
+def _describe(task: Any) -> dict[str, Any]:
     from ..tasks import LEVELS, Level
 
     baselines = {level: task.chance(task.params(level), 48) for level in LEVELS}

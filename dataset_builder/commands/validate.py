@@ -1,4 +1,4 @@
-"""`videossr validate`: a build, checked row by row."""
+"""`videossr validate`: checks every row of a build."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .exit_codes import FAULTS, OK
 
 def add(commands: Any) -> None:
     parser = add_command(commands, "validate", run, "check every row of a build", "videossr validate data/")
-    parser.add_argument("folder", help="the build: a folder, or s3://… and whatever else fsspec knows")
+    parser.add_argument("folder", help="folder of the build, local or any fsspec URL such as s3://…")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 

@@ -1,6 +1,6 @@
-"""Sample footage, rendered: so that a fresh machine has something to build from, and the tests carry no foreign video.
+"""Renders sample footage, so that a fresh machine has videos to build from, and the tests need no third-party video.
 
-Each clip is a camera's way over a large painted scene, with things that move in it and light that changes.
+In each clip a camera moves over a large painted scene, with moving objects and changing light.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from ..media.frame import Frame
 WIDTH, HEIGHT, FPS, SECONDS = 320, 240, 12, 12
 _SCENE_WIDTH, _SCENE_HEIGHT = 1280, 480
 
-Way = Callable[[float], tuple[float, float, float]]
+CameraPath = Callable[[float], tuple[float, float, float]]
 """Time in [0, 1] -> centre x and y in [0, 1], zoom."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One clip: what is painted, how the camera moves, how bright it is over time, and whether things move."""
+    """One clip: the seed of its scene, the camera path, the brightness over time, and the number of moving objects."""
 
     name: str
     seed: int
-    way: Way
+    camera: CameraPath
     light: Callable[[float], float] = lambda t: 1.0
     movers: int = 0
-    cut_at: float | None = None  # from here on another scene
+    cut_at: float | None = None  # time in [0, 1] of a cut to another scene
 
 
 SHOTS = (
@@ -70,7 +70,7 @@ def _frame(shot: Shot, scenes: list[Frame], time: float) -> Frame:
     scene = scenes[1 if shot.cut_at is not None and time >= shot.cut_at else 0].copy()
     for mover in range(shot.movers):
         _draw_mover(scene, shot.seed * 10 + mover, time)
-    x, y, zoom = shot.way(time)
+    x, y, zoom = shot.camera(time)
     width, height = WIDTH / zoom * 1.3, HEIGHT / zoom * 1.3
     left = min(max(x * _SCENE_WIDTH - width / 2, 0), _SCENE_WIDTH - width - 1)
     top = min(max(y * _SCENE_HEIGHT - height / 2, 0), _SCENE_HEIGHT - height - 1)
@@ -111,9 +111,8 @@ def _house(scene: Frame, rng: np.random.Generator, x: int) -> None:
     for left in range(x + 8, x + width - 12, 18):
         for top in range(floor - height + 10, floor - 20, 22):
             cv2.rectangle(scene, (left, top), (left + 9, top + 11), (250, 240, 180), cv2.FILLED)
-    cv2.putText(
-        scene, f"{rng.integers(1, 99)}", (x + 6, floor - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (20, 20, 20), 1, cv2.LINE_AA
-    )
+    number, corner = f"{rng.integers(1, 99)}", (x + 6, floor - 4)
+    cv2.putText(scene, number, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (20, 20, 20), 1, cv2.LINE_AA)
 
 
 def _tree(scene: Frame, rng: np.random.Generator, x: int) -> None:

@@ -1,4 +1,4 @@
-"""The demo: from nothing to a page that shows every task, with its answers scored."""
+"""The demo: renders footage, builds and scores questions, and writes a page that shows every task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pre{white-space:pre-wrap;font:inherit;background:#f6f6f3;padding:.6rem .9rem}b{c
 
 
 def run_demo(out: Path, seed: int) -> bool:
-    """Render footage, build the demo preset, check it, score answers and write `index.html`. Returns whether all is right."""
+    """Render footage, build and validate the demo preset, score answers, write `index.html`; returns whether all is fine."""
     videos = out / "videos"
     cache = ClipCache.of(str(out / "clips"))
     print(f"rendering sample footage into {videos}/")
@@ -50,7 +50,7 @@ def _questions(spec: BuildSpec, videos: Path, cache: ClipCache) -> list[Question
 
 
 def _scores(questions: list[Question], seed: int) -> dict[str, dict[str, list[Score]]]:
-    """For each portion: the scores of the right answer, the best blind one, a random guess, and of no answer."""
+    """Scores by portion, then by kind of answer: right, best blind, random, none."""
     rng = random.Random(seed)
     scores: dict[str, dict[str, list[Score]]] = defaultdict(lambda: defaultdict(list))
     for question in questions:
@@ -71,8 +71,8 @@ def _scores(questions: list[Question], seed: int) -> dict[str, dict[str, list[Sc
 def _means(scores: dict[str, dict[str, list[Score]]]) -> tuple[list[str], list[list[str]]]:
     names = list(next(iter(scores.values())))
     rows = [
-        [portion, *(f"{sum(s.score for s in own[name]) / len(own[name]):.2f}" for name in names)]
-        for portion, own in scores.items()
+        [portion, *(f"{sum(s.score for s in by_name[name]) / len(by_name[name]):.2f}" for name in names)]
+        for portion, by_name in scores.items()
     ]
     return ["mean smooth score", *names], rows
 

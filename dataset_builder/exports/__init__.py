@@ -1,4 +1,4 @@
-"""Rows as trainers read them. Each module here that ends in `EXPORT = …` is one: `videossr export NAME BUILD --out DIR`."""
+"""Formats of trainers, one for each module here that ends in `EXPORT = …`: `videossr export NAME BUILD --out DIR`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,7 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Export:
-    """The export of this name.
-
-    Raises:
-        UsageError: naming what there is.
-    """
+    """The export of this name; raises UsageError, which lists the names, if there is none."""
     try:
         return _registry()[name]
     except KeyError:

@@ -1,4 +1,4 @@
-"""Reads a build and writes it as a trainer wants it, a few rows at a time."""
+"""Converts a build to the format of a trainer, a few rows at a time."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _MARK = "export.json"
 
 @dataclass(frozen=True)
 class Export:
-    """How one trainer's rows are made.
+    """The format of one trainer.
 
     Attributes:
-        name: how the command line calls it.
-        schema: the columns, for a build.
-        convert: rows of the build to rows of the export, in that schema; it may write files into the folder given.
-        check: refuses builds that the trainer could not use; raises UsageError.
-        howto: one line that says how to use it.
+        name: its name on the command line.
+        schema: (build) -> the columns.
+        convert: (rows of the build, folder, schema) -> rows of the export; may write files into the folder.
+        check: raises UsageError for builds that the trainer cannot use.
+        howto: one line that says how to use the export.
     """
 
     name: str
@@ -45,19 +45,17 @@ class Export:
 def export(
     build: Build, out: str | os.PathLike[str], how: Export, force: bool = False, progress: Progress = no_progress
 ) -> Path:
-    """Write `out/train.parquet`; a rerun that finds the same build there leaves it.
+    """Write `out/train.parquet` and return its path; keeps a finished export of the same build.
 
     Raises:
-        UsageError: if the trainer could not use the build, or `out` holds something else.
+        UsageError: if the trainer cannot use the build, or `out` holds something else.
     """
     how.check(build)
     folder = Path(out)
     if not build.folder.is_remote:
-        own, other = build.folder.path.resolve(), folder.resolve()
-        if own == other or own in other.parents or other in own.parents:
-            raise UsageError(
-                f"out={str(folder)!r} and the build {build.folder.url!r} lie within each other; give another folder"
-            )
+        source, target = build.folder.path.resolve(), folder.resolve()
+        if source == target or source in target.parents or target in source.parents:
+            raise UsageError(f"out={str(folder)!r} and the build {str(source)!r} lie within each other; give another folder")
     mark = {"export": how.name, "build": build.summary.identity, "version": build.summary.version}
     if folder.exists() and any(folder.iterdir()):
         existing = json.loads((folder / _MARK).read_text()) if (folder / _MARK).exists() else None
@@ -70,16 +68,16 @@ def export(
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).write_text(json.dumps(mark))
-    aside = folder / f"{DATA}.{os.getpid()}.tmp"
-    _write(build, aside, how, folder, progress)
-    os.replace(aside, folder / DATA)
+    temporary = folder / f"{DATA}.{os.getpid()}.tmp"
+    _write(build, temporary, how, folder, progress)
+    os.replace(temporary, folder / DATA)
     return folder / DATA
 
 
 def _write(build: Build, path: Path, how: Export, folder: Path, progress: Progress) -> None:
     schema = how.schema(build)
     done = 0
-    # pictures do not get smaller by compression
+    # JPEG and H.264 data does not compress further
     with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=False) as writer:
         for rows in build.batches():
             writer.write_table(how.convert(rows, folder, schema))
@@ -88,5 +86,5 @@ def _write(build: Build, path: Path, how: Export, folder: Path, progress: Progre
 
 
 def from_zero(offsets: pa.Array) -> pa.Array:
-    """A list array's offsets, which need not begin at 0 in a slice."""
+    """A list array's offsets shifted to start at 0; those of a slice need not."""
     return pa.compute.subtract(offsets, offsets[0])

@@ -1,6 +1,6 @@
-"""TRL 1.16: frames as images, each behind a text with its time, for `GRPOTrainer`, which takes no videos.
+"""TRL 1.16: frames as images, each after a text with its time, because `GRPOTrainer` takes no videos.
 
-The columns `data_source`, `ground_truth` and `extra_info` are those that `reward_service.clients.trl` reads.
+`reward_service.clients.trl` reads the columns `data_source`, `ground_truth` and `extra_info`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ def _schema(build: Build) -> pa.Schema:
 
     columns = features(build.video_format)
     content = [{"type": Value("string"), "text": Value("string")}]
-    kept = {name: columns[name] for name in ("data_source", "ability", "extra_info")}
     return Features(
         {
             "prompt": [{"role": Value("string"), "content": content}],
             "images": [Image()],
             "ground_truth": Value("string"),
-            **kept,
+            **{name: columns[name] for name in ("data_source", "ability", "extra_info")},
         }
     ).arrow_schema
 
@@ -52,7 +51,7 @@ def _prompt(row: Row) -> list[Row]:
 
 
 def _images(videos: pa.ListArray, kind: pa.DataType) -> pa.ListArray:
-    """The frames of all of a row's videos in one list; JPEG rows' as they lie in memory."""
+    """For each row, the frames of all its videos in one list; JPEGs are not copied."""
     inner = videos.flatten()
     if pa.types.is_list(inner.type):
         frames = inner.flatten()

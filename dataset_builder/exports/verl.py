@@ -1,7 +1,7 @@
-"""verl 0.9.1: rows that its RLHFDataset reads as they are.
+"""verl 0.9.1: rows for its RLHFDataset.
 
-JPEG rows carry their frames as data URIs, so that the file is whole in itself; MP4 rows name files beside it. Either way
-verl decodes a frame once, resizes none (sides are multiples of 64), and shows the model each frame's true time.
+JPEG rows hold their frames as data URIs, so that one file holds everything; MP4 rows name files next to it. In both cases
+verl decodes a frame once, resizes none (sides are multiples of 64), and gives the model each frame's true time.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ VIDEOS = "videos"
 
 def _check(build: Build) -> None:
     if build.summary.spec["sampling"] != "exact":
-        raise UsageError(
-            "sampling='keyframe' gives frames at uneven times, which verl cannot be told; build with sampling='exact'"
-        )
+        raise UsageError("sampling='keyframe' gives frames at uneven times, which verl does not support; use sampling='exact'")
 
 
 def _schema(build: Build) -> pa.Schema:
@@ -43,11 +41,13 @@ def _schema(build: Build) -> pa.Schema:
 def _convert(rows: pa.RecordBatch, folder: Path, schema: pa.Schema) -> pa.Table:
     videos = rows[VIDEOS]
     infos = [info for info in rows["extra_info"].to_pylist() for _ in info["frame_times"]]  # one for each video
-    lengths = [len(times) for times in _each(rows, "frame_times")]
+    lengths = [len(times) for times in _per_video(rows, "frame_times")]
     inner = videos.flatten()
     if pa.types.is_list(inner.type):
         fields = {"video": pa.ListArray.from_arrays(from_zero(inner.offsets), _uris(inner.flatten().field("bytes")))}
-        fields["sample_fps"] = pa.array([length / end for length, end in zip(lengths, _each(rows, "end_times"), strict=True)])
+        fields["sample_fps"] = pa.array(
+            [length / end for length, end in zip(lengths, _per_video(rows, "end_times"), strict=True)]
+        )
     else:
         fields = {"video": pa.array(_write(inner.to_pylist(), folder / VIDEOS)), "nframes": pa.array(lengths, pa.int64())}
     fields["max_pixels"] = fields["min_pixels"] = pa.array([info["width"] * info["height"] for info in infos], pa.int64())
@@ -57,13 +57,13 @@ def _convert(rows: pa.RecordBatch, folder: Path, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _each(rows: pa.RecordBatch, name: str) -> list[Any]:
-    """A list of `extra_info`, which has an entry for each video, for all rows."""
+def _per_video(rows: pa.RecordBatch, name: str) -> list[Any]:
+    """The entries of an `extra_info` list with one entry per video, for all rows in one list."""
     return [entry for info in rows["extra_info"].field(name).to_pylist() for entry in info]
 
 
 def _uris(jpegs: pa.Array) -> pa.StringArray:
-    """Data URIs, written straight into the array's own memory."""
+    """Data URIs, written directly into the array's memory."""
     texts = [URI + base64.b64encode(jpeg.as_buffer()) for jpeg in jpegs]
     offsets = [0, *accumulate(map(len, texts))]
     return pa.StringArray.from_buffers(len(texts), pa.array(offsets, pa.int32()).buffers()[1], pa.py_buffer(b"".join(texts)))

@@ -1,1 +1,1 @@
-"""Questions as pictures for people."""
+"""Pictures of questions."""

@@ -1,4 +1,4 @@
-"""Contact sheets: one question as a picture, its frames with their times, the edited ones framed."""
+"""Contact sheets: one question as a picture, with all frames and their times; edited frames have a border."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a contact sheet shows, wherever it comes from.
+    """The content of a contact sheet.
 
     Attributes:
         title, question, answer: lines above the frames.
-        videos: for each, its frames and their times in seconds.
-        marked: for each, the positions that have a border.
+        videos: frames and their times in seconds, for each video.
+        marked: positions of frames with a border, for each video.
     """
 
     title: str
@@ -40,7 +40,7 @@ class Sheet:
 
 
 def contact_sheet(question: Question) -> Frame:
-    """A picture of a question that was just made."""
+    """A picture of a planned question."""
     title = f"{question.portion.task.name}   level {question.portion.level.name}   {question.source.name}"
     videos = [(video.frames(), video.times) for video in question.videos]
     return draw(Sheet(title, question.plan.question, question.plan.answer.format(), videos, _edited(question.plan.edits)))
@@ -49,21 +49,19 @@ def contact_sheet(question: Question) -> Frame:
 def row_sheet(row: Mapping[str, Any]) -> Frame:
     """A picture of a stored row."""
     info = row["extra_info"]
-    videos = []
-    for video, times in zip(row["videos"], info["frame_times"], strict=True):
-        videos.append((decode_video(video), times))
+    videos = [(decode_video(video), times) for video, times in zip(row["videos"], info["frame_times"], strict=True)]
     title = f"{info['task']}   level {info['level_name']}   {info['source']}"
     answer = row["reward_model"]["ground_truth"]
     return draw(Sheet(title, row["prompt"][-1]["content"], answer, videos, _edited(EditList.from_json(info["recipe"]))))
 
 
 def draw(sheet: Sheet) -> Frame:
-    """A picture of the whole question: text, answer, and every frame of every video, marked ones with a red border."""
+    """A picture of the question, the answer and every frame of every video; marked frames have a red border."""
     columns = COLUMNS if len(sheet.videos) == 1 else max(2, min(COLUMNS, len(sheet.videos[0][0])))
     rows = [_tiles(frames, times, marked, columns) for (frames, times), marked in zip(sheet.videos, sheet.marked, strict=True)]
     width = max(row.shape[1] for row in rows)
-    asked = sheet.question.replace("<video>", "[video]")
-    lines = [line for part in asked.split("\n") for line in textwrap.wrap(part, max(30, width // 8)) or [""]]
+    question = sheet.question.replace("<video>", "[video]")
+    lines = [line for part in question.split("\n") for line in textwrap.wrap(part, max(30, width // 8)) or [""]]
     parts = [_text([sheet.title, *lines, f"Answer: {sheet.answer}"], width)]
     for k, row in enumerate(rows):
         if len(rows) > 1:
@@ -73,11 +71,7 @@ def draw(sheet: Sheet) -> Frame:
 
 
 def write_picture(path: str, picture: Frame) -> None:
-    """Write an RGB picture, as its name's ending says.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
+    """Write an RGB picture in the format of the file extension; raises OSError if that fails."""
     done, data = cv2.imencode(os.path.splitext(path)[1], picture[..., ::-1])
     if not done:
         raise OSError(f"OpenCV could not write {path}")

@@ -1,4 +1,4 @@
-"""The dataset card: what somebody who finds the dataset wants to know, and what `videossr regenerate` needs."""
+"""The dataset card: describes the dataset to readers, and holds what `videossr regenerate` needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..storage.stored_build import Build
 from ..storage.summary import MANIFEST
 from ..tasks import UsageError
 
-BEGIN, END = "<!-- videossr: begin -->", "<!-- videossr: end -->"  # between them the text is ours
+BEGIN, END = "<!-- videossr: begin -->", "<!-- videossr: end -->"  # we replace only the text between them
 BLOCK = "videossr"
 TAGS = ("videossr", "verifiable-rewards", "reinforcement-learning", "grpo", "video", "synthetic")
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B")
@@ -30,12 +30,12 @@ def make_card(
     source_datasets: Sequence[str],
     sheets: Iterable[str],
 ) -> DatasetCard:
-    """The card of a build, merged into the one that is there: what somebody else wrote in it stays.
+    """The card of a build, merged into the repository's card; text of other authors stays.
 
     Args:
-        existing: the repository's card.
-        license: None for the one that the card names.
-        sheets: names of contact sheets in the repository.
+        existing: the repository's card, if any.
+        license: None keeps the license of the existing card.
+        sheets: file names of contact sheets in the repository.
 
     Raises:
         UsageError: if no license is named anywhere.
@@ -44,7 +44,7 @@ def make_card(
     data: dict[str, Any] = {} if existing is None else existing.data.to_dict()  # type: ignore[no-untyped-call]
     license = license or data.get("license")
     if not license:
-        raise UsageError("license is missing, and is yours to choose: add --license cc-by-4.0, or what your videos allow")
+        raise UsageError("license is missing: add --license cc-by-4.0, or another that your videos allow")
     paths = {"default": f"{DATA}/*/*.parquet", **{portion: f"{DATA}/{portion}/*.parquet" for portion in portions}}
     configs = [{"config_name": name, "data_files": [{"split": "train", "path": path}]} for name, path in paths.items()]
     configs[0]["default"] = True
@@ -58,7 +58,7 @@ def make_card(
         "configs": [*configs, *others],
         BLOCK: block(build),
     }
-    # what a plain push_to_hub said of configs by these names holds no more
+    # infos that a plain push_to_hub wrote for configs of these names are out of date
     infos = data.pop("dataset_info", None) or []
     infos = [info for info in ([infos] if isinstance(infos, dict) else infos) if info.get("config_name", "default") not in ours]
     if infos:
@@ -71,7 +71,7 @@ def make_card(
 
 
 def block(build: Build) -> dict[str, Any]:
-    """What identifies the build, and what makes it again."""
+    """The facts that identify the build, and the spec that makes it again."""
     summary = build.summary
     portions = summary.portions
     return {
@@ -80,8 +80,8 @@ def block(build: Build) -> dict[str, Any]:
         "identity": summary.identity,
         "seed": summary.spec["seed"],
         "rows": build.rows,
-        "tasks": {one["task"]: one["task_version"] for one in portions.values()},
-        "levels": {name: one["level"] for name, one in portions.items()},
+        "tasks": {portion["task"]: portion["task_version"] for portion in portions.values()},
+        "levels": {name: portion["level"] for name, portion in portions.items()},
         "codecs": dict(summary.codecs),
         "manifest_sha256": hashlib.sha256((build.folder.read_text(MANIFEST) or "").encode()).hexdigest(),
         "spec": dict(summary.spec),
@@ -98,7 +98,7 @@ def call(build: Build, videos: str) -> str:
 
 
 def _body(build: Build, repo: str, portions: Sequence[str], sheets: Iterable[str]) -> str:
-    spec, portion_facts, report = build.summary.spec, build.summary.portions, build.summary.report
+    spec, report = build.summary.spec, build.summary.report
     parts = [
         BEGIN,
         f"# {repo.partition('/')[2]}",
@@ -110,9 +110,9 @@ def _body(build: Build, repo: str, portions: Sequence[str], sheets: Iterable[str
         _table(
             ("config", "task", "level", "rows", "of", "blind baseline", "strict", "metric"),
             [
-                (name, one["task"], one["level"], report["rows"].get(name, 0), report["planned"].get(name, 0),
-                 one["chance"], one["chance_exact"], one["metric"])
-                for name, one in portion_facts.items()
+                (name, facts["task"], facts["level"], report["rows"].get(name, 0), report["planned"].get(name, 0),
+                 facts["chance"], facts["chance_exact"], facts["metric"])
+                for name, facts in build.summary.portions.items()
             ],
         ),
         "The blind baseline is what the best answer that never looks at the video scores: on the smooth reward, and on the "
@@ -128,17 +128,14 @@ def _body(build: Build, repo: str, portions: Sequence[str], sheets: Iterable[str
         ]
     if repeated := report["repeated"]:
         listed = ", ".join(f"{count} of {name}" for name, count in repeated.items())
-        parts.append(f"Some questions are asked twice of the same video, as it gives no more that differ: {listed}.")
+        parts.append(f"Some questions are asked twice of the same video, as it gives no further different ones: {listed}.")
     if unproven := report["unproven"]:
         listed = ", ".join(f"{count / report['rows'][name]:.1%} of {name}" for name, count in unproven.items())
-        parts.append(f"Of some questions the pictures do not prove that no other answer fits as well: {listed}.")
+        parts.append(f"For some questions the pictures do not rule out every other answer: {listed}.")
     if refused := report["refused"]:
         parts += ["## What was refused", "Attempts at a question whose answer could not be seen for certain:"]
         parts.append(_table(("portion", "times", "why"), [(name, count, reason) for name, reason, count in refused]))
-    left_out = {
-        **report["unusable"],
-        **{name: f"same content as {other}" for name, other in report["duplicates"].items()},
-    }
+    left_out = {**report["unusable"], **{name: f"same content as {other}" for name, other in report["duplicates"].items()}}
     if left_out:
         parts += [f"{len(left_out)} of the videos were not used:", _table(("video", "why"), sorted(left_out.items()))]
     parts += [
@@ -153,7 +150,7 @@ def _body(build: Build, repo: str, portions: Sequence[str], sheets: Iterable[str
 
 
 def _merged(text: str, ours: str) -> str:
-    """The text with our part in it anew, where it stood or at the end."""
+    """The text with our part replaced, or appended if it has none."""
     if BEGIN in text and END in text:
         pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
         return pattern.sub(lambda _: ours, text, count=1)
@@ -165,9 +162,9 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
-def _union(there: Any, ours: Iterable[str]) -> list[str]:
-    existing = [there] if isinstance(there, str) else list(there or [])
-    return [*existing, *(one for one in ours if one not in existing)]
+def _union(existing: Any, ours: Iterable[str]) -> list[str]:
+    existing = [existing] if isinstance(existing, str) else list(existing or [])
+    return [*existing, *(name for name in ours if name not in existing)]
 
 
 def _size(rows: int) -> str:

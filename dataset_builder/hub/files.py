@@ -1,4 +1,4 @@
-"""How a build is cut for the Hub: a folder of Parquet files for each portion, so that each can be loaded by its name."""
+"""Splits a build for the Hub into a folder of Parquet files per portion, so that each portion can be loaded by name."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..questions.row import features
 from ..storage.shards import DATA, ROWS_PER_GROUP
 from ..storage.stored_build import Build
 
-ROWS_PER_FILE = 500  # some 300 MB
+ROWS_PER_FILE = 500  # about 300 MB
 
 
 @dataclass(frozen=True)
 class RowDigest:
-    """What tells whether two rows are the same.
+    """Digests to compare two rows by.
 
     Attributes:
-        portion, index: which row it is.
+        portion, index: identify the row.
         text: hash of everything but the videos.
         videos: hash of the videos' bytes.
     """
@@ -38,30 +38,29 @@ class RowDigest:
 
 
 def digest_row(row: dict[str, Any]) -> RowDigest:
-    """The digests of a row, with its videos as bytes."""
+    """The digests of a row whose videos are bytes."""
     info = row["extra_info"]
     text = json.dumps({key: value for key, value in row.items() if key != "videos"}, sort_keys=True)
     videos = hashlib.blake2b(digest_size=16)
     for video in row["videos"]:
         for part in [video] if isinstance(video, dict) else video:
             videos.update(len(part["bytes"]).to_bytes(8, "big") + part["bytes"])
-    return RowDigest(
-        info["portion"], info["index"], hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), videos.hexdigest()
-    )
+    text_digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return RowDigest(info["portion"], info["index"], text_digest, videos.hexdigest())
 
 
 def file_names(build: Build) -> dict[str, list[str]]:
-    """The repository's data files by portion, in their order."""
+    """The repository's data files in order, by portion."""
     names = {}
     for portion, rows in build.summary.report["rows"].items():
-        number = math.ceil(rows / ROWS_PER_FILE)
-        names[portion] = [f"{DATA}/{portion}/train-{k:05d}-of-{number:05d}.parquet" for k in range(number)]
+        count = math.ceil(rows / ROWS_PER_FILE)
+        names[portion] = [f"{DATA}/{portion}/train-{k:05d}-of-{count:05d}.parquet" for k in range(count)]
     return names
 
 
 @dataclass
-class _Open:
-    """A portion's file that is being written."""
+class _OpenFile:
+    """The file of a portion that is being written."""
 
     names: Iterator[str]
     name: str = ""
@@ -72,12 +71,12 @@ class _Open:
 
 
 def cut_files(build: Build, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Write the data files, the same for the same build: each as (name in the repository, path), which the caller may remove.
+    """Write the data files; yields (name in the repository, path), and the caller may then remove the file.
 
-    A few rows of each portion are in memory at a time.
+    Holds only a few rows of each portion in memory. The same build always gives the same files.
     """
     schema = features(build.video_format).arrow_schema
-    portions = {portion: _Open(iter(names)) for portion, names in file_names(build).items()}
+    portions = {portion: _OpenFile(iter(names)) for portion, names in file_names(build).items()}
     for batch in build.batches():
         row_portions = pc.struct_field(batch["extra_info"], "portion")
         for portion in pc.unique(row_portions).to_pylist():
@@ -100,7 +99,7 @@ def cut_files(build: Build, folder: Path) -> Iterator[tuple[str, Path]]:
             yield _close(part, folder)
 
 
-def _write(part: _Open, folder: Path, schema: pa.Schema) -> None:
+def _write(part: _OpenFile, folder: Path, schema: pa.Schema) -> None:
     if part.writer is None:
         part.name = next(part.names)
         path = folder / part.name
@@ -111,7 +110,7 @@ def _write(part: _Open, folder: Path, schema: pa.Schema) -> None:
     part.waiting, part.waiting_rows = [], 0
 
 
-def _close(part: _Open, folder: Path) -> tuple[str, Path]:
+def _close(part: _OpenFile, folder: Path) -> tuple[str, Path]:
     assert part.writer is not None
     part.writer.close()
     part.writer, part.rows = None, 0

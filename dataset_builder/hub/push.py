@@ -1,6 +1,6 @@
-"""Puts a build on the Hub, or goes on where an earlier push was cut off.
+"""Pushes a build to the Hub, or continues an interrupted push.
 
-A few files are written, uploaded and committed at a time, the card last; what the Hub has already is not sent again.
+Writes, uploads and commits a few files at a time, the card last. Files that the Hub already has are not sent again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .files import cut_files, digest_row, file_names
 DIGESTS = "rows.jsonl"
 SHEETS = "sheets"
 SAMPLES = 4
-FILES_PER_COMMIT = 8  # so many stand on the disk at a time
+FILES_PER_COMMIT = 8  # also the number of files on disk at a time
 
 
 def push(
@@ -49,15 +49,15 @@ def push(
     token: str | None = None,
     progress: Progress = no_progress,
 ) -> str:
-    """Push a build; gives its address.
+    """Push a build; returns its URL.
 
     Args:
-        repo: `owner/name`; made, private, if it is not there.
-        license: of the dataset; None for what the card that is there says.
+        repo: `owner/name`; created as private if it does not exist.
+        license: of the dataset; None keeps the license of the existing card.
         source_datasets: names of the datasets that the videos come from.
-        public: whether a new repository is.
-        force: replace another dataset that stands there.
-        token: the Hub's; None for the one that is logged in.
+        public: whether a new repository is public.
+        force: replace another dataset in the repository.
+        token: Hub token; None for the stored login.
         progress: called with (files uploaded, files in all).
 
     Raises:
@@ -68,73 +68,68 @@ def push(
         raise UsageError(f"repo={repo!r} names no owner; write it as owner/name")
     api = HfApi(token=token)
     with explained(repo):
-        there = _files_there(api, repo)
-        _check_free(api, repo, there, build, force)
-        card_there = DatasetCard(read_file(api, repo, "README.md")) if "README.md" in there else None
+        existing = _list_files(api, repo)
+        _check_free(api, repo, existing, build, force)
+        old_card = DatasetCard(read_file(api, repo, "README.md")) if "README.md" in existing else None
         with tempfile.TemporaryDirectory(prefix="videossr-push-") as folder:
             sheets = _draw(build, Path(folder))
-            card = make_card(
-                build, repo, card_there, license=license, source_datasets=source_datasets, sheets=[name for name, _ in sheets]
-            )
+            names = [name for name, _ in sheets]
+            card = make_card(build, repo, old_card, license=license, source_datasets=source_datasets, sheets=names)
             api.create_repo(repo, repo_type="dataset", private=not public, exist_ok=True)
             total = sum(map(len, file_names(build).values()))
-            # the summary comes first: it says whose a half-pushed repository is
+            # the summary comes first: it identifies the build of an incomplete push
             _commit(api, repo, [_copy(build, SUMMARY)], f"Begin to push {build.rows} rows")
             sent = _upload(api, repo, build, Path(folder), total, progress)
-            stale = [name for name in there if _is_stale(name, sent | {name for name, _ in sheets}, force)]
-            _commit(
-                api,
-                repo,
-                [
-                    _copy(build, MANIFEST),
-                    CommitOperationAdd(DIGESTS, Path(folder) / DIGESTS),
-                    *(CommitOperationAdd(name, path) for name, path in sheets),
-                    CommitOperationAdd("README.md", str(card).encode()),
-                    *(CommitOperationDelete(name) for name in stale),
-                ],
-                f"Push {build.rows} rows",
-            )
+            stale = [name for name in existing if _is_stale(name, sent | set(names), force)]
+            operations = [
+                _copy(build, MANIFEST),
+                CommitOperationAdd(DIGESTS, Path(folder) / DIGESTS),
+                *(CommitOperationAdd(name, path) for name, path in sheets),
+                CommitOperationAdd("README.md", str(card).encode()),
+                *(CommitOperationDelete(name) for name in stale),
+            ]
+            _commit(api, repo, operations, f"Push {build.rows} rows")
     return f"{api.endpoint}/datasets/{repo}"
 
 
 def quietly() -> None:
-    """Leave telling to `progress`: the Hub's library would draw a bar for each file."""
+    """Silence the Hub library, which would draw a progress bar per file; `progress` reports instead."""
     disable_progress_bars()
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def read_file(api: HfApi, repo: str, name: str) -> str:
-    """A small file of a dataset repository, as it is now."""
+    """The current text of a small file in a dataset repository."""
     return Path(api.hf_hub_download(repo, name, repo_type="dataset")).read_text()
 
 
-def _files_there(api: HfApi, repo: str) -> list[str]:
+def _list_files(api: HfApi, repo: str) -> list[str]:
     try:
         return api.list_repo_files(repo, repo_type="dataset")
     except RepositoryNotFoundError:
         return []
 
 
-def _check_free(api: HfApi, repo: str, there: Sequence[str], build: Build, force: bool) -> None:
-    """Refuse a repository that holds something else."""
-    data = [name for name in there if name not in (".gitattributes", "README.md")]
+def _check_free(api: HfApi, repo: str, existing: Sequence[str], build: Build, force: bool) -> None:
+    """Raise UsageError if the repository holds something else."""
+    data = [name for name in existing if name not in (".gitattributes", "README.md")]
     if not data or force:
         return
-    if SUMMARY in there and Summary.parse(read_file(api, repo, SUMMARY), repo).identity == build.summary.identity:
+    if SUMMARY in existing and Summary.parse(read_file(api, repo, SUMMARY), repo).identity == build.summary.identity:
         return
-    kind = "another build" if SUMMARY in there else f"something else ({data[0]}, …)"
+    kind = "another build" if SUMMARY in existing else f"something else ({data[0]}, …)"
     raise UsageError(f"{repo} holds {kind}; give another name, or --force to replace it")
 
 
 def _draw(build: Build, folder: Path) -> list[tuple[str, Path]]:
-    """Contact sheets of the first rows of each portion in turn, the first portion of every task before its others."""
+    """Draw SAMPLES contact sheets, shared among the portions; the first portion of every task comes first."""
     rows = build.summary.report["rows"]
     turns: dict[str, int] = {}
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()  # portions so far, by task
     for portion in rows:
         task = build.summary.portions[portion]["task"]
-        turns[portion] = seen[task]
-        seen[task] += 1
+        turns[portion] = counts[task]
+        counts[task] += 1
     portions = sorted(rows, key=lambda portion: turns[portion])
     sheets_left = {portion: (SAMPLES + len(portions) - 1 - k) // len(portions) for k, portion in enumerate(portions)}
     sheets: list[tuple[str, Path]] = []
@@ -152,7 +147,7 @@ def _draw(build: Build, folder: Path) -> list[tuple[str, Path]]:
 
 
 def _upload(api: HfApi, repo: str, build: Build, folder: Path, total: int, progress: Progress) -> set[str]:
-    """Upload the data files, and write the rows' digests; gives the files' names."""
+    """Upload the data files and write the rows' digests; returns the names of the files."""
     sent: set[str] = set()
     progress(0, total)
     with (folder / DIGESTS).open("w") as digests:
@@ -176,7 +171,7 @@ def _copy(build: Build, name: str) -> CommitOperationAdd:
 
 
 def _is_stale(name: str, ours: set[str], force: bool) -> bool:
-    """Whether a file of the repository belongs to what was pushed before."""
+    """Whether a file of the repository is left from an earlier push."""
     if name in ours:
         return False
     return name.startswith(f"{SHEETS}/") or (name.startswith(f"{DATA}/") and (force or name.count("/") == 2))
@@ -188,23 +183,22 @@ def _commit(api: HfApi, repo: str, operations: Sequence[Any], message: str) -> N
 
 @contextmanager
 def explained(repo: str) -> Iterator[None]:
-    """The Hub's refusals in one line that says what to do."""
-    again = "run the same command again: what is uploaded stays"
+    """Convert errors of the Hub to BuildErrors of one line that says what to do."""
+    again = "run the same command again; uploaded files stay"
     try:
         yield
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         explanations = {
-            401: "the Hub knows no such token; set HF_TOKEN, or log in with `hf auth login`, to one that may write",
-            403: f"the token may not write to {repo}; use one of its owner's with the right to write",
-            404: f"{repo} is not there, or not for this token",
+            401: "the Hub does not accept the token; set HF_TOKEN, or run `hf auth login`, with a token that may write",
+            403: f"the token may not write to {repo}; use a token of its owner with write access",
+            404: f"{repo} does not exist, or the token may not read it",
             409: f"{repo} was changed by somebody else at the same time; {again}",
             412: f"{repo} was changed by somebody else at the same time; {again}",
         }
-        raise BuildError(
-            explanations.get(status, f"the Hub answered {status}: {error.server_message or error}; {again}")
-        ) from None
-    except RuntimeError as error:  # what the client makes of an upload that broke off, again and again
+        default = f"the Hub answered {status}: {error.server_message or error}; {again}"
+        raise BuildError(explanations.get(status, default)) from None
+    except RuntimeError as error:  # raised by the client after an upload has failed several times
         raise BuildError(f"{error} {error.__cause__ or ''}; {again}") from None
     except httpx2.TransportError as error:
         raise BuildError(f"the connection to the Hub broke ({type(error).__name__} {error}); {again}") from None

@@ -1,4 +1,4 @@
-"""Makes a pushed dataset again from its card and the raw videos, and compares row by row."""
+"""Builds a pushed dataset again from its card and the raw videos, and compares row by row."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from .push import DIGESTS, explained, read_file
 
 @dataclass
 class Comparison:
-    """Rows as `portion index`, by what became of them.
+    """The result for every row, named as `portion index`.
 
     Attributes:
-        same: the question, the answer and every byte of the videos.
-        videos_differ: the question and the answer, yet not the videos' bytes.
+        same: equal questions, answers and video bytes.
+        videos_differ: equal questions and answers, but other video bytes.
         differ: another question or answer.
         missing: rows of the dataset that were not made again.
-        added: rows that the dataset has not.
-        versions: what else made them than is at work here, as (name, there, here).
+        added: rows that are not in the dataset.
+        versions: (name, version of the dataset, version here) of everything that differs.
     """
 
     same: list[str] = field(default_factory=list)
@@ -50,14 +50,14 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
-        """Whether every row was made again, byte for byte."""
+        """Whether every row was made again byte for byte."""
         return not (self.videos_differ or self.differ or self.missing or self.added)
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "is_same": self.is_same}
 
     def table(self) -> str:
-        """As text, for a terminal: every row that is not the same, by name."""
+        """As text, for a terminal; names every row that is not the same."""
         lines = [f"{name} is {here} here; the dataset was made with {there}" for name, there, here in self.versions]
         for what, rows in (
             ("made again, the same byte for byte", self.same),
@@ -85,17 +85,17 @@ def regenerate(
 
     Args:
         repo: `owner/name`, as pushed by `push`.
-        videos: a folder that holds the source videos, under whatever names: they are known by their content.
+        videos: a folder with the source videos; file names do not matter, as videos are matched by content.
 
     Raises:
-        UsageError: if the card says nothing of a build, or source videos are not in the folder.
+        UsageError: if the card does not describe a build, or source videos are not in the folder.
         BuildError: if the Hub cannot be reached, or the build stopped.
     """
     api = HfApi(token=token)
     with explained(repo):
         block = DatasetCard(read_file(api, repo, "README.md")).data.to_dict().get(BLOCK)  # type: ignore[no-untyped-call]
         if not block:
-            raise UsageError(f"the card of {repo} has no `{BLOCK}:` block; only what `videossr push` pushed can be made again")
+            raise UsageError(f"the card of {repo} has no `{BLOCK}:` block; only datasets of `videossr push` can be made again")
         manifest = [json.loads(line) for line in read_file(api, repo, MANIFEST).splitlines()]
         digests = [RowDigest(**json.loads(line)) for line in read_file(api, repo, DIGESTS).splitlines()]
     spec = BuildSpec(**block["spec"])
@@ -108,7 +108,7 @@ def regenerate(
 
 
 def _matched(manifest: Sequence[Mapping[str, str]], sources: Sequence[Source], videos: Any) -> tuple[Source, ...]:
-    """The manifest's sources, by their content, under the manifest's names."""
+    """The sources of the manifest, found by content (unreadable ones by name), with the manifest's names."""
     by_content = {source.fingerprint: source for source in sources if source.fingerprint}
     by_name = {source.name: source for source in sources}
     matched, missing = [], []
@@ -126,18 +126,17 @@ def _matched(manifest: Sequence[Mapping[str, str]], sources: Sequence[Source], v
 
 def _compare(digests: Sequence[RowDigest], build: Build) -> Comparison:
     comparison = Comparison()
-    pushed = {(one.portion, one.index): one for one in digests}
+    pushed = {(row.portion, row.index): row for row in digests}
     for batch in build.batches():
-        for row in batch.to_pylist():
-            here = digest_row(row)
-            there = pushed.pop((here.portion, here.index), None)
-            name = f"{here.portion} {here.index}"
-            if there is None:
+        for row in map(digest_row, batch.to_pylist()):
+            original = pushed.pop((row.portion, row.index), None)
+            name = f"{row.portion} {row.index}"
+            if original is None:
                 comparison.added.append(name)
-            elif there.text != here.text:
+            elif original.text != row.text:
                 comparison.differ.append(name)
             else:
-                (comparison.same if there.videos == here.videos else comparison.videos_differ).append(name)
+                (comparison.same if original.videos == row.videos else comparison.videos_differ).append(name)
     comparison.missing = [f"{portion} {index}" for portion, index in pushed]
     return comparison
 

@@ -1,1 +1,1 @@
-"""`Source` → `Clip` and its statistics; edit list → videos. All that looks at pixels."""
+"""All code that touches pixels: video file → `Clip` and its statistics; edit list → videos."""

@@ -1,4 +1,4 @@
-"""A sampled clip: the frames of one video that every task on it is made from."""
+"""A sampled clip: the frames of one video that all its questions use."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Clip:
     """T sampled frames at their output geometry.
 
     Attributes:
-        jpegs: the frames. What tasks edit is what these decode to, whether or not the clip came from the cache.
+        jpegs: the frames. Edits start from the decoded JPEGs, so that fresh and cached clips give the same pixels.
         source_times: seconds since the start of the source video, length T.
         stats: what is visible; also holds fingerprint, geometry and the times that rows use.
-        h264: the same frames as H.264 pictures that stand alone, or None if not made yet.
+        h264: the same frames as independent H.264 pictures, or None if not encoded yet.
     """
 
     jpegs: tuple[bytes, ...]
@@ -42,11 +42,11 @@ def make_clip(video: str | bytes, fingerprint: str, sampling: Sampling) -> Clip:
 
     Args:
         video: a local path, or the file's bytes.
-        fingerprint: of its content.
+        fingerprint: hash of the file's content.
 
     Raises:
-        UnusableVideo: if it is no video, is broken where it matters, or has too few frames.
-        OSError: if it cannot be read.
+        UnusableVideo: if the file is no video, is broken where frames are taken, or has too few frames.
+        OSError: if the file cannot be read.
     """
     sampled = sample(video, sampling)
     stats = measure(sampled.frames, sampled.times, sampled.end, fingerprint)

@@ -1,7 +1,7 @@
-"""The folder in which sampled clips are kept from one build to the next.
+"""The folder that caches sampled clips between builds.
 
-One file a clip, named by all that it depends on; written aside and renamed, so that builds can share the folder. Above its
-size limit the clips that were not used for longest go.
+One file per clip, named by a hash of everything the clip depends on. Files are written under a temporary name and renamed, so
+builds can share the folder. Above the size limit, the least recently used clips are removed.
 """
 
 from __future__ import annotations
@@ -18,31 +18,23 @@ from ..tasks.errors import UsageError
 from .clip import Clip
 from .clip_file import read_clip, write_clip
 
-ABANDONED_SECONDS = 3600  # after which nobody is still writing a clip
+ABANDONED_SECONDS = 3600  # a temporary file older than this was left by a killed process
 
 
 @dataclass(frozen=True)
 class ClipCache:
-    """Where clips are kept, and how many bytes of them at most.
-
-    Attributes:
-        folder: None keeps none.
-        limit: most bytes in the folder.
-    """
+    """A cache folder (None caches nothing) and its size limit in bytes."""
 
     folder: Path | None
     limit: int
 
     @classmethod
     def of(cls, folder: str | None = None, gb: float | None = None) -> ClipCache:
-        """The cache that a user asks for.
+        """The cache for a user's settings; raises UsageError if the size limit is no positive number.
 
         Args:
-            folder: else VIDEOSSR_CLIP_CACHE, else a folder of the user's; "" for none.
-            gb: its size limit in GB, else VIDEOSSR_CLIP_CACHE_GB, else 20.
-
-        Raises:
-            UsageError: if the limit is no positive number.
+            folder: default VIDEOSSR_CLIP_CACHE, then ~/.cache/videossr; "" for no cache.
+            gb: size limit in GB; default VIDEOSSR_CLIP_CACHE_GB, then 20.
         """
         chosen = folder if folder is not None else os.environ.get("VIDEOSSR_CLIP_CACHE", "~/.cache/videossr")
         size = gb if gb is not None else os.environ.get("VIDEOSSR_CLIP_CACHE_GB", "20")
@@ -55,37 +47,37 @@ class ClipCache:
         return cls(Path(chosen).expanduser() if chosen else None, int(limit * 1e9))
 
     def read(self, key: str, fingerprint: str) -> Clip | UnusableVideo | None:
-        """The clip, or the reason why there is none, under a key; None if neither is kept."""
+        """The cached clip, or the reason why the video gives none; None if the key is not cached."""
         return read_clip(self._path(key), fingerprint) if self.folder else None
 
     def write(self, key: str, clip: Clip | UnusableVideo) -> int:
-        """Keep a clip; returns the bytes written."""
+        """Cache a clip, or the reason why there is none; returns the bytes written."""
         if not self.folder:
             return 0
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
                 write_clip(file, clip)
-            size = os.path.getsize(aside)
-            os.replace(aside, path)
+            size = os.path.getsize(temporary)
+            os.replace(temporary, path)
         except BaseException:
-            Path(aside).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
         return size
 
     def evict(self) -> None:
-        """Remove what is above the limit, and what killed processes have left."""
+        """Remove the least recently used clips above the limit, and temporary files of killed processes."""
         if not self.folder:
             return
-        for aside in self.folder.glob("*/.*.tmp"):
+        for temporary in self.folder.glob("*/.*.tmp"):
             with suppress(FileNotFoundError):
-                if time.time() - aside.stat().st_mtime > ABANDONED_SECONDS:
-                    aside.unlink()
+                if time.time() - temporary.stat().st_mtime > ABANDONED_SECONDS:
+                    temporary.unlink()
         clips = []
         for path in self.folder.glob("*/*.clip"):
-            with suppress(FileNotFoundError):  # another build's eviction was faster
+            with suppress(FileNotFoundError):  # another build has just evicted it
                 stat = path.stat()
                 clips.append((stat.st_mtime_ns, stat.st_size, path))
         total = sum(size for _, size, _ in clips)

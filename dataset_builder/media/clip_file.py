@@ -1,4 +1,4 @@
-"""A clip as one Arrow file; also the note that a video gives none."""
+"""A clip as one Arrow file, or a note why a video gives none."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ..errors import UnusableVideo
 from ..tasks.statistics import ClipStats
 from .clip import Clip
 
-_BYTES = ("signatures", "background")  # of the statistics; the others are JSON
+_BYTES = ("signatures", "background")  # fields of ClipStats that are stored as bytes; the others as JSON
 
 
 def write_clip(file: BinaryIO, clip: Clip | UnusableVideo) -> None:
-    """Write a clip, or why there is none."""
+    """Write a clip, or the reason why there is none."""
     table = _to_table(clip)
     with pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
 
 
 def read_clip(path: Path, fingerprint: str) -> Clip | UnusableVideo | None:
-    """A stored clip; None if there is none that can be read: then it is made again. Marks the file as used now."""
+    """A cached clip; None if it is missing or unreadable and must be made again. Marks the file as just used."""
     try:
         with pa.memory_map(str(path)) as file:
             table = pa.ipc.open_file(file).read_all()
     except (OSError, pa.ArrowInvalid):
         return None
-    with suppress(OSError):  # somebody else's cache, which may only be read
+    with suppress(OSError):  # the cache may be read-only
         os.utime(path)
     metadata = table.schema.metadata
     if b"unusable" in metadata:
@@ -40,9 +40,9 @@ def read_clip(path: Path, fingerprint: str) -> Clip | UnusableVideo | None:
     values = json.loads(metadata[b"stats"])
     source_times = tuple(values.pop("source_times"))
     visibility = {name: tuple(changes) for name, changes in values.pop("visibility").items()}
-    figures: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    figures |= {name: metadata[name.encode()] for name in _BYTES}
-    stats = ClipStats(fingerprint=fingerprint, visibility=visibility, **figures)
+    stats_fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    stats_fields |= {name: metadata[name.encode()] for name in _BYTES}
+    stats = ClipStats(fingerprint=fingerprint, visibility=visibility, **stats_fields)
     h264 = tuple(table["h264"].to_pylist()) if "h264" in table.column_names else None
     return Clip(tuple(table["jpeg"].to_pylist()), source_times, stats, h264)
 

@@ -1,4 +1,4 @@
-"""Sampled clips of sources, each decoded once for all seeds, levels and tasks: from memory, from the cache, or made now."""
+"""Loads sampled clips from memory, from the cache, or by decoding. One decode serves all seeds, levels and tasks."""
 
 from __future__ import annotations
 
@@ -9,40 +9,37 @@ from ..errors import UnusableVideo
 from ..identity import code_digest, codec_versions, digest
 from ..sources.memory import ContentMemory
 from ..sources.read import check_unchanged, open_source, reading
-from ..sources.source import Source
+from ..sources.source import Content, Source
 from ..sources.stores import StorageOptions
 from .clip import Clip, make_clip
 from .clip_cache import ClipCache
 from .measure import MEASURED
 from .sampling import Sampling
 
-CLIPS_IN_MEMORY = 4  # of each process
+CLIPS_IN_MEMORY = 4  # per process
 
 
 class ClipStore:
     """The clips of sources.
 
     Args:
-        cache: where they are kept.
-        with_h264: whether they come with their frames as H.264 pictures.
-        options: of the stores that remote sources lie in.
+        with_h264: whether clips must include their frames as H.264 pictures.
+        options: storage options for remote sources.
     """
 
-    def __init__(
-        self, cache: ClipCache, sampling: Sampling, *, with_h264: bool, options: StorageOptions | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, cache: ClipCache, sampling: Sampling, *, with_h264: bool, options: StorageOptions | None = None) -> None:
         self._cache, self._sampling, self._with_h264, self._options = cache, sampling, with_h264, options
         self._memory = ContentMemory(cache.folder)
         self._recent: OrderedDict[str, Clip | UnusableVideo] = OrderedDict()
-        self._written = cache.limit  # bytes since the last eviction: evict at the first write
+        self._written = cache.limit  # bytes since the last eviction; starts high so that the first write evicts
 
     def clip(self, source: Source) -> Clip:
         """The clip of a source.
 
         Raises:
-            UnusableVideo: if the video gives none.
-            SourceChanged: if the file is not what it was when the build began.
-            BuildError: if it could not be read this time.
+            UnusableVideo: if the video gives no clip.
+            SourceChanged: if the file has changed since it was identified.
+            BuildError: if the file cannot be read now.
         """
         clip = self._recent.get(source.url)
         if clip is None:
@@ -60,7 +57,7 @@ class ClipStore:
 
     def _load(self, source: Source) -> Clip | UnusableVideo:
         check_unchanged(source)
-        fingerprint = source.fingerprint or self._remembered_fingerprint(source)
+        fingerprint = source.fingerprint or self._memory.recall([source]).get(source.url, Content()).fingerprint
         clip = self._cached(fingerprint)
         if clip is None:
             video, fingerprint = open_source(source, self._options)
@@ -71,7 +68,7 @@ class ClipStore:
                 return self._make(source, video, fingerprint)
         if isinstance(clip, Clip) and self._with_h264 and not clip.h264:
             clip = clip.with_h264()
-            self._keep(fingerprint, clip)
+            self._write(fingerprint, clip)
         return clip
 
     def _make(self, source: Source, video: str | bytes, fingerprint: str) -> Clip | UnusableVideo:
@@ -83,17 +80,13 @@ class ClipStore:
                 clip = error
         if isinstance(clip, Clip) and self._with_h264:
             clip = clip.with_h264()
-        self._keep(fingerprint, clip)
+        self._write(fingerprint, clip)
         return clip
-
-    def _remembered_fingerprint(self, source: Source) -> str:
-        contents = self._memory.recall([source])
-        return contents[source.url].fingerprint if contents else ""
 
     def _cached(self, fingerprint: str) -> Clip | UnusableVideo | None:
         return self._cache.read(clip_key(fingerprint, self._sampling), fingerprint) if fingerprint else None
 
-    def _keep(self, fingerprint: str, clip: Clip | UnusableVideo) -> None:
+    def _write(self, fingerprint: str, clip: Clip | UnusableVideo) -> None:
         self._written += self._cache.write(clip_key(fingerprint, self._sampling), clip)
         if self._written > self._cache.limit // 20:
             self._cache.evict()
@@ -101,5 +94,5 @@ class ClipStore:
 
 
 def clip_key(fingerprint: str, sampling: Sampling) -> str:
-    """What a kept clip is called: a hash of all that it depends on."""
+    """The name of a cached clip: a hash of everything it depends on."""
     return digest(fingerprint, asdict(sampling), code_digest("media"), MEASURED, codec_versions())

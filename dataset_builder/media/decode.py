@@ -1,7 +1,7 @@
-"""Decoding: T frames from the middle of a video, exactly those of a full decode, with their true times.
+"""Decoding: T frames from the middle of a video, identical to those of a full decode, with their true times.
 
-A first pass reads the packets, which is cheap, and knows every frame's time. A second decodes, leaving out whole groups of
-pictures that hold no wanted frame and, within the others, frames that nothing refers to and nobody asked for.
+A first pass reads only the packets, which is cheap, to learn every frame's time. A second pass decodes: it skips groups of
+pictures without a chosen frame and, in the other groups, frames that are neither chosen nor used as a reference.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from .frame import Frame
 from .geometry import scale
 from .sampling import Sampling
 
-av.logging.set_level(av.logging.PANIC)  # what matters is raised; FFmpeg's own lines would only garble progress bars
+av.logging.set_level(av.logging.PANIC)  # errors are raised anyway; FFmpeg's log lines would garble progress bars
 
 MIN_KEYFRAMES = 4
-KEPT_BYTES = 128 << 20  # of compressed pictures; a longer video is read twice
+KEPT_BYTES = 128 << 20  # compressed data kept in memory; a larger video is read twice
 
 
 @dataclass(frozen=True)
 class SampledFrames:
-    """Frames at output geometry with their times in seconds since the video's first frame; both of length T.
+    """T frames at output geometry, and T times in seconds since the video's first frame.
 
-    `end` is when the last of them stops being shown, by the mean distance between them.
+    `end` is when the last frame stops being shown, taking the mean distance between frames as its duration.
     """
 
     frames: list[Frame]
@@ -40,7 +40,7 @@ class SampledFrames:
     end: float
 
 
-class _Packet(NamedTuple):  # there are thousands
+class _Packet(NamedTuple):  # a tuple, as a video has thousands
     pts: int
     keyframe: bool
     shown: bool
@@ -51,17 +51,15 @@ def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
 
     Args:
         video: a local path, or the file's bytes.
-        sampling: how many, how large, from how much of the video, and whether any frames or only keyframes.
+        sampling: number and size of frames, share of the video to use, and whether to use keyframes only.
 
     Raises:
-        UnusableVideo: if the file is no video, is broken where it matters, or has too few frames.
-        OSError: if it cannot be read.
+        UnusableVideo: if the file is no video, is broken where frames are taken, or has too few frames.
+        OSError: if the file cannot be read.
     """
     try:
-        if sampling.mode == "keyframe":
-            return _sample_keyframes(video, sampling)
-        return _sample_exactly(video, sampling)
-    except OSError:  # some of FFmpeg's errors are, and say nothing of the video
+        return (_sample_keyframes if sampling.mode == "keyframe" else _sample_exactly)(video, sampling)
+    except OSError:  # some FFmpeg errors are OSErrors: the file cannot be read, which does not make the video unusable
         raise
     except (av.FFmpegError, UnicodeDecodeError) as error:
         name = getattr(error, "strerror", None) or str(error)
@@ -93,7 +91,7 @@ def _sample_keyframes(video: str | bytes, sampling: Sampling) -> SampledFrames:
 
 
 def _in_time(packets: list[_Packet]) -> list[_Packet]:
-    """The packets that are shown, in the order of their times."""
+    """The packets whose frames are shown, in presentation order."""
     return sorted((packet for packet in packets if packet.shown), key=lambda packet: packet.pts)
 
 
@@ -122,10 +120,10 @@ class _IndexedVideo:
     """An open video that has been read through once.
 
     Attributes:
-        packets: the best stream's, in decoding order.
-        unit: seconds of one step of their times.
-        reliable: whether those times are the times of their frames.
-        kept: the packets with their data, if those of the whole video are few enough.
+        packets: packets of the best video stream, in decoding order.
+        unit: seconds per time stamp unit.
+        reliable: whether the packets' time stamps are the times of their frames.
+        buffered: the packets with their data, or None if the video is larger than KEPT_BYTES.
     """
 
     video: str | bytes
@@ -133,13 +131,13 @@ class _IndexedVideo:
     packets: list[_Packet]
     unit: Fraction
     reliable: bool
-    kept: list[av.Packet[av.VideoStream]] | None
+    buffered: list[av.Packet[av.VideoStream]] | None
 
     @contextmanager
     def reopen(self) -> Iterator[tuple[av.VideoCodecContext, Iterable[av.Packet[av.VideoStream]]]]:
-        """The packets with their data once more, and the decoder to put them into."""
-        if self.kept is not None:
-            yield self.codec, self.kept
+        """A decoder, and all packets with their data from the start."""
+        if self.buffered is not None:
+            yield self.codec, self.buffered
             return
         with _opened(self.video) as (container, stream):
             yield stream.codec_context, (packet for packet in container.demux(stream) if packet.size)
@@ -149,7 +147,7 @@ class _IndexedVideo:
 def _index(video: str | bytes) -> Iterator[_IndexedVideo]:
     with _opened(video) as (container, stream):
         packets: list[_Packet] = []
-        kept: list[av.Packet[av.VideoStream]] = []
+        buffered: list[av.Packet[av.VideoStream]] = []
         stamps: set[int | None] = set()
         size = 0
         for packet in container.demux(stream):
@@ -158,20 +156,20 @@ def _index(video: str | bytes) -> Iterator[_IndexedVideo]:
                 stamps.add(packet.pts)
                 size += packet.size
                 if size <= KEPT_BYTES:
-                    kept.append(packet)
+                    buffered.append(packet)
                 else:
-                    kept.clear()
+                    buffered.clear()
         if not any(packet.shown for packet in packets) or stream.time_base is None:
             raise UnusableVideo("holds no video data")
-        # AVI keeps no presentation times, so reordered frames come with wrong ones
+        # AVI stores no presentation times, so streams with reordered frames have wrong time stamps
         reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
         reliable = None not in stamps and len(stamps) == len(packets) and not reordered
-        whole = kept if size <= KEPT_BYTES else None
-        yield _IndexedVideo(video, stream.codec_context, packets, stream.time_base, reliable, whole)
+        all_packets = buffered if size <= KEPT_BYTES else None
+        yield _IndexedVideo(video, stream.codec_context, packets, stream.time_base, reliable, all_packets)
 
 
 def _middle(stamps: list[int], whole: list[int], share: float) -> range:
-    """The indices of `stamps` that lie in this share of the whole video's times, about their middle."""
+    """The indices of those `stamps` that lie in the middle `share` of the video, whose time stamps are `whole`."""
     if len(whole) < 2:
         return range(len(stamps))
     first = whole[0]
@@ -189,14 +187,9 @@ def _where(sampling: Sampling) -> str:
 
 
 def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int]:
-    """`count` different stamps, evenly spaced in time: for each target the last one not after it.
-
-    Raises:
-        UnusableVideo: if there are too few.
-    """
+    """`count` different stamps, evenly spaced in time: the last one at or before each target; raises UnusableVideo."""
     if count < 2 or len(within) < count:
-        needed = max(count, 2)
-        raise UnusableVideo(f"{len(within)} {what}, {needed} wanted")
+        raise UnusableVideo(f"{len(within)} {what}, {max(count, 2)} wanted")
     first, last = stamps[within[0]], stamps[within[-1]]
     chosen: list[int] = []
     for position in range(count):
@@ -208,32 +201,32 @@ def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int
 
 
 def _decode(indexed: _IndexedVideo, chosen: set[int], max_pixels: int) -> dict[int, Frame]:
-    """Decode the chosen frames; may return fewer where the stream does not hold what its packets say."""
+    """Decode the chosen frames; gives fewer if the stream does not contain what its packets claim."""
     needed = _needed(indexed.packets, chosen)
     frames: dict[int, Frame] = {}
 
-    def keep(decoded: list[av.VideoFrame]) -> None:
+    def collect(decoded: list[av.VideoFrame]) -> None:
         for frame in decoded:
             if frame.pts in chosen:
                 frames[frame.pts] = scale(frame, max_pixels)
 
     with indexed.reopen() as (codec, packets):
-        before = -1
+        previous = -1
         for index, packet in enumerate(packets):
             if index >= len(needed) or not needed[index]:
                 continue
-            if before >= 0 and index != before + 1:
-                keep(codec.decode(None))
+            if previous >= 0 and index != previous + 1:
+                collect(codec.decode(None))
                 codec.flush_buffers()
-            before = index
+            previous = index
             codec.skip_frame = "DEFAULT" if packet.pts in chosen else "NONREF"
-            keep(codec.decode(packet))
-        keep(codec.decode(None))
+            collect(codec.decode(packet))
+        collect(codec.decode(None))
     return frames
 
 
 def _needed(packets: list[_Packet], chosen: set[int]) -> list[bool]:
-    """Which packets to decode: from the last keyframe shown no later than a chosen frame, up to that frame."""
+    """Which packets to decode: for each chosen frame, from the last keyframe at or before it up to the frame."""
     keys = [index for index, packet in enumerate(packets) if packet.keyframe]
     if not keys or keys[0] != 0:
         keys.insert(0, 0)
@@ -243,7 +236,7 @@ def _needed(packets: list[_Packet], chosen: set[int]) -> list[bool]:
             continue
         group = bisect_right(keys, index) - 1
         while group > 0 and packets[keys[group]].pts > packet.pts:
-            group -= 1  # shown before the keyframe that precedes it in the file: belongs to the group before
+            group -= 1  # shown before the keyframe that precedes it in the file: it belongs to the previous group
         needed[keys[group] : index + 1] = [True] * (index + 1 - keys[group])
     return needed
 
@@ -261,7 +254,7 @@ def _decode_keyframes(indexed: _IndexedVideo, chosen: set[int], max_pixels: int)
 
 
 def _sample_linearly(video: str | bytes, sampling: Sampling) -> SampledFrames:
-    """For streams whose packets do not say when their frames are shown: decode all, twice, taking the order as it comes."""
+    """For streams without reliable packet times: decode everything twice and take frames in decoding order."""
     with _opened(video) as (container, stream):
         stamps = [frame.pts for frame in container.decode(stream)]
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
@@ -270,12 +263,12 @@ def _sample_linearly(video: str | bytes, sampling: Sampling) -> SampledFrames:
     if len(known) < len(stamps) or any(b <= a for a, b in pairwise(known)):
         known, unit = list(range(len(stamps))), 1 / rate
     if unit is None:
-        raise UnusableVideo("says nothing of its frames' times")
+        raise UnusableVideo("has no frame times")
     within = _middle(known, known, sampling.share)
     chosen = _spread(known, within, _count(within, sampling), f"frames{_where(sampling)}")
     indices = {bisect_left(known, stamp) for stamp in chosen}
     with _opened(video) as (container, stream):
-        kept = [scale(frame, sampling.max_pixels) for index, frame in enumerate(container.decode(stream)) if index in indices]
-    if len(kept) != len(chosen):
-        raise UnusableVideo(f"{len(kept)} of {len(chosen)} frames could be decoded")
-    return _sampled(kept, [float((stamp - known[0]) * unit) for stamp in chosen])
+        frames = [scale(frame, sampling.max_pixels) for k, frame in enumerate(container.decode(stream)) if k in indices]
+    if len(frames) != len(chosen):
+        raise UnusableVideo(f"{len(frames)} of {len(chosen)} frames could be decoded")
+    return _sampled(frames, [float((stamp - known[0]) * unit) for stamp in chosen])

@@ -10,7 +10,7 @@ import numpy as np
 
 from .frame import Frame
 
-cv2.setNumThreads(1)  # the builder runs one process a core
+cv2.setNumThreads(1)  # the builder runs one process per core
 
 _NOISE_MARGIN = 128  # pixels
 
@@ -45,7 +45,7 @@ def _rotate(degrees: float) -> PixelEffect:
         if degrees == 180:
             return cv2.rotate(frame, cv2.ROTATE_180)
         height, width = frame.shape[:2]
-        return _warp(frame, -degrees, max(width / height, height / width))  # large enough to leave no border
+        return _warp(frame, -degrees, max(width / height, height / width))  # scaled up so that no border shows
 
     return effect
 
@@ -90,7 +90,7 @@ def _noise(frame: Frame, deviation: float, position: int, seed: int) -> Frame:
 
 @lru_cache(maxsize=8)
 def _noise_field(height: int, width: int) -> np.ndarray:
-    """Standard normal noise, larger than the frame; frames cut pieces from it, which is far cheaper than drawing anew."""
+    """Standard normal noise, larger than a frame. Each frame takes a crop, which is far cheaper than new noise."""
     return np.random.default_rng(0).standard_normal((height + _NOISE_MARGIN, width + _NOISE_MARGIN, 3), dtype=np.float32)
 
 

@@ -15,11 +15,7 @@ Frame = npt.NDArray[Any]
 
 
 def encode_jpeg(frame: Frame) -> bytes:
-    """A frame as a JPEG file.
-
-    Raises:
-        ValueError: if OpenCV cannot write an array of this shape.
-    """
+    """A frame as a JPEG file; raises ValueError if OpenCV cannot encode an array of this shape."""
     done, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise ValueError(f"OpenCV could not write a frame of shape {frame.shape} as JPEG")
@@ -27,11 +23,7 @@ def encode_jpeg(frame: Frame) -> bytes:
 
 
 def decode_jpeg(data: bytes) -> Frame:
-    """The frame that a JPEG file holds.
-
-    Raises:
-        ValueError: if it holds none.
-    """
+    """Decode a JPEG file; raises ValueError if it is not one."""
     frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if frame is None:
         raise ValueError("not a JPEG that OpenCV can read")

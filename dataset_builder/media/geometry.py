@@ -1,4 +1,4 @@
-"""The size and the uprightness of sampled frames."""
+"""The size and the orientation of sampled frames."""
 
 from __future__ import annotations
 
@@ -13,17 +13,13 @@ from ..errors import UnusableVideo
 from .frame import Frame
 from .sampling import SIDE
 
-_SCALING = Interpolation.AREA | Interpolation.BITEXACT  # the same on every processor
+_SCALING = Interpolation.AREA | Interpolation.BITEXACT  # bit-exact: the same on every CPU
 
 
 def scale(frame: av.VideoFrame, max_pixels: int) -> Frame:
-    """A decoded frame as an RGB array at the output geometry, upright.
-
-    Raises:
-        UnusableVideo: if it is corrupt.
-    """
+    """A decoded frame as an upright RGB array at the output geometry; raises UnusableVideo if it is corrupt."""
     if frame.is_corrupt:
-        raise UnusableVideo("is corrupt where frames are wanted")
+        raise UnusableVideo("is corrupt where frames are taken")
     turns = round(frame.rotation / 90) % 4
     upright = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
     width, height = output_size(*upright, max_pixels)
@@ -35,7 +31,7 @@ def scale(frame: av.VideoFrame, max_pixels: int) -> Frame:
 
 @lru_cache(maxsize=256)
 def output_size(width: int, height: int, max_pixels: int) -> tuple[int, int]:
-    """Sides that are multiples of 64: the best compromise of aspect and size, without enlarging past the next multiple."""
+    """Multiples of 64 that trade off aspect ratio against size; never enlarges past the next multiple of 64."""
 
     def loss(size: tuple[int, int]) -> float:
         return abs(log(size[0] * height / (size[1] * width))) + 0.25 * log(max_pixels / (size[0] * size[1]))

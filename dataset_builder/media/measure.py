@@ -1,4 +1,4 @@
-"""What is visible in a clip: motion, how much each effect would change it, colours. Measured on small copies of the frames."""
+"""Measures a clip on small copies of its frames: motion, colours, and how much each effect would change it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MEASURED = {
     "grids": [SIGNATURE_SIDE, GRID_SIDE],
     "effects": {name: ANOMALIES[name].parameter(1.0) for name in PIXEL_EFFECTS},
 }
-"""What the measurements depend on outside this folder, by value: a kept clip is measured anew when it changes."""
+"""Everything outside this folder that the measurements depend on; part of the clip cache's key."""
 
-THUMB_SCALE = 4  # whole numbers, as output sides are multiples of 64: by far the fastest way to shrink
+THUMB_SCALE = 4  # integer factors, possible as sides are multiples of 64, are by far the fastest
 TINY_SCALE = 8
 
 
@@ -30,9 +30,9 @@ def measure(frames: Sequence[Frame], times: Sequence[float], end: float, fingerp
 
     Args:
         frames: T arrays, uint8, height x width x 3.
-        times: seconds; the result counts from the first.
+        times: seconds; the times in the result start at 0.
         end: seconds at which the last frame stops being shown.
-        fingerprint: of the source's content.
+        fingerprint: hash of the source file's content.
     """
     height, width = frames[0].shape[:2]
     thumbs = [_shrunk(frame, THUMB_SCALE) for frame in frames]
@@ -70,7 +70,7 @@ def _grid(frame: Frame, side: int) -> Frame:
 
 
 def _background(thumb: Frame) -> bytes:
-    """16 x 16 cells of mean red, green, blue and the standard deviation of the grey level within each."""
+    """For each of 16 x 16 cells: mean red, green, blue, and the standard deviation of the grey level."""
     grey = cv2.cvtColor(thumb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     size = (GRID_SIDE, GRID_SIDE)
     centre = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)

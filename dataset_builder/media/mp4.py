@@ -1,7 +1,7 @@
-"""MP4 files of H.264 pictures that each stand alone, so that an edit re-encodes only the frames that it changes.
+"""MP4 files of independent H.264 pictures, so that an edit re-encodes only the frames that it changes.
 
-Every picture is an IDR picture of fixed quality: its bytes depend on its pixels alone, pictures of a clip can be reordered
-or dropped without touching them, and one frame's shapes never bleed into the next. Times are whole milliseconds.
+Every picture is an IDR picture of fixed quality: its bytes depend only on its pixels. Pictures of a clip can be reordered or
+dropped without re-encoding, and one frame's shapes never bleed into the next. Times are whole milliseconds.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _DELIMITER = b"\x00\x00\x00\x02\x09\x10"
 
 
 def encode_pictures(frames: Iterable[tuple[int, Frame | bytes]]) -> list[bytes]:
-    """Encode frames as single pictures, as MP4 samples.
+    """Encode frames as independent pictures, in the form of MP4 samples.
 
     Args:
-        frames: (place, frame, or JPEG file, whose colours then stay as they are stored). Neighbours in a file must differ in
-            the parity of their places: the standard wants the numbers of IDR pictures that follow each other to differ, and
-            the encoder alternates between 0 and 1.
+        frames: (place, frame as array or JPEG file; a JPEG's colours are not converted). Neighbours in a file must differ in
+            the parity of their places: H.264 requires different ids for consecutive IDR pictures, and the encoder
+            alternates between 0 and 1.
     """
     pictures: list[bytes] = []
     codec, parity, decoder = None, 0, _jpeg_decoder()
@@ -54,7 +54,7 @@ def encode_pictures(frames: Iterable[tuple[int, Frame | bytes]]) -> list[bytes]:
 
 
 def write_mp4(pictures: Sequence[bytes], times: Sequence[float], end: float, width: int, height: int) -> bytes:
-    """Put pictures into an MP4 file, shown at these times (seconds, rising); the index stands at the file's front."""
+    """Write pictures into an MP4 file, shown at these rising times in seconds; the index is at the start of the file."""
     buffer = io.BytesIO()
     stamps = [round(time * 1000) for time in (*times, end)]
     options = {"moov_size": str(1024 + 32 * len(pictures)), "use_editlist": "0"}
@@ -73,16 +73,12 @@ def write_mp4(pictures: Sequence[bytes], times: Sequence[float], end: float, wid
 
 
 def read_mp4(data: bytes) -> tuple[list[Frame], list[float]]:
-    """All frames of an MP4 file and their times in seconds.
-
-    Raises:
-        av.FFmpegError: if it is broken.
-    """
+    """All frames of an MP4 file and their times in seconds; raises av.FFmpegError if it is broken."""
     with av.open(io.BytesIO(data), "r") as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
-        shown = [(frame.to_ndarray(format="rgb24"), frame.time) for frame in container.decode(stream)]
-    return [frame for frame, _ in shown], [round(time or 0.0, 3) for _, time in shown]
+        decoded = [(frame.to_ndarray(format="rgb24"), frame.time) for frame in container.decode(stream)]
+    return [frame for frame, _ in decoded], [round(time or 0.0, 3) for _, time in decoded]
 
 
 def _jpeg_decoder() -> av.VideoCodecContext:
@@ -112,7 +108,7 @@ def _encode(codec: av.VideoCodecContext, picture: av.VideoFrame) -> bytes:
 
 @lru_cache(maxsize=32)
 def _template(width: int, height: int) -> av.container.InputContainer:
-    """An MP4 file with one picture of this size: its stream's headers serve every picture that `_encoder` makes."""
+    """An MP4 file with one picture of this size; its stream headers fit every picture that `_encoder` makes."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=30, options=_OPTIONS)

@@ -1,4 +1,4 @@
-"""From a clip and an edit list to the question's videos: the one place where pixels are changed."""
+"""Renders a question's videos from a clip and an edit list: the only place where pixels are changed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .shapes import draw_shape
 
 @dataclass(frozen=True)
 class RenderedClip:
-    """One video of a question. Frames that no edit touched are not copied: they are the clip's own.
+    """One video of a question. Unedited frames are not copied but taken from the clip.
 
     Attributes:
-        clip: the clip that it was made from.
-        sources: for each position the index of the clip's frame shown there; where `drawn` has the position, unused.
-        drawn: the frames that were changed, by position.
+        clip: the clip that the video was made from.
+        sources: for each position, the index of the clip's frame shown there; ignored for positions in `drawn`.
+        drawn: the edited frames, by position.
         times: seconds, from 0.
         end: seconds at which the last frame stops being shown.
     """
@@ -39,32 +39,25 @@ class RenderedClip:
         return [self.drawn[at] if at in self.drawn else self.clip.frame(index) for at, index in enumerate(self.sources)]
 
     def jpegs(self) -> list[bytes]:
-        """Every frame as a JPEG; untouched ones as they were stored."""
+        """Every frame as a JPEG; unedited frames exactly as the clip stores them."""
         return [encode_jpeg(self.drawn[at]) if at in self.drawn else self.clip.jpegs[k] for at, k in enumerate(self.sources)]
 
     def mp4(self) -> bytes:
-        """A playable file. Of a clip that holds its pictures as H.264, only changed and displaced frames are encoded."""
-        ready: dict[int, bytes] = {}
+        """A playable file. If the clip has H.264 pictures, only edited and displaced frames are encoded."""
+        pictures: dict[int, bytes] = {}
         shift = self.sources[0] % 2 if 0 not in self.drawn else 0
         for at, index in enumerate(self.sources):
             if at not in self.drawn and self.clip.h264 and index % 2 == (at + shift) % 2:
-                ready[at] = self.clip.h264[index]
-        missing = [at for at in range(len(self.sources)) if at not in ready]
+                pictures[at] = self.clip.h264[index]
+        missing = [at for at in range(len(self.sources)) if at not in pictures]
         frames = ((at + shift, self.drawn.get(at, self.clip.jpegs[self.sources[at]])) for at in missing)
-        ready.update(zip(missing, encode_pictures(frames), strict=True))
+        pictures.update(zip(missing, encode_pictures(frames), strict=True))
         stats = self.clip.stats
-        return write_mp4([ready[at] for at in range(len(ready))], self.times, self.end, stats.width, stats.height)
+        return write_mp4([pictures[at] for at in range(len(pictures))], self.times, self.end, stats.width, stats.height)
 
 
 def render(clip: Clip, edits: EditList, donor: Clip | None = None) -> tuple[RenderedClip, ...]:
-    """Carry out an edit list.
-
-    Args:
-        donor: the other video, for edit lists that take frames from one.
-
-    Raises:
-        ValueError: if a donor is needed and not given.
-    """
+    """Apply an edit list; raises ValueError if it takes frames from a second video, the donor, and there is none."""
     if edits.needs_donor and donor is None:
         raise ValueError("this edit list takes frames from a second video: pass it as donor")
     return tuple(_render(clip, output, donor) for output in edits.clips)
@@ -89,7 +82,7 @@ def _render(clip: Clip, output: OutputClip, donor: Clip | None) -> RenderedClip:
 
 
 def timing(stats: ClipStats, output: OutputClip) -> tuple[tuple[float, ...], float]:
-    """`RenderedClip.times` and `RenderedClip.end`, without rendering."""
+    """`RenderedClip.times` and `RenderedClip.end` without rendering."""
     times = output.times(stats.times)
     after = output.clock + len(times)
     until = stats.times[after] if after < len(stats.times) else stats.end
@@ -97,7 +90,7 @@ def timing(stats: ClipStats, output: OutputClip) -> tuple[tuple[float, ...], flo
 
 
 def _cover(frame: Frame, width: int, height: int) -> Frame:
-    """Scale a frame of another geometry to fill this one, cutting off what sticks out."""
+    """Scale a frame to fill this geometry and crop what exceeds it."""
     if frame.shape[:2] == (height, width):
         return frame
     scale = max(width / frame.shape[1], height / frame.shape[0])

@@ -1,11 +1,11 @@
-"""How clips are taken from videos."""
+"""The settings for taking clips from videos."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MODES = ("exact", "keyframe")
-SIDE = 64  # output sides are multiples of this, which verl's and Qwen's resizing leave alone
+SIDE = 64  # output sides are multiples of this, so that verl and Qwen do not resize them
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class Sampling:
     Attributes:
         frames: T, evenly spaced in time.
         max_pixels: most pixels a frame; its sides are multiples of 64.
-        mode: `exact`, or `keyframe` for the keyframes nearest to even spacing, fewer than T where there are fewer.
-        share: of the video that frames are taken from, about its middle (paper: 0.9).
-        fewer: whether a video that has fewer frames gives all of them, rather than being of no use.
+        mode: `exact`, or `keyframe` for the keyframes nearest to even spacing, fewer than T if the video has fewer.
+        share: middle share of the video that frames are taken from (paper: 0.9).
+        fewer: whether a video with fewer than T frames gives all of them instead of being unusable.
     """
 
     frames: int = 48

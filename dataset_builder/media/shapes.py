@@ -1,4 +1,4 @@
-"""Drawing the shapes of a counting question: filled, anti-aliased, placed to a fraction of a pixel."""
+"""Draws the shapes of counting questions: filled, anti-aliased, at sub-pixel positions."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Clip → question → row: what is asked of which video, and what a row of the dataset holds."""
+"""Clip → question → row: assigns questions to videos, makes them, and turns them into rows."""

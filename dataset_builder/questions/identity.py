@@ -1,4 +1,4 @@
-"""What makes two datasets the same: the choices, the videos' content, the code and the codecs below it."""
+"""What makes two datasets the same: spec, content of the videos, code and codec versions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from .spec import BuildSpec
 
 
 def dataset_id(spec: BuildSpec, splits: Mapping[str, Sequence[Source]]) -> str:
-    """A hash that changes if and only if the rows may: not with the videos' folder or their times."""
-    videos = {split: [[source.name, source.fingerprint or source.stamp] for source in own] for split, own in splits.items()}
+    """A hash that changes if and only if the rows may change; moving or touching the videos does not change it."""
+    videos = {
+        split: [[source.name, source.fingerprint or source.stamp] for source in sources] for split, sources in splits.items()
+    }
     versions = {portion.task.name: portion.task.version for portion in spec.portions}
     return digest(spec.to_dict(), videos, versions, row_code_digest(), codec_versions())
 

@@ -1,4 +1,4 @@
-"""What a build has to do, and the one loop that turns it into rows, whoever runs it."""
+"""What a build has to do, and the loop that turns it into rows in any engine."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .spec import BuildSpec
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker process needs, beside its units.
+    """What every worker process needs besides its units.
 
     Attributes:
         spec: what to build.
         split: the split that the rows belong to.
-        sources: all of its videos, whichever units a worker gets; not a list, whose elements datasets would deal out.
-        cache: where sampled clips are kept.
-        options: of the stores that remote sources lie in.
+        sources: all videos of the split, whichever units a worker gets; a tuple, as datasets splits lists among workers.
+        cache: the cache of sampled clips.
+        options: storage options for remote sources.
     """
 
     spec: BuildSpec
@@ -41,11 +41,11 @@ class Job:
     options: StorageOptions = field(default_factory=dict)
 
     def units(self) -> list[Unit]:
-        """All items, by source."""
+        """All items, grouped by source."""
         return deal(self.spec, len(self.sources))
 
     def store(self) -> ClipStore:
-        """A store of the clips that the items need."""
+        """A store for the clips that the items need."""
         with_h264 = self.spec.video_format == "mp4"
         return ClipStore(self.cache, self.spec.clip_sampling, with_h264=with_h264, options=self.options)
 
@@ -60,11 +60,11 @@ def folder_job(
     with_length: bool = False,
     progress: Progress = no_progress,
 ) -> tuple[Job, dict[str, str]]:
-    """The job for a folder of videos; and the files left out, with the name of the one that has the same content.
+    """The job for a folder of videos, and its duplicates: {file left out: file of the same content that stays}.
 
     Args:
-        read: reads the contents that are not remembered.
-        with_length: whether to learn how long the videos are, by which many workers share them out.
+        read: reads files whose content is not remembered from an earlier build.
+        with_length: whether to read the videos' lengths too, by which several workers balance their load.
         progress: called with (videos whose content is known, videos in all).
 
     Raises:
@@ -77,18 +77,14 @@ def folder_job(
 
 
 def make_questions(job: Job, units: Iterable[Unit] | None = None) -> Iterator[Question | Refusal]:
-    """The questions of these units, or of all, in their order, each after the refusals on the way to it.
-
-    Raises:
-        SourceChanged: if a video is not what it was when the build began.
-    """
+    """The questions of these units (default: all) in order, each after its refusals; raises as `QuestionMaker.make`."""
     maker = QuestionMaker(job.spec, job.sources, job.store())
     for unit in job.units() if units is None else units:
         yield from maker.make(unit)
 
 
 def make_rows(units: Iterable[Unit], job: Job, report: Report) -> Iterator[dict[str, Any]]:
-    """The rows of these units in their order; all that is made or left out is counted in the report."""
+    """The rows of these units in order; counts every question and refusal in the report."""
     units = list(units)
     for unit in units:
         report.expect(unit, job.spec)

@@ -1,4 +1,4 @@
-"""The videos of a question that is not stored, by reference: rendered from sources and an edit list when they are asked for."""
+"""The videos of a question that is not stored: rendered from its sources and its edit list on access."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LiveVideos:
     """Videos that are rendered from their edit list.
 
     Attributes:
-        source, donor: fields of `Source`; donor is None where one video is enough.
+        source, donor: fields of `Source`; donor is None if the edits use one video only.
         edits: the edit list as JSON.
     """
 
@@ -28,7 +28,7 @@ class LiveVideos:
 
     @classmethod
     def of(cls, question: Question) -> LiveVideos:
-        """Those of a planned question."""
+        """The videos of a planned question."""
         donor = asdict(question.donor) if question.donor else None
         return cls(asdict(question.source), donor, question.plan.edits.to_json())
 
@@ -36,17 +36,17 @@ class LiveVideos:
         """Every frame of every video.
 
         Raises:
-            ValueError: without a store of clips.
+            ValueError: if the store is None.
             UnusableVideo, SourceChanged, BuildError: as `ClipStore.clip`.
         """
         return [video.frames() for video in self._render(store)]
 
     def jpegs(self, store: ClipStore | None) -> list[list[bytes]]:
-        """The same as JPEGs; frames that no edit touched as the store holds them."""
+        """The same as JPEGs; unedited frames come exactly as the store holds them. Raises as `frames`."""
         return [video.jpegs() for video in self._render(store)]
 
     def _render(self, store: ClipStore | None) -> tuple[RenderedClip, ...]:
         if store is None:
-            raise ValueError("live questions are rendered from sampled clips: give the store of them")
+            raise ValueError("live questions are rendered from sampled clips: pass a ClipStore")
         donor = store.clip(Source(**self.donor)) if self.donor else None
         return render(store.clip(Source(**self.source)), EditList.from_json(self.edits), donor)

@@ -1,4 +1,4 @@
-"""The making of questions: each is a function of the spec, the list of sources and its own item, and of nothing before it."""
+"""Makes questions. Each depends only on the spec, the list of sources and its item, not on the questions before it."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .dealing import Item, Unit, earlier_draws
 from .spec import BuildSpec, PreparedPortion
 
 DONORS_TRIED = 3
-REDRAWS = 12  # of a question that the same video is asked in an earlier item
+REDRAWS = 12  # when an earlier item already asks the same question of the video
 SOURCES_REMEMBERED = 64
-_REDRAW_STEP = 10**13  # above every draw
+_REDRAW_STEP = 10**13  # larger than every draw number
 
 
 @dataclass(frozen=True)
 class Question:
-    """A planned question with everything that a row tells of it.
+    """A planned question with everything that its row needs.
 
     Attributes:
         donor: the other video that frames are taken from, if any.
-        is_repeat: whether its video is asked the very same in an earlier item, as nothing else was found.
-        is_fallback: whether it was made from another source than the item's own.
+        is_repeat: whether an earlier item asks the same of the same video, because no other question was found.
+        is_fallback: whether it was made from an alternative source.
     """
 
     item: Item
@@ -47,7 +47,7 @@ class Question:
 
     @cached_property
     def videos(self) -> tuple[RenderedClip, ...]:
-        """Rendered when they are first asked for."""
+        """Rendered on first access."""
         return render(self.clip, self.plan.edits, self.donor_clip)
 
     @property
@@ -58,13 +58,13 @@ class Question:
 
     @property
     def content(self) -> str:
-        """A hash of what is asked of which video; equal for questions that are the same but for their row."""
+        """A hash of the source video and the question; repeats have equal hashes."""
         return digest(self.clip.stats.fingerprint, *self.plan.content)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why an item gave no question from one source. `portion` is "" where the video itself cannot be used."""
+    """Why a source gave no question for an item. `portion` is "" if the video itself is unusable."""
 
     source: str
     portion: str
@@ -74,7 +74,7 @@ class Refusal:
 class QuestionMaker:
     """Makes the questions of a spec from a list of sources.
 
-    What it remembers only saves work: contents of planned questions, so that no video is asked the same twice.
+    It remembers the contents of planned questions to avoid repeats. This only saves work: the results do not depend on it.
     """
 
     def __init__(self, spec: BuildSpec, sources: Sequence[Source], store: ClipStore) -> None:
@@ -82,11 +82,7 @@ class QuestionMaker:
         self._planned: dict[tuple[int, int], dict[int, str]] = {}  # contents by draw, for each portion and source
 
     def make(self, unit: Unit) -> Iterator[Question | Refusal]:
-        """A unit's questions, each after the refusals on the way to it.
-
-        Raises:
-            SourceChanged: if a video is not what it was when the build began.
-        """
+        """A unit's questions, each after its refusals; raises BuildError if a video cannot be read or has changed."""
         for item in unit.items:
             for source in (unit.source, *item.alternatives):
                 draw = item.draw if source == unit.source else item.fallback_draw
@@ -96,12 +92,12 @@ class QuestionMaker:
                     break
 
     def draw(self, item: Item, source: int, draw: int) -> Question:
-        """One draw of a source's questions, whether or not it is another draw's, too.
+        """Plan the question of one draw of a source; it may repeat the question of another draw.
 
         Raises:
             Unsolvable: if this video gives no such question.
-            UnusableVideo: if it gives no clip.
-            BuildError: if it could not be read, or changed.
+            UnusableVideo: if the video gives no clip.
+            BuildError: if the video cannot be read or has changed.
         """
         portion = self.spec.portions[item.portion]
         clip = self.store.clip(self.sources[source])
@@ -122,7 +118,7 @@ class QuestionMaker:
             return Refusal(name, "", str(refusal))
 
     def _distinct(self, item: Item, source: int, draw: int) -> Question:
-        """A draw's question; drawn again while it is that of an earlier draw, as often as allowed."""
+        """A draw's question; drawn again, up to REDRAWS times, while it repeats an earlier draw of this source."""
         if len(self._planned) > SOURCES_REMEMBERED:
             self._planned.clear()
         planned = self._planned.setdefault((item.portion, source), {})
@@ -133,20 +129,20 @@ class QuestionMaker:
         return self._draw_again(item, source, draw, planned)
 
     def _draw_again(self, item: Item, source: int, draw: int, planned: dict[int, str]) -> Question:
-        asked = {content for earlier, content in planned.items() if earlier < draw}
-        planned[draw] = ""  # until it is known
+        earlier_contents = {content for earlier, content in planned.items() if earlier < draw}
+        planned[draw] = ""  # stays if this draw gives no question
         question = first = self.draw(item, source, draw)
         for attempt in range(1, REDRAWS + 1):
-            if question.content not in asked:
+            if question.content not in earlier_contents:
                 break
             with suppress(Unsolvable):
                 question = self.draw(item, source, draw + attempt * _REDRAW_STEP)
-        is_repeat = question.content in asked
+        is_repeat = question.content in earlier_contents
         planned[draw] = question.content
         return replace(first if is_repeat else question, is_repeat=is_repeat, is_fallback=draw == item.fallback_draw)
 
     def _donor(self, source: int, fingerprint: str, draw: int) -> tuple[Source, Clip] | None:
-        """Another video, by chance but always the same; None if the first few cannot be used."""
+        """Another video, chosen by a seeded hash; None if the first few are unusable."""
         others = len(self.sources) - 1
         for attempt in range(DONORS_TRIED if others else 0):
             key = f"donor\0{fingerprint}\0{self.spec.seed}\0{draw}\0{attempt}".encode()

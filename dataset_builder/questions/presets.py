@@ -1,4 +1,4 @@
-"""Presets: named mixtures of tasks. The name of a dataset's configuration is one of these, or a task's."""
+"""Presets: named mixtures of tasks. A dataset's configuration is named after a preset or a task."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Portion:
     Attributes:
         name: its column in tables, and part of each row's file names.
         task: the task's name.
-        weight: its share of the rows, against the other portions' weights.
-        difficulty: its own level; None takes the build's.
-        overrides: its own parameters, over those of the level.
+        weight: its share of the rows, relative to the other portions' weights.
+        difficulty: its fixed level; None takes the build's.
+        overrides: its fixed parameters, which replace those of the level.
         metric: which part of a Score its column reports.
     """
 
@@ -39,8 +39,8 @@ class Preset:
     """A mixture.
 
     Attributes:
-        total: how many rows it has; None makes one of each portion for every video.
-        difficulty: the level of portions that have none of their own, unless the build gives one.
+        total: number of rows; None makes one of each portion for every video.
+        difficulty: the level of portions without a fixed one, unless the build sets it.
     """
 
     name: str
@@ -82,7 +82,11 @@ _VIDEOSSR_30K = Preset(
     difficulty="easy",
 )
 
-_EASY_SIZES = {"min_size": 0.1, "max_size": 0.2, "contrast": 110.0}  # the paper's levels differ in number alone
+_EASY_SIZES = {
+    "min_size": 0.1,
+    "max_size": 0.2,
+    "contrast": 110.0,
+}  # the paper's counting levels differ only in the number of shapes
 
 _VIUBENCH = Preset(
     "viubench",
@@ -100,16 +104,12 @@ _VIUBENCH = Preset(
 
 
 def presets() -> dict[str, Preset]:
-    """The presets that are more than one task alone, by name; with the tasks that are registered now."""
+    """The mixtures by name, built from the tasks that are registered now."""
     return {preset.name: preset for preset in (_mixed(), _VIDEOSSR_30K, _VIUBENCH, _demo())}
 
 
 def preset(name: str) -> Preset:
-    """The preset of this name, or a task's own.
-
-    Raises:
-        UsageError: naming what there is.
-    """
+    """The preset of this name, or the preset of a single task; raises UsageError listing the names for any other."""
     known = presets()
     if name in known:
         return known[name]
@@ -119,5 +119,5 @@ def preset(name: str) -> Preset:
 
 
 def preset_names() -> list[str]:
-    """The presets, then the tasks, each of which is a preset of its own."""
+    """The mixtures, then the tasks, each of which is also a preset."""
     return [*presets(), *tasks.names()]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import BuildError
@@ -15,17 +15,17 @@ from .spec import BuildSpec
 
 @dataclass
 class Report:
-    """Counts over a build; reports of its pieces add up with `update`.
+    """Counts over a build; `update` adds up the reports of its shards.
 
     Attributes:
         planned: items by portion.
         rows: rows by portion.
-        refused: attempts at a question that failed, by (portion, reason).
-        repeated: questions that their video is asked twice, as no other was found, by portion.
-        unproven: questions whose clip does not prove that no other answer fits as well, by portion.
+        refused: failed attempts at a question, by (portion, reason).
+        repeated: questions asked twice of the same video because no other was found, by portion.
+        unproven: questions whose clip does not rule out every other answer, by portion.
         unusable: videos by name, with the reason.
-        duplicates: videos left out because their content is that of another, by name.
-        fallbacks: contents of the other questions made from another source than their own, by portion; some may be the same.
+        duplicates: videos left out, by name, with the name of the video of the same content.
+        fallbacks: content hashes of the other questions made from an alternative source, by portion; may hold repeats.
     """
 
     planned: Counter[str] = field(default_factory=Counter)
@@ -70,18 +70,18 @@ class Report:
 
     @property
     def repeats(self) -> dict[str, int]:
-        """Questions that are asked twice of the same video, by portion."""
-        among = {name: len(contents) - len(set(contents)) for name, contents in self.fallbacks.items()}
-        counts = {name: self.repeated[name] + among.get(name, 0) for name in sorted(self.rows)}
+        """Questions asked twice of the same video, by portion."""
+        fallback_repeats = {name: len(contents) - len(set(contents)) for name, contents in self.fallbacks.items()}
+        counts = {name: self.repeated[name] + fallback_repeats.get(name, 0) for name in sorted(self.rows)}
         return {name: count for name, count in counts.items() if count}
 
     @property
     def missing(self) -> dict[str, int]:
-        """Items that no video gave, by portion."""
+        """Number of items that no video could give, by portion."""
         return {name: count - self.rows[name] for name, count in sorted(self.planned.items()) if count > self.rows[name]}
 
     def check(self) -> None:
-        """Raise BuildError if there is no row."""
+        """Raise BuildError if the build has no row."""
         if not self.rows.total():
             raise BuildError(f"no question could be made:\n{self.table()}")
 
@@ -92,47 +92,31 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, from which `from_dict` makes the report again."""
-        return {
-            "planned": _sorted(self.planned),
-            "rows": _sorted(self.rows),
-            "refused": [[name, reason, count] for (name, reason), count in sorted(self.refused.items())],
-            "repeated": _sorted(self.repeated),
-            "unproven": _sorted(self.unproven),
-            "unusable": _sorted(self.unusable),
-            "duplicates": _sorted(self.duplicates),
-            "fallbacks": _sorted(self.fallbacks),
-        }
+        values = {each.name: dict(sorted(getattr(self, each.name).items())) for each in fields(self)}
+        return {**values, "refused": [[name, reason, count] for (name, reason), count in values["refused"].items()]}
 
     def summary(self) -> dict[str, Any]:
-        """The same for people and scripts: `repeated` holds all that are known to be, and nothing is left to add up."""
+        """The same for people and scripts: `repeated` counts all repeats, and `fallbacks`, which only `update` needs, is gone."""
         values = {**self.to_dict(), "repeated": self.repeats, "unproven": {k: n for k, n in sorted(self.unproven.items()) if n}}
         del values["fallbacks"]
         return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Report:
-        return cls(
-            Counter(values["planned"]),
-            Counter(values["rows"]),
-            Counter({(name, reason): count for name, reason, count in values["refused"]}),
-            Counter(values["repeated"]),
-            Counter(values["unproven"]),
-            dict(values["unusable"]),
-            dict(values["duplicates"]),
-            dict(values["fallbacks"]),
-        )
+        refused = {(name, reason): count for name, reason, count in values["refused"]}
+        counts: dict[str, Any] = {name: Counter(values[name]) for name in ("planned", "rows", "repeated", "unproven")}
+        others: dict[str, Any] = {name: dict(values[name]) for name in ("unusable", "duplicates", "fallbacks")}
+        return cls(refused=Counter(refused), **counts, **others)
 
     def table(self) -> str:
         """The report as text, for a terminal."""
         remarks = {"asked twice": self.repeats, "unproven": +self.unproven}
         columns = [name for name, counts in remarks.items() if counts]
-        lines = _table(
-            ("portion", "rows", "of", *columns),
-            (
-                (name, self.rows[name], count, *(remarks[column].get(name, 0) for column in columns))
-                for name, count in sorted(self.planned.items())
-            ),
-        )
+        rows = [
+            (name, self.rows[name], count, *(remarks[column].get(name, 0) for column in columns))
+            for name, count in sorted(self.planned.items())
+        ]
+        lines = _table(("portion", "rows", "of", *columns), rows)
         if self.refused:
             refused = sorted(self.refused.items(), key=lambda entry: (entry[0][0], -entry[1], entry[0][1]))
             lines += ["", *_table(("refused", "times", "why"), ((name, count, reason) for (name, reason), count in refused))]
@@ -140,10 +124,6 @@ class Report:
         if left_out:
             lines += ["", *_table(("video not used", "why"), sorted(left_out))]
         return "\n".join(lines)
-
-
-def _sorted(values: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(sorted(values.items()))
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The row: the dataset's columns, and how a question becomes one. The same fields, without nulls, for every task."""
+"""The dataset's columns, and how a question becomes a row. All tasks share the same fields, without nulls."""
 
 from __future__ import annotations
 
@@ -62,25 +62,26 @@ def features(video_format: str) -> Features:
 
 
 def to_row(question: Question, spec: BuildSpec, split: str) -> dict[str, Any]:
-    """One row, as `features` wants it."""
+    """One row, with the columns of `features`."""
     return {**describe(question, spec, split), "videos": _videos(question, spec.video_format)}
 
 
 def describe(question: Question, spec: BuildSpec, split: str) -> dict[str, Any]:
-    """A row without its videos, which are not rendered for it.
+    """A row without its videos; renders nothing.
 
-    `extra_info` holds: the item (`index`, `portion`, `seed`, `level`, `params` as JSON), where it came from (`source`,
-    `fingerprint`, `donor`, `source_times` in seconds since that video's start), what the model sees (`frame_times` and
-    `end_times` of each video in its own seconds), what blind answers reach (`chance` on the smooth score, `chance_exact` on
-    the strict one, `blind_answer`), and the edit list (`recipe` as JSON), from which the videos can be rendered again.
+    `extra_info` holds the item (`index`, `portion`, `seed`, `level`, `params` as JSON), its origin (`source`, `fingerprint`,
+    `donor`, `source_times` in seconds since the source video's start), what the model sees (`frame_times` and `end_times` in
+    seconds since each video's start), the blind baseline (`chance` on the smooth score, `chance_exact` on the strict one,
+    `blind_answer`), and the edit list (`recipe` as JSON), from which the videos can be rendered again.
     """
     portion, stats = question.portion, question.clip.stats
     task = portion.task
     chance = task.chance(portion.params, stats.frames)
     timings = [timing(stats, output) for output in question.plan.edits.clips]
+    system = [{"role": "system", "content": spec.system_prompt}] if spec.system_prompt else []
     return {
         "data_source": PREFIX + task.name,
-        "prompt": _prompt(question.plan.question, spec.system_prompt),
+        "prompt": [*system, {"role": "user", "content": question.plan.question}],
         "ability": task.ability,
         "reward_model": {"style": "rule", "ground_truth": question.plan.answer.format()},
         "extra_info": {
@@ -111,11 +112,6 @@ def describe(question: Question, spec: BuildSpec, split: str) -> dict[str, Any]:
     }
 
 
-def _prompt(question: str, system_prompt: str) -> list[dict[str, str]]:
-    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    return [*system, {"role": "user", "content": question}]
-
-
 def _videos(question: Question, video_format: str) -> list[Any]:
     if video_format == "jpeg":
         return [[{"bytes": jpeg, "path": None} for jpeg in video.jpegs()] for video in question.videos]
@@ -124,33 +120,29 @@ def _videos(question: Question, video_format: str) -> list[Any]:
 
 
 def decode_video(video: Any) -> list[Frame]:
-    """The frames of one of a row's `videos`, in either format.
-
-    Raises:
-        ValueError, av.FFmpegError: if it is broken.
-    """
+    """The frames of one of a row's `videos`, in either format; raises ValueError or av.FFmpegError if it is broken."""
     return [decode_jpeg(image["bytes"]) for image in video] if isinstance(video, list) else read_mp4(video["bytes"])[0]
 
 
 def render_row(
     row: Mapping[str, Any], video: str | bytes, donor: str | bytes | None = None, sampling: Sampling | None = None
 ) -> tuple[RenderedClip, ...]:
-    """The row's videos, rendered again from its recipe and the raw video.
+    """Render the row's videos again from its recipe and the raw video.
 
     Args:
-        video, donor: local paths, or the files' bytes; a donor where `extra_info.donor` names one.
-        sampling: as in the row's build; None for the default.
+        video, donor: local paths, or the files' bytes; the donor is needed if `extra_info.donor` is not empty.
+        sampling: the sampling of the row's build; None for the default.
 
     Raises:
-        UsageError: if a video is not the one that the row was made from, or a donor is missing.
-        UnusableVideo: if one cannot be decoded.
+        UsageError: if a video is not the one that the row was made from, or the donor is missing.
+        UnusableVideo: if a video cannot be decoded.
     """
     info = row["extra_info"]
     clips = []
-    for name, given, expected in (("video", video, info["fingerprint"]), ("donor", donor, info["donor"])):
+    for name, file, expected in (("video", video, info["fingerprint"]), ("donor", donor, info["donor"])):
         if not expected:
             continue
-        if given is None or fingerprint(given) != expected:
+        if file is None or fingerprint(file) != expected:
             raise UsageError(f"{name} is not the file that this row was made from, whose fingerprint is {expected}")
-        clips.append(make_clip(given, expected, sampling or Sampling()))
+        clips.append(make_clip(file, expected, sampling or Sampling()))
     return render(clips[0], EditList.from_json(info["recipe"]), clips[1] if len(clips) > 1 else None)

@@ -1,4 +1,4 @@
-"""What to build: every choice that a row depends on, checked before anything is decoded."""
+"""What to build: every choice that rows depend on, checked before any video is decoded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_SIDE = 4096
 def _choice(
     default: Any, doc: str, *, low: int | None = None, high: int | None = None, allowed: tuple[str, ...] | None = None
 ) -> Any:
-    """A field that also makes a flag of the command line: with what it means, and the integers or words that are allowed."""
+    """A field that is also a command-line flag, with its help text and the integers or words that are allowed."""
     return field(default=default, metadata={"doc": doc, "low": low, "high": high, "allowed": allowed})
 
 
@@ -40,32 +40,33 @@ class PreparedPortion:
 
 @dataclass(frozen=True)
 class BuildSpec:
-    """The choices behind a dataset.
-
-    Each stands here once: `load_dataset` takes them as keywords, `videossr build` as flags.
+    """The choices behind a dataset: keywords of `load_dataset`, flags of `videossr build`.
 
     Raises:
         UsageError: naming the field, the value and what is allowed.
     """
 
-    preset: str = _choice("mixed", "a preset, or a task")
+    preset: str = _choice("mixed", "name of a preset or a task")
     seed: int = _choice(0, "seed of every question", low=0, high=2**63 - 1)
-    difficulty: str | float | None = _choice(None, "easy, medium, hard, extreme or a number in [0, 1]; else the preset's own")
-    samples: int | None = _choice(None, "rows in all; else the preset's number", low=1, high=10**12)
-    per_video: int = _choice(1, "for presets without a number: rows of each portion from every video", low=1, high=10**9)
+    difficulty: str | float | None = _choice(None, "easy, medium, hard, extreme or a number in [0, 1]; the preset's if not set")
+    samples: int | None = _choice(None, "number of rows; the preset's if not set", low=1, high=10**12)
+    per_video: int = _choice(
+        1, "for presets without a fixed number of rows: rows of each portion from every video", low=1, high=10**9
+    )
     frames: int = _choice(48, "frames a clip, sampled from the middle 90 %% of a video", low=2, high=_MAX_FRAMES)
     max_pixels: int = _choice(256 * 256, "most pixels a frame; sides are multiples of 64", low=SIDE**2, high=_MAX_SIDE**2)
     sampling: str = _choice("exact", "exact, or keyframe: much cheaper, at uneven times", allowed=MODES)
     video_format: str = _choice("mp4", "mp4, or jpeg for lists of images", allowed=VIDEO_FORMATS)
-    system_prompt: str = _choice("", "put before the question unless empty")
+    system_prompt: str = _choice("", "system message before the question; empty for none")
     overrides: Mapping[str, Any] = field(
         default_factory=dict,
         metadata={"doc": "task parameters by name: `clips` for every task that has it, `jigsaw.clips` for one"},
     )
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            self._check(one.name, one.metadata.get("low"), one.metadata.get("high"), one.metadata.get("allowed"))
+        for choice in fields(self):
+            limits = choice.metadata
+            self._check(choice.name, limits.get("low"), limits.get("high"), limits.get("allowed"))
         if not isinstance(self.system_prompt, str):
             raise UsageError(f"system_prompt={self.system_prompt!r} is not allowed; allowed: text, empty for none")
         if not isinstance(self.overrides, Mapping):
@@ -74,7 +75,7 @@ class BuildSpec:
             Level.of(self.difficulty)
             if all(portion.difficulty for portion in self.mixture.portions):
                 raise UsageError(f"difficulty={self.difficulty!r} is not allowed; {self.preset} fixes its levels")
-        self.portions  # noqa: B018 - resolves and so checks every parameter
+        self.portions  # noqa: B018 - resolving checks every parameter
 
     def _check(self, name: str, low: int | None, high: int | None, allowed: tuple[str, ...] | None) -> None:
         value = getattr(self, name)
@@ -91,7 +92,7 @@ class BuildSpec:
 
     @property
     def total(self) -> int | None:
-        """How many rows in all; None if that depends on the number of videos."""
+        """Number of rows; None if it depends on the number of videos."""
         return self.samples if self.samples is not None else self.mixture.total
 
     @property
@@ -101,45 +102,42 @@ class BuildSpec:
 
     @cached_property
     def portions(self) -> tuple[PreparedPortion, ...]:
-        """The mixture's portions, each with the level and the parameters that it has in this build."""
+        """The mixture's portions, each with its level and its parameters in this build."""
         portions = self.mixture.portions
         for name, value in self.overrides.items():
             if next(self._knobs(name), None) is None:
                 knobs = [(portion.task, knob.name) for portion in portions for knob in tasks.get(portion.task).knobs]
-                names = sorted({each for task, knob in knobs for each in (knob, f"{task}.{knob}")})
+                names = sorted({text for task, knob in knobs for text in (knob, f"{task}.{knob}")})
                 raise UsageError(f"{name}={value!r} is not a parameter of {self.preset}; {nearest(name, names)}")
         return tuple(map(self._prepare, portions))
 
     def _knobs(self, override: str) -> Iterator[Knob]:
-        """The knobs that an override turns."""
+        """The knobs that an override sets."""
         for portion in self.mixture.portions:
             yield from (knob for knob in tasks.get(portion.task).knobs if override in _names(portion, knob))
 
     def _prepare(self, portion: Portion) -> PreparedPortion:
         task = tasks.get(portion.task)
         level = Level.of(portion.difficulty or (self.mixture.difficulty if self.difficulty is None else self.difficulty))
-        given = dict(portion.overrides)
+        overrides = dict(portion.overrides)
         for knob in task.knobs:
             for name in _names(portion, knob):
                 if name in self.overrides:
+                    value = overrides[knob.name] = self.overrides[name]
                     if knob.name in portion.overrides:
-                        raise UsageError(
-                            f"{name}={self.overrides[name]!r} is not allowed; {portion.name} of {self.preset} fixes it"
-                        )
-                    given[knob.name] = self.overrides[name]
+                        raise UsageError(f"{name}={value!r} is not allowed; {portion.name} of {self.preset} fixes it")
         try:
-            params = task.params(level, given)
+            params = task.params(level, overrides)
         except UsageError as error:
             raise UsageError(f"{error} (task {task.name})") from None
         fewest = task.min_frames(params)
         if self.frames < fewest:
-            raise UsageError(
-                f"frames={self.frames} is not allowed; {portion.name} at level {level.name} needs at least {fewest}"
-            )
+            need = f"{portion.name} at level {level.name} needs at least {fewest}"
+            raise UsageError(f"frames={self.frames} is not allowed; {need}")
         return PreparedPortion(portion.name, task, level, params, portion.metric)
 
     def counts(self, videos: int) -> list[int]:
-        """Rows of each portion, largest remainders first; for presets without a number, from this many videos."""
+        """Rows of each portion for this many videos; a fixed total is shared out by largest remainder."""
         if self.total is None:
             return [videos * self.per_video] * len(self.portions)
         weights = [portion.weight for portion in self.mixture.portions]
@@ -151,12 +149,12 @@ class BuildSpec:
         return counts
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, from which `BuildSpec(**values)` makes the same spec; the same for every way to say it."""
+        """Plain values; `BuildSpec(**values)` makes the same spec. Equal specs give equal values, however they were written."""
         level = None if self.difficulty is None else Level.of(self.difficulty).value
         overrides = {name: next(self._knobs(name)).read(value) for name, value in sorted(self.overrides.items())}
         return {**asdict(self), "difficulty": level, "overrides": overrides}
 
 
 def _names(portion: Portion, knob: Knob) -> tuple[str, str]:
-    """How an override may call a knob."""
+    """The names by which an override may refer to a knob."""
     return knob.name, f"{portion.task}.{knob.name}"

@@ -1,4 +1,4 @@
-"""Which videos there are: below a folder or a URL, or in a list of URLs."""
+"""Finds videos below a folder or a URL, or in a list of URLs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VIDEO_EXTENSIONS = (
 
 
 def find_videos(folder: str | os.PathLike[str], options: StorageOptions | None = None) -> list[Source]:
-    """Every video below a folder, by extension, sorted by name; hidden files and folders are left out.
+    """Every video below a folder, by file extension, sorted by name, without hidden files and folders.
 
     Raises:
         UsageError: if the folder does not exist, cannot be listed, or holds no video.
@@ -30,11 +30,7 @@ def find_videos(folder: str | os.PathLike[str], options: StorageOptions | None =
 
 
 def list_videos(urls: Iterable[str]) -> list[Source]:
-    """Sources for given paths and URLs, sorted by name: their path below the folder they share.
-
-    Raises:
-        UsageError: if none of them is a video.
-    """
+    """Sources for paths and URLs, sorted by name (the path below their common folder); raises UsageError if none is a video."""
     paths = sorted({str(url) for url in urls if _is_video(str(url))})
     if not paths:
         raise UsageError(f"data_files name no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
@@ -48,7 +44,7 @@ def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
     if not root.is_dir():
         raise UsageError(f"videos={str(folder)!r} is no folder; give a folder of video files")
     paths: list[str] = []
-    visited: set[str] = set()  # links may lead round in circles
+    visited: set[str] = set()  # symbolic links may form cycles
     for parent, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(parent)
         if real in visited:
@@ -56,7 +52,7 @@ def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
             continue
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        # a folder with a video's extension is named in the report like any other file that cannot be used
+        # a folder with a video extension is listed too, so that the report names it as unusable
         paths += [os.path.join(parent, name) for name in [*files, *folders] if _is_video(name)]
     return [Source(_printable(os.path.relpath(path, root)), path) for path in paths]
 
@@ -65,7 +61,7 @@ def _find_remote(folder: str, options: StorageOptions | None) -> list[Source]:
     try:
         fs, root = open_store(folder, options)
         listing = fs.find(root, detail=True)
-    except Exception as error:  # each store's library has its own
+    except Exception as error:  # each store's library raises its own errors
         raise UsageError(f"videos={folder!r} cannot be listed: {str(error) or type(error).__name__}") from error
     root = root.rstrip("/")
     sources = []
@@ -81,5 +77,5 @@ def _is_video(name: str) -> bool:
 
 
 def _printable(name: str) -> str:
-    """A file name as text that can be written down, even if its bytes are no UTF-8."""
+    """A file name as valid text, even if its bytes are not UTF-8."""
     return os.fsencode(name).decode("utf-8", "replace")

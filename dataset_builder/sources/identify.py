@@ -1,4 +1,4 @@
-"""Which content each source has: from memory where its stamp has not changed, else by reading it."""
+"""Identifies each source's content: from memory if its stamp has not changed, else by reading the file."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .read import file_stamp, read_content
 from .source import Content, Source
 from .stores import StorageOptions, open_store, remote_stamp
 
-_REMEMBER_EVERY = 64  # videos read before what was learned is kept
-_READERS = 4  # hashing leaves Python to other threads
+_REMEMBER_EVERY = 64  # videos to read between two writes to the memory
+_READERS = 4  # threads; hashing releases the GIL
 
 ContentReader = Callable[[Sequence[Source], bool, "StorageOptions | None"], Iterable[Content]]
-"""Reads the contents of files in turn; their lengths too, where that is asked for."""
+"""(sources, with_length, options) -> their contents in the same order; `pixels` only if `with_length`."""
 
 
 def read_contents(sources: Sequence[Source], with_length: bool, options: StorageOptions | None = None) -> Iterator[Content]:
-    """As `read_content`, in turn, some files at a time."""
+    """`read_content` of each source, in order, several files at a time."""
     with ThreadPoolExecutor(_READERS) as readers:
         try:
             yield from readers.map(lambda source: read_content(source, with_length, options), sources)
@@ -38,17 +38,17 @@ def identify(
     remote: bool = True,
     progress: Progress = no_progress,
 ) -> list[Source]:
-    """Give sources their fingerprints, and lengths if asked to: those that were read before from memory, others by `read`.
+    """Add fingerprints to sources, and lengths with `with_length`: from memory if possible, else by `read`.
 
-    Sources of the same content as one before them are left in: `drop_repeats` drops them.
+    Does not drop sources of the same content; `drop_repeats` does.
 
     Args:
-        options: of the stores that remote sources lie in.
-        remote: whether remote files are read, too; else their stamp is all that is known of them, now and at every later call.
-        progress: called with how many files are known, and how many there are.
+        options: storage options for remote sources.
+        remote: whether to read remote files too; otherwise they only get a stamp.
+        progress: called with (files identified, files in all).
 
     Raises:
-        BuildError: if a file could not be read this time.
+        BuildError: if a file cannot be read now.
     """
     stamped = [_with_stamp(source, options) for source in sources]
     to_read = [source for source in stamped if remote or not source.is_remote]
@@ -74,11 +74,11 @@ def identify(
 def drop_repeats(
     sources: Iterable[Source], first: dict[str, str] | None = None, where: str = ""
 ) -> tuple[list[Source], dict[str, str]]:
-    """The sources without repeated content, and for each one left out the name of the one that stays.
+    """The sources without repeated content, and the others: {name of the repeat: name of the source that stays}.
 
     Args:
-        first: the sources of earlier splits, by fingerprint, whose content is not used again; those that stay are added.
-        where: put before the names that are added to `first`.
+        first: sources of earlier splits to drop too, as {fingerprint: name}; sources that stay are added to it.
+        where: prefix of the names that are added to `first`.
     """
     first = {} if first is None else first
     distinct, repeats = [], {}
@@ -93,13 +93,11 @@ def drop_repeats(
 
 def _with_stamp(source: Source, options: StorageOptions | None) -> Source:
     if source.is_remote:
-        return source if source.stamp else replace(source, stamp=_stored_stamp(source.url, options))
+        if source.stamp:
+            return source
+        fs, path = open_store(source.url, options)
+        return replace(source, stamp=remote_stamp(fs.info(path)))
     try:
         return replace(source, stamp=file_stamp(source.url))
-    except OSError:  # said again, with its reason, when the video is opened
+    except OSError:  # opening the video raises it again, with its reason
         return source
-
-
-def _stored_stamp(url: str, options: StorageOptions | None) -> str:
-    fs, path = open_store(url, options)
-    return remote_stamp(fs.info(path))

@@ -1,4 +1,4 @@
-"""How long a video is to decode, by what its header says."""
+"""How much work a video is to decode, by its header."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ import av
 
 
 def pixels_to_decode(video: str | bytes | BinaryIO) -> int:
-    """Frames x width x height of a video; 0 for what cannot be opened.
-
-    Decoding time follows it more closely than it follows seconds, as large pictures take longer, or bytes.
-    """
+    """Frames x width x height of a video; 0 if it cannot be opened. Predicts decoding time better than seconds or bytes."""
     try:
         with av.open(io.BytesIO(video) if isinstance(video, bytes) else video, "r", metadata_errors="replace") as container:
             stream = container.streams.best("video")
             if not isinstance(stream, av.VideoStream):
                 return 0
             return _frames(container, stream) * stream.width * stream.height
-    except (av.FFmpegError, OSError, UnicodeDecodeError):  # said with its reason when the video is used
+    except (av.FFmpegError, OSError, UnicodeDecodeError):  # decoding the video raises it again, with its reason
         return 0
 
 

@@ -1,4 +1,4 @@
-"""What is remembered of files from one build to the next, so that a large folder is read once."""
+"""Remembers file contents between builds, so that a large folder is read only once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from .source import Content, Source
 
 
 class ContentMemory:
-    """Remembers the contents of files whose stamp has not changed.
+    """Remembers the contents of files whose stamp has not changed; without a folder, remembers nothing.
 
-    Kept in one SQLite file, which several processes may share; without a folder, remembers nothing. A damaged file is begun
-    anew.
+    Stored in one SQLite file, which several processes may share; a damaged file is replaced by an empty one.
 
     Raises:
         OSError: from any method, if the file cannot be written or read.
@@ -27,7 +26,7 @@ class ContentMemory:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._create_table()
-            except sqlite3.DatabaseError:  # no database; what is wrong with the disk is an OSError by now
+            except sqlite3.DatabaseError:  # the file is no database; _connect turns disk errors into OSError
                 self._path.unlink()
                 self._create_table()
 
@@ -42,11 +41,11 @@ class ContentMemory:
         try:
             with contextlib.closing(sqlite3.connect(str(self._path), timeout=60)) as database, database:
                 yield database
-        except sqlite3.OperationalError as error:  # full, read-only, locked for a minute
+        except sqlite3.OperationalError as error:  # disk full, read-only, or locked for a minute
             raise OSError(f"{self._path} cannot be used: {error}; make room, or give another clip_cache") from error
 
     def recall(self, sources: Iterable[Source]) -> dict[str, Content]:
-        """The contents of those that are remembered with their present stamp, by URL."""
+        """The remembered contents of sources whose stamp is unchanged, by URL."""
         if not self._path:
             return {}
         contents = {}
@@ -58,7 +57,7 @@ class ContentMemory:
         return contents
 
     def remember(self, sources: Iterable[Source]) -> None:
-        """Keep what was read of these, in place of what was kept of them."""
+        """Store the contents of these sources, replacing older entries."""
         rows = [(os.fsencode(source.url), source.stamp, source.fingerprint, source.pixels) for source in sources]
         if self._path and rows:
             with self._connect() as database:

@@ -1,4 +1,4 @@
-"""Reading a source, and telling apart what can go wrong: the video's fault, the machine's, or a file that changed."""
+"""Reads a source and tells three errors apart: a bad video, a failing machine, a file that changed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _BLOCK = 1 << 22
 
 @contextlib.contextmanager
 def reading(source: Source) -> Iterator[None]:
-    """Turns the errors of reading a source into ours.
+    """Converts the errors of reading a source.
 
     Raises:
-        UnusableVideo: if it is nothing that can be read, or not allowed.
-        SourceChanged: if it is not there any more.
-        BuildError: if it could not be read this time.
+        UnusableVideo: if it is a folder or may not be read.
+        SourceChanged: if it no longer exists.
+        BuildError: for any other OSError.
     """
     try:
         yield
@@ -37,22 +37,22 @@ def reading(source: Source) -> Iterator[None]:
 
 
 def read_content(source: Source, with_length: bool, options: StorageOptions | None = None) -> Content:
-    """A file's hash, and its length if asked for; empty if it is nothing to read, which is said when the video is opened.
+    """A file's hash, and its length if asked for; empty if the file is unreadable or gone (decoding reports that later).
 
     Raises:
-        BuildError: if it could not be read this time.
+        BuildError: if the file cannot be read now.
     """
     try:
         with reading(source), _open(source, options) as file:
-            content = _hash(file)
+            file_hash = _hash(file)
             file.seek(0)
-            return Content(content, pixels_to_decode(file) if with_length else None)
+            return Content(file_hash, pixels_to_decode(file) if with_length else None)
     except (UnusableVideo, SourceChanged):
         return Content()
 
 
 def check_unchanged(source: Source) -> None:
-    """Make sure that a local file is still what it was when it was identified; raises SourceChanged if not, or as `reading`."""
+    """Raise SourceChanged if a local file has changed since it was identified; also raises as `reading`."""
     if source.is_remote or not source.fingerprint:
         return
     with reading(source):
@@ -62,27 +62,27 @@ def check_unchanged(source: Source) -> None:
 
 
 def open_source(source: Source, options: StorageOptions | None = None) -> tuple[str | bytes, str]:
-    """A source's path, or its bytes if it is remote; and its fingerprint. Raises as `reading`."""
+    """(path, or bytes of a remote source; fingerprint). Raises as `reading`."""
     with reading(source):
         if not source.is_remote:
             return source.url, source.fingerprint or fingerprint(source.url)
         fs, path = open_store(source.url, options)
         data: bytes = fs.cat_file(path)
-    content = fingerprint(data)
-    if source.fingerprint and content != source.fingerprint:
+    data_hash = fingerprint(data)
+    if source.fingerprint and data_hash != source.fingerprint:
         raise _changed(source)
-    return data, content
+    return data, data_hash
 
 
 def file_stamp(path: str) -> str:
     """`Source.stamp` of a local file."""
-    # the change time moves with every write, even where the modification time is put back
+    # ctime changes with every write, even if a tool resets mtime
     stat = os.stat(path)
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
 
 
 def fingerprint(video: str | bytes) -> str:
-    """The hash of a file's content, from its path or its bytes."""
+    """The hash of a file's content; takes a path or the file's bytes."""
     with io.BytesIO(video) if isinstance(video, bytes) else open(video, "rb") as file:
         return _hash(file)
 

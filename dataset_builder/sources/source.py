@@ -1,4 +1,4 @@
-"""One raw video: where it is, what it is called, and the hash of its content that every question is seeded by."""
+"""One raw video: its location, its name, and the hash of its content, which seeds its questions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class Source:
     """One raw video.
 
     Attributes:
-        name: its path below the folder it was found in; what reports and rows call it.
+        name: path below the folder that was searched; its name in reports and rows.
         url: absolute path, or fsspec URL.
-        stamp: what the file system says of its state; equal stamps mean equal content.
-        fingerprint: hash of its content; "" for remote files until read, and for what cannot be read.
-        pixels: its length, as `pixels_to_decode`; None where nobody asked for it.
+        stamp: size, times etc. from the file system; equal stamps mean equal content.
+        fingerprint: hash of its content; "" for remote files not read yet, and for unreadable files.
+        pixels: length as `pixels_to_decode`; None if it was not requested.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Content:
-    """What reading a file tells of it: `Source.fingerprint` and `Source.pixels`."""
+    """The result of reading a file: `Source.fingerprint` and `Source.pixels`."""
 
     fingerprint: str = ""
     pixels: int | None = None

@@ -1,1 +1,1 @@
-"""Rows → a build on disk or in a store, and back."""
+"""Writes rows as a build, on disk or in a store, and reads them back."""

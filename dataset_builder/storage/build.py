@@ -1,4 +1,4 @@
-"""Building: Parquet shards, a manifest of the videos and a summary. A rerun makes only the shards that are missing."""
+"""Builds Parquet shards, a manifest of the videos and a summary. A rerun makes only the missing shards."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SPLIT = "train"
 
 @dataclass(frozen=True)
 class BuildProgress:
-    """Called as a build goes on.
+    """Callbacks of a build.
 
     Attributes:
-        videos: with (videos whose content is known, videos in all), before the first row.
-        rows: with (items worked off, items in all).
-        report: with the report of all finished shards, whenever there is one more.
+        videos: (videos identified, videos in all), before the first row.
+        rows: (items finished, items in all).
+        report: the report of all finished shards, after each shard.
     """
 
     videos: Progress = no_progress
@@ -52,22 +52,22 @@ def build(
 
     Args:
         spec: what to build.
-        videos: a folder, local or of any store that fsspec knows (`s3://bucket/clips`).
-        out: the build's folder, likewise: `data/*.parquet`, which `datasets.load_dataset(out)` reads, `manifest.jsonl`,
-            `build.json`.
-        engine: who works; None for this process alone.
-        cache: where sampled clips are kept; None for the user's own.
-        force: replace another build that stands in `out`.
+        videos: a folder, local or in any store that fsspec supports (`s3://bucket/clips`).
+        out: the build's folder, local or in a store. Gets `data/*.parquet`, which `datasets.load_dataset(out)` reads,
+            `manifest.jsonl` and `build.json`.
+        engine: default: this process.
+        cache: the cache of sampled clips; default: the user's.
+        force: replace another build in `out`.
 
     Raises:
-        UsageError: for bad arguments, no videos, or a folder that holds something else.
-        BuildError: if it stopped half-way, or no question could be made.
+        UsageError: for bad arguments, no videos, or an `out` that holds something else.
+        BuildError: if the build stopped halfway, or no question could be made.
         OSError: if `out` cannot be written to.
     """
     engine, progress = engine or LocalEngine(), progress or BuildProgress()
     folder = Folder.of(out)
     with locked(folder):
-        previous = _previous(folder, spec, force)  # before the videos are read, which may take long
+        previous = _previous(folder, spec, force)  # checked before the videos are read, which may take long
         job, duplicates = folder_job(
             spec, videos, SPLIT, cache or ClipCache.of(),
             read=engine.read_contents, with_length=engine.wants_length, progress=progress.videos,
@@ -80,7 +80,7 @@ def build(
 def build_job(
     job: Job, out: str | os.PathLike[str], *, engine: Engine | None = None, progress: Progress = no_progress
 ) -> Report:
-    """`build`, of sources that are known already."""
+    """`build` for sources that are already identified."""
     folder = Folder.of(out)
     with locked(folder):
         previous = _previous(folder, job.spec, force=False)
@@ -94,21 +94,21 @@ def _build(
     shards = plan_shards(job)
     _begin(folder, job, shards, previous)
     report = Report(duplicates=dict(duplicates))
-    for piece in engine.make_shards(shards, job, folder, progress.rows):
-        report.update(piece)
+    for shard_report in engine.make_shards(shards, job, folder, progress.rows):
+        report.update(shard_report)
         progress.report(report)
     report.check()
-    folder.remove(*set(folder.names(f"{DATA}/")) - {shard.name for shard in shards})  # of an earlier list of videos
+    folder.remove(*set(folder.names(f"{DATA}/")) - {shard.name for shard in shards})  # left from an earlier list of videos
     write_manifest(folder, job.sources)
     Summary.of(job, shards, report).write(folder)
     return report
 
 
 def _previous(folder: Folder, spec: BuildSpec, force: bool) -> Summary | None:
-    """The summary of the build that stands in a folder, finished or not; None if it is empty.
+    """The summary of the build in a folder, finished or not; None if the folder is empty.
 
     Raises:
-        UsageError: if it holds something else, or another build and that is not to be replaced.
+        UsageError: if it holds something else, or another build without `force`.
     """
     summary = Summary.read(folder)
     if summary is None:
@@ -117,20 +117,19 @@ def _previous(folder: Folder, spec: BuildSpec, force: bool) -> Summary | None:
         return None
     requested = plain_spec(spec)
     if summary.spec != requested and not force:
-        other = ", ".join(
-            f"{name}={summary.spec.get(name)!r}" for name in requested if summary.spec.get(name) != requested[name]
-        )
+        existing = {name: summary.spec.get(name) for name in requested}
+        other = ", ".join(f"{name}={value!r}" for name, value in existing.items() if value != requested[name])
         raise UsageError(f"out={folder.url!r} holds another build ({other}); give another folder, or --force to replace it")
     return summary
 
 
 def _check_same_videos(folder: Folder, previous: Summary | None, job: Job) -> None:
-    """Refuse to replace a finished build by one of fewer, or of other videos."""
+    """Refuse to replace a finished build if some of its videos are missing now."""
     if previous is None or not previous.finished:
         return
-    gone = sorted({line["name"] for line in read_manifest(folder)} - {source.name for source in job.sources})
-    if gone:
-        names = f"{gone[0]!r} and {len(gone) - 1} more" if len(gone) > 1 else repr(gone[0])
+    missing = sorted({line["name"] for line in read_manifest(folder)} - {source.name for source in job.sources})
+    if missing:
+        names = f"{missing[0]!r} and {len(missing) - 1} more" if len(missing) > 1 else repr(missing[0])
         raise UsageError(
             f"out={folder.url!r} holds a finished build that also uses {names}, not among these videos; "
             "give another folder, or --force to replace it"
@@ -138,11 +137,11 @@ def _check_same_videos(folder: Folder, previous: Summary | None, job: Job) -> No
 
 
 def _begin(folder: Folder, job: Job, shards: Sequence[Shard], previous: Summary | None) -> None:
-    """Say that the folder is this build's, and not finished, unless it is. Shards that stay are checked one by one."""
+    """Mark the folder as this build and unfinished, unless it is finished. Shards of the same spec stay; each is checked later."""
     requested = plain_spec(job.spec)
     folder.remove_unfinished()
     if previous and previous.spec != requested:
         folder.remove(*folder.names(f"{DATA}/"))
-    is_this = previous and previous.finished and previous.identity == dataset_id(job.spec, {job.split: job.sources})
-    if not (is_this and all(finished_report(shard, folder) is not None for shard in shards)):
+    same = previous and previous.finished and previous.identity == dataset_id(job.spec, {job.split: job.sources})
+    if not (same and all(finished_report(shard, folder) is not None for shard in shards)):
         Summary(requested).write(folder)

@@ -1,4 +1,4 @@
-"""Who does the work of a build: processes of this machine, or a Ray cluster."""
+"""Engines run the work of a build: in processes of this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -18,24 +18,21 @@ ENGINES = ("local", "ray")
 
 
 class Engine(Protocol):
-    """Reads the contents of videos, and makes shards.
-
-    Attributes:
-        wants_length: whether it shares out work by the length of videos.
-    """
+    """Reads the contents of videos, and makes shards."""
 
     @property
-    def wants_length(self) -> bool: ...
+    def wants_length(self) -> bool:
+        """Whether `read_contents` should read lengths too, to balance the work."""
 
     def read_contents(
         self, sources: Sequence[Source], with_length: bool, options: StorageOptions | None
     ) -> Iterable[Content]: ...
 
     def make_shards(self, shards: Sequence[Shard], job: Job, folder: Folder, progress: Progress) -> Iterator[Report]:
-        """Make shards; gives the report of each as it is done.
+        """Make shards; yields the report of each as it finishes.
 
         Args:
-            progress: called with (items worked off, items in all).
+            progress: called with (items finished, items in all).
 
         Raises:
             BuildError: if a worker died, or the cluster is lost.
@@ -43,11 +40,11 @@ class Engine(Protocol):
 
 
 def make_engine(name: str, workers: int = 1, address: str | None = None) -> Engine:
-    """The engine of this name, ready for work.
+    """The engine of this name.
 
     Args:
-        workers: processes; with Ray, how many shards are made at a time, 1 for as many as the cluster has processors.
-        address: the Ray cluster's, `auto` for the one of this machine; None starts one here.
+        workers: number of processes; with Ray, number of shards at a time, 1 for one per CPU of the cluster.
+        address: of the Ray cluster, `auto` for the one of this machine; None starts one here.
 
     Raises:
         UsageError: for an unknown name or a wrong number.

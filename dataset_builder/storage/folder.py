@@ -1,4 +1,4 @@
-"""The folder of a build: a local one, or one of any store that fsspec knows, as `s3://bucket/path`."""
+"""The folder of a build: local, or in any store that fsspec supports, such as `s3://bucket/path`."""
 
 from __future__ import annotations
 
@@ -13,22 +13,18 @@ from uuid import uuid4
 
 import fsspec
 
-_ASIDE = ".tmp"
+_TEMPORARY = ".tmp"
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder. Files appear in it whole or not at all, whoever else writes the same.
+    """A folder in which files appear completely or not at all, even if several processes write the same file."""
 
-    Attributes:
-        url: absolute path, or fsspec URL.
-    """
-
-    url: str
+    url: str  # absolute path, or fsspec URL
 
     @classmethod
     def of(cls, place: str | os.PathLike[str]) -> Folder:
-        """A path, `file://…`, or the URL of a store."""
+        """Takes a path, `file://…`, or the URL of a store."""
         text = os.fspath(place)
         if "://" in text and not text.startswith(("file://", "local://")):
             return cls(text.rstrip("/"))
@@ -36,19 +32,19 @@ class Folder:
 
     @property
     def is_remote(self) -> bool:
-        """Whether it lies in a store."""
+        """Whether the folder is in a store."""
         return "://" in self.url
 
     @property
     def path(self) -> Path:
-        """Of a local one."""
+        """The path of a local folder."""
         return Path(self.url)
 
     def __str__(self) -> str:
         return self.url
 
     def names(self, inside: str = "") -> list[str]:
-        """All files, by their path below the folder."""
+        """The sorted paths of all files, relative to the folder, that start with `inside`."""
         if self.is_remote:
             with _store_errors(self.url):
                 fs, root = self._fs()
@@ -59,7 +55,7 @@ class Folder:
         return sorted(name for name in names if name.startswith(inside))
 
     def read_text(self, name: str) -> str | None:
-        """A file's text; None if there is no such file."""
+        """A file's text; None if the file does not exist."""
         try:
             with self.open(name) as file:
                 return file.read().decode()
@@ -68,7 +64,7 @@ class Folder:
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        """A file to read, parts of it at a time."""
+        """Open a file for reading in parts."""
         if not self.is_remote:
             with open(self.path / name, "rb") as file:
                 yield file
@@ -76,38 +72,38 @@ class Folder:
         fs, root = self._fs()
         fs.invalidate_cache()
         with _store_errors(self.url, FileNotFoundError):
-            opened = fs.open(f"{root}/{name}", "rb")
-        with opened as remote:
+            remote = fs.open(f"{root}/{name}", "rb")
+        with remote:
             yield remote
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a small file, whole or not at all."""
+        """Write a small file, completely or not at all."""
         with self.writing(name) as path:
             Path(path).write_text(text)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[str]:
-        """A path to write to. When the block ends well, the file stands in the folder; else nothing does."""
+        """Gives a path to write to. The file appears in the folder only if the block ends without an error."""
         if self.is_remote:
             with tempfile.TemporaryDirectory(prefix="videossr-") as folder:
                 path = os.path.join(folder, os.path.basename(name))
                 yield path
                 with _store_errors(self.url):
                     fs, root = self._fs()
-                    fs.put_file(path, f"{root}/{name}")  # which a store does whole or not at all
+                    fs.put_file(path, f"{root}/{name}")  # stores write a file completely or not at all
             return
         final = self.path / name
         final.parent.mkdir(parents=True, exist_ok=True)
-        aside = f"{final}.{uuid4().hex}{_ASIDE}"  # process ids repeat in containers that share a disk
+        temporary = f"{final}.{uuid4().hex}{_TEMPORARY}"  # process ids repeat in containers that share a disk
         try:
-            yield aside
-            os.replace(aside, final)
+            yield temporary
+            os.replace(temporary, final)
         except BaseException:
-            Path(aside).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
 
     def remove(self, *names: str) -> None:
-        """Remove files by their names; of a local folder, those that are not there are passed over."""
+        """Remove files by name; a local folder ignores names that do not exist."""
         for name in names:
             if self.is_remote:
                 with _store_errors(self.url):
@@ -117,9 +113,9 @@ class Folder:
                 (self.path / name).unlink(missing_ok=True)
 
     def remove_unfinished(self) -> None:
-        """What a process that was killed has left aside; no other may be writing."""
+        """Remove temporary files of killed processes. No other process may be writing."""
         if not self.is_remote:
-            self.remove(*(name for name in self.names() if name.endswith(_ASIDE)))
+            self.remove(*(name for name in self.names() if name.endswith(_TEMPORARY)))
 
     def _fs(self) -> tuple[Any, str]:
         fs, root = fsspec.core.url_to_fs(self.url)
@@ -128,7 +124,7 @@ class Folder:
 
 @contextmanager
 def _store_errors(url: str, *passing: type[Exception]) -> Iterator[None]:
-    """A store's own errors, of which each library has others, as OSError."""
+    """Convert the errors of a store's library to OSError, except the `passing` ones."""
     try:
         yield
     except passing:

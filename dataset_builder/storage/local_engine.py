@@ -1,4 +1,4 @@
-"""Shards made by processes of this machine."""
+"""Makes shards in processes of this machine."""
 
 from __future__ import annotations
 
@@ -26,11 +26,7 @@ from .shards import Shard, by_cost, make_shard
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """Processes of this machine.
-
-    Attributes:
-        workers: how many; with one, this process does the work.
-    """
+    """`workers` processes of this machine; with one worker, this process does the work."""
 
     workers: int = 1
 
@@ -43,11 +39,11 @@ class LocalEngine:
 
     def make_shards(self, shards: Sequence[Shard], job: Job, folder: Folder, progress: Progress) -> Iterator[Report]:
         total = sum(shard.items for shard in shards)
-        made = self._here if self.workers == 1 or len(shards) == 1 else self._by_processes
-        yield from made(shards, job, folder, progress, total)
+        run = self._run_here if self.workers == 1 or len(shards) == 1 else self._run_in_processes
+        yield from run(shards, job, folder, progress, total)
         progress(total, total)
 
-    def _here(self, shards: Sequence[Shard], job: Job, folder: Folder, progress: Progress, total: int) -> Iterator[Report]:
+    def _run_here(self, shards: Sequence[Shard], job: Job, folder: Folder, progress: Progress, total: int) -> Iterator[Report]:
         done = 0
 
         def count(items: int) -> None:
@@ -59,7 +55,7 @@ class LocalEngine:
         for shard in shards:
             yield make_shard(shard, job, folder, schema, count)
 
-    def _by_processes(
+    def _run_in_processes(
         self, shards: Sequence[Shard], job: Job, folder: Folder, progress: Progress, total: int
     ) -> Iterator[Report]:
         # spawned, not forked: pyarrow's threads do not survive a fork
@@ -67,7 +63,7 @@ class LocalEngine:
         counter = context.Value("q", 0)
         with ProcessPoolExecutor(self.workers, context, _start_worker, (job, folder, counter)) as pool:
             for _ in range(self.workers):
-                pool.submit(os.getpid)  # so that the processes start while the next line imports datasets
+                pool.submit(os.getpid)  # starts the processes while the next line imports datasets
             schema = features(job.spec.video_format).arrow_schema
             waiting = {pool.submit(_make_shard, shard, schema) for shard in by_cost(shards, job)}
             try:
@@ -76,15 +72,16 @@ class LocalEngine:
                     yield from (future.result() for future in finished)
                     progress(min(counter.value, total), total)
             except BrokenProcessPool:
-                raise BuildError(
-                    "a worker process died, killed or out of memory; run the same command again to go on"
-                ) from None
+                cause = "a worker process died (killed, or out of memory)"
+                raise BuildError(f"{cause}; run the same command again to continue") from None
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
 
-_worker: tuple[Job, Folder, Any] | None = None  # set once in each worker process: the job names every video
+_worker: tuple[Job, Folder, Any] | None = (
+    None  # set once per worker process: the job lists every video and is too large to send with each shard
+)
 
 
 def _start_worker(job: Job, folder: Folder, counter: Any) -> None:

@@ -15,12 +15,9 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Folder) -> Iterator[None]:
-    """Keep other builds out of a local folder. The lock goes with this process, however that ends.
+    """Keep other builds out of a local folder; raises BuildError if another build is writing there.
 
-    Stores have no locks: there, builds that race make the same shards.
-
-    Raises:
-        BuildError: if another build is writing there.
+    The lock ends with this process, even if it is killed. Stores have no locks: builds that race there write the same shards.
     """
     if folder.is_remote:
         yield
@@ -38,5 +35,5 @@ def locked(folder: Folder) -> Iterator[None]:
         (folder.path / LOCK).unlink(missing_ok=True)
         lock.release()
         if not existed:
-            with suppress(OSError):  # there is something in it, as there should be
+            with suppress(OSError):  # not empty, as expected
                 folder.path.rmdir()

@@ -1,4 +1,4 @@
-"""Shards made on a Ray cluster: each is a task of Ray Data, which may run anywhere, and be run again."""
+"""Makes shards on a Ray cluster: each is a Ray Data task, which may run on any node and may be retried."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class RayEngine:
     """A Ray cluster.
 
     Args:
-        shards_at_a_time: 1 for as many as the cluster has processors.
-        address: `auto` for the cluster of this machine; None starts one here. One that is connected to already stays.
+        shards_at_a_time: 1 for one per CPU of the cluster.
+        address: `auto` for the cluster of this machine; None starts one here. Ignored if Ray is already connected.
 
     Raises:
-        BuildError: if there is none at the address.
+        BuildError: if there is no cluster at the address.
     """
 
     wants_length = True
@@ -50,7 +50,7 @@ class RayEngine:
     def __init__(self, shards_at_a_time: int = 1, address: str | None = None) -> None:
         self._shards_at_a_time = shards_at_a_time if shards_at_a_time > 1 else None
         try:
-            if address and (parts := re.fullmatch(r"(?:ray://)?([^:/]+):(\d+)", address)):  # Ray itself would try for minutes
+            if address and (parts := re.fullmatch(r"(?:ray://)?([^:/]+):(\d+)", address)):  # Ray would retry for minutes
                 socket.create_connection((parts[1], int(parts[2])), timeout=5).close()
             ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, RuntimeError, ValueError) as error:
@@ -60,14 +60,12 @@ class RayEngine:
         context.print_on_execution_start = False
 
     def read_contents(self, sources: Sequence[Source], with_length: bool, options: StorageOptions | None) -> Iterable[Content]:
-        """By the cluster's workers, if there are many."""
+        """Reads many sources on the cluster, few in this process."""
         if len(sources) <= VIDEOS_PER_READ:
             return read_contents(sources, with_length, options)
-        pieces = [list(sources[start : start + VIDEOS_PER_READ]) for start in range(0, len(sources), VIDEOS_PER_READ)]
-        contents: dict[int, list[Content]] = {}
-        for place, values in _map(pieces, _Reader, (with_length, options), None):
-            contents[place] = [Content(*value) for value in values]
-        return [content for place in range(len(pieces)) for content in contents[place]]
+        batches = [list(sources[start : start + VIDEOS_PER_READ]) for start in range(0, len(sources), VIDEOS_PER_READ)]
+        contents = dict(_map(batches, _Reader, (with_length, options), None))
+        return [Content(*values) for k in range(len(batches)) for values in contents[k]]
 
     def make_shards(self, shards: Sequence[Shard], job: Job, folder: Folder, progress: Progress) -> Iterator[Report]:
         ordered = by_cost(shards, job)
@@ -84,7 +82,7 @@ class RayEngine:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What all workers need."""
+    """What every worker needs."""
 
     job: Job
     folder: Folder
@@ -93,7 +91,7 @@ class _Shared:
     codecs: dict[str, str]
 
     def check(self) -> None:
-        """Other code or codecs would make other rows, unnoticed."""
+        """Raise BuildError if this worker's code or codecs differ: they would silently make other rows."""
         if (self.code, self.codecs) != (row_code_digest(), codec_versions()):
             raise BuildError(
                 f"a worker has other versions: code {row_code_digest()}, {codec_versions()}; "
@@ -102,7 +100,7 @@ class _Shared:
 
 
 class _Worker:
-    """One of the cluster's processes."""
+    """A worker process of the cluster."""
 
     def __init__(self, shared: Any) -> None:
         self._shared: Any = ray.get(shared)
@@ -110,7 +108,7 @@ class _Worker:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         try:
             value, fault = self.result(pickle.loads(row["value"])), ""
-        except (BuildError, OSError) as error:  # returned as a value: Ray would wrap it in pages of its own
+        except (BuildError, OSError) as error:  # returned as a value: Ray would wrap it in pages of traceback
             value, fault = None, f"{error} (on {platform.node()})"
         return {"place": row["place"], "value": json.dumps(value), "fault": fault}
 
@@ -132,13 +130,13 @@ class _Maker(_Worker):
 
 
 def _map(values: Sequence[Any], worker: type[_Worker], shared: Any, at_a_time: int | None) -> Iterator[tuple[int, Any]]:
-    """(place, result) of each value, as they are done; what a worker had that dies is done again by another.
+    """(index of the value, result), as they finish. If a worker dies, another redoes its values.
 
     Raises:
-        BuildError: if a worker fails by itself, or the cluster is lost.
+        BuildError: if a worker reports an error, or the cluster is lost.
     """
-    processors = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    workers = min(len(values), at_a_time or processors)
+    cpus = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    workers = min(len(values), at_a_time or cpus)
     rows = [{"place": place, "value": pickle.dumps(value)} for place, value in enumerate(values)]
     dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
     results = dataset.map(cast(Any, worker), fn_constructor_args=(ray.put(shared),), concurrency=workers)

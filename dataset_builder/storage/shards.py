@@ -1,7 +1,7 @@
-"""A build's files: what each of them holds, and the making of one, which may be repeated by anybody at any time.
+"""A build's shards: plans them and makes them. Making a shard is safe to repeat at any time.
 
-A shard is written aside and renamed, and carries a digest of all that it depends on: so it is there whole, or not at all,
-and is made anew if anything behind it changed.
+A shard is written under a temporary name and renamed, so it is complete or absent. It carries a digest of everything it depends
+on, and is made again if that has changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..questions.report import Report
 from .folder import Folder
 
 ROWS_PER_SHARD = 100
-ROWS_PER_GROUP = 25  # some 15 MB: what the Hub's viewer reads at once
+ROWS_PER_GROUP = 25  # about 15 MB: what the Hub's viewer reads at once
 DATA = "data"
 _METADATA = b"videossr"
 
@@ -38,74 +38,73 @@ class Shard:
 
     @property
     def items(self) -> int:
-        """How many items it holds; as many rows, unless some give no question."""
+        """Number of items; the number of rows is smaller if some give no question."""
         return sum(len(unit.items) for unit in self.units)
 
     def cost(self, job: Job) -> int:
-        """About how long it takes, in no unit: the length of its videos, of each as often as it is used."""
+        """Rough cost of making it: the total length of the videos to decode."""
         return sum(job.sources[unit.source].pixels or 0 for unit in self.units)
 
 
 def plan_shards(job: Job) -> list[Shard]:
-    """Cut the job into shards of so many items; the same for any number of workers."""
-    pieces = list(_cut(job.units(), ROWS_PER_SHARD))
+    """Cut the job into shards of ROWS_PER_SHARD items, the same for any number of workers."""
+    parts = list(_cut(job.units(), ROWS_PER_SHARD))
     uses_donors = any(portion.task.wants_donor(portion.params) for portion in job.spec.portions)
     shared_id = dataset_id(job.spec, {job.split: job.sources}) if uses_donors else ""
     shards = []
-    for number, units in enumerate(pieces):
-        name = f"{DATA}/{job.split}-{number:05d}-of-{len(pieces):05d}.parquet"
-        own_id = shared_id or dataset_id(job.spec, {job.split: [job.sources[source] for source in _sources(units)]})
-        items = [_description(job, unit.source, item) for unit in units for item in unit.items]
-        shards.append(Shard(name, units, digest(own_id, items)))
+    for number, units in enumerate(parts):
+        name = f"{DATA}/{job.split}-{number:05d}-of-{len(parts):05d}.parquet"
+        shard_id = shared_id or dataset_id(job.spec, {job.split: [job.sources[source] for source in _sources(units)]})
+        items = [_describe(job, unit.source, item) for unit in units for item in unit.items]
+        shards.append(Shard(name, units, digest(shard_id, items)))
     return shards
 
 
-def _description(job: Job, source: int, item: Item) -> list[Any]:
-    """An item in words that do not depend on how many sources there are."""
-    names = [job.sources[each].name for each in (source, *item.alternatives)]
+def _describe(job: Job, source: int, item: Item) -> list[Any]:
+    """An item as plain values, with sources by name, so that it does not depend on the number of sources."""
+    names = [job.sources[index].name for index in (source, *item.alternatives)]
     return [item.index, item.portion, item.draw, names]
 
 
 def _sources(units: Sequence[Unit]) -> list[int]:
-    """Every source that may give one of these units' questions."""
+    """Every source that may give a question of these units."""
     return sorted({source for unit in units for item in unit.items for source in (unit.source, *item.alternatives)})
 
 
 def _cut(units: Sequence[Unit], rows: int) -> Iterator[tuple[Unit, ...]]:
-    piece: list[Unit] = []
+    part: list[Unit] = []
     room = rows
     for unit in units:
         items = unit.items
         while items:
-            piece.append(replace(unit, items=items[:room]))
-            taken, items = len(items[:room]), items[room:]
-            room -= taken
+            part.append(replace(unit, items=items[:room]))
+            items, room = items[room:], room - len(items[:room])
             if room == 0:
-                yield tuple(piece)
-                piece, room = [], rows
-    if piece:
-        yield tuple(piece)
+                yield tuple(part)
+                part, room = [], rows
+    if part:
+        yield tuple(part)
 
 
 def by_cost(shards: Sequence[Shard], job: Job) -> list[Shard]:
-    """The most costly first, so that none of them is left for the end; those of one video, which is decoded once, apart."""
-    seen: Counter[int] = Counter()
+    """Most costly first, so that none is left for the end; shards of one video apart, so that the first caches its clip."""
+    counts: Counter[int] = Counter()  # shards so far, by their first video
     turns = {}
     for shard in shards:
         first = shard.units[0].source
-        turns[shard.name] = seen[first]
-        seen[first] += 1
+        turns[shard.name] = counts[first]
+        counts[first] += 1
     return sorted(shards, key=lambda shard: (turns[shard.name], -shard.cost(job)))
 
 
 def make_shard(
     shard: Shard, job: Job, folder: Folder, schema: pa.Schema, count: Callable[[int], None] = lambda rows: None
 ) -> Report:
-    """Make one shard unless it is there; safe to repeat, and to race with another process.
+    """Make one shard unless it exists; safe to repeat, and to race with another process.
 
     Args:
-        schema: `features(…).arrow_schema`, which tells datasets what the columns are.
-        count: called with the items worked off since the last call.
+        schema: `features(…).arrow_schema`, which includes the column types for datasets.
+        count: called with the number of items finished since the last call.
     """
     report = finished_report(shard, folder)
     if report is not None:
@@ -114,7 +113,7 @@ def make_shard(
     report = Report()
     with (
         folder.writing(shard.name) as path,
-        # pictures do not get smaller by compression
+        # JPEG and H.264 data does not compress further
         pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=False) as writer,
     ):
         group: list[dict[str, Any]] = []
@@ -132,7 +131,7 @@ def make_shard(
 
 
 def finished_report(shard: Shard, folder: Folder) -> Report | None:
-    """The report of a shard that stands complete and up to date; else None."""
+    """The report of a shard that is complete and up to date; else None."""
     try:
         with folder.open(shard.name) as file:
             stored = pq.read_metadata(file).metadata

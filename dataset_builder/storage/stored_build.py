@@ -1,4 +1,4 @@
-"""A finished build, as everything that comes after building reads it."""
+"""Reads a finished build: for export, push and other later steps."""
 
 from __future__ import annotations
 
@@ -17,23 +17,14 @@ from .summary import Summary
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build.
-
-    Attributes:
-        folder: where it stands, on this machine or in a store.
-        summary: what its `build.json` says.
-    """
+    """A finished build: its folder, local or in a store, and its `build.json`."""
 
     folder: Folder
     summary: Summary
 
     @classmethod
     def read(cls, place: str | os.PathLike[str]) -> Build:
-        """Open a build: a folder, or a URL of any store that fsspec knows.
-
-        Raises:
-            UsageError: if there is none, or one that is not finished.
-        """
+        """Open a build by folder or fsspec URL; raises UsageError if there is none, or if it is unfinished."""
         folder = Folder.of(place)
         summary = Summary.read(folder)
         if summary is None:
@@ -44,7 +35,7 @@ class Build:
 
     @property
     def rows(self) -> int:
-        """How many rows it has."""
+        """Number of rows."""
         return self.summary.rows
 
     @property
@@ -53,7 +44,7 @@ class Build:
         return str(self.summary.spec["video_format"])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows in order, a few at a time."""
+        """All rows in order, ROWS_PER_GROUP at a time."""
         for shard in self.summary.shards:
             with self.folder.open(shard["file"]) as file, pq.ParquetFile(file) as parquet:
                 yield from parquet.iter_batches(ROWS_PER_GROUP)

@@ -1,4 +1,4 @@
-"""The videos of one row of a build, by reference: read when they are asked for."""
+"""A reference to the videos of one row of a build, which are read on access."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class StoredVideos:
     """The videos of one row of a build.
 
     Attributes:
-        folder: the build's, here or in a store.
-        shard: the file's name below it.
-        row: within the group.
+        folder: the build's folder, as path or URL.
+        shard: file name relative to the folder.
+        row: index within the row group.
     """
 
     folder: str
@@ -33,7 +33,7 @@ class StoredVideos:
         return [decode_video(video) for video in self._read()]
 
     def jpegs(self, store: ClipStore | None) -> list[list[bytes]]:
-        """The same as JPEGs: the row's own, unless it holds MP4s."""
+        """The same as JPEGs: as stored, or encoded from the row's MP4s."""
         return [
             [image["bytes"] for image in video]
             if isinstance(video, list)

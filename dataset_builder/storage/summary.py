@@ -1,4 +1,4 @@
-"""`build.json`, which says what a build is and whether it is finished; and `manifest.jsonl`, its source videos."""
+"""`build.json`, which describes a build and whether it is finished, and `manifest.jsonl`, the list of its source videos."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ MANIFEST = "manifest.jsonl"
 
 @dataclass(frozen=True)
 class Summary:
-    """What `build.json` holds. Of a build that is not finished only the spec is known.
+    """The content of `build.json`. An unfinished build has only the spec.
 
     Attributes:
-        spec: as `BuildSpec.to_dict`.
-        identity: equal for builds of the same rows, as `dataset_id`.
-        version, code, codecs: what made it: of VideoSSR, a digest of its code, the libraries below it.
-        portions: by name, their `task`, `task_version`, `level`, `params`, `metric`, `chance`, `chance_exact`.
-        report: as `Report.summary`.
-        shards: `file` and `digest` of each.
+        spec: `BuildSpec.to_dict`.
+        identity: `dataset_id`, equal for builds of the same rows.
+        version, code, codecs: VideoSSR's version, a digest of its code, and the versions of the codec libraries.
+        portions: `task`, `task_version`, `level`, `params`, `metric`, `chance`, `chance_exact` of each portion, by name.
+        report: `Report.summary`.
+        shards: `file` and `digest` of each shard.
     """
 
     spec: Mapping[str, Any]
@@ -48,7 +48,7 @@ class Summary:
 
     @classmethod
     def of(cls, job: Job, shards: Sequence[Shard], report: Report) -> Summary:
-        """That of a build whose shards are all made."""
+        """The summary of a build whose shards are all finished."""
         spec = job.spec
         return cls(
             spec=plain_spec(spec),
@@ -65,11 +65,7 @@ class Summary:
 
     @classmethod
     def read(cls, folder: Folder) -> Summary | None:
-        """That of the build in a folder; None if there is none.
-
-        Raises:
-            UsageError: if it is damaged.
-        """
+        """The summary of the build in a folder; None if there is none. Raises UsageError if it is damaged."""
         text = folder.read_text(SUMMARY)
         return None if text is None else cls.parse(text, folder.url)
 
@@ -79,9 +75,8 @@ class Summary:
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
-            raise UsageError(
-                f"{SUMMARY} in {where!r} is damaged, or of another version; give another folder, or remove this one"
-            ) from None
+            advice = "give another folder, or remove this one"
+            raise UsageError(f"{SUMMARY} in {where!r} is damaged, or of another version; {advice}") from None
 
     def write(self, folder: Folder) -> None:
         """Write `build.json`."""
@@ -89,7 +84,7 @@ class Summary:
 
 
 def plain_spec(spec: BuildSpec) -> dict[str, Any]:
-    """A spec as it comes back from JSON."""
+    """A spec as it is read back from JSON."""
     plain: dict[str, Any] = json.loads(json.dumps(spec.to_dict()))
     return plain
 

@@ -1,4 +1,4 @@
-"""Checks a build row by row: what a user would otherwise find out in training."""
+"""Checks a build row by row, to find faults before training does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .folder import Folder
 from .shards import DATA
 from .summary import MANIFEST, SUMMARY, Summary, read_manifest
 
-DEVIATIONS = 4.0  # how far the blind answers' mean may lie above the baseline, in standard errors
+DEVIATIONS = 4.0  # standard errors by which the blind answers' mean may exceed the blind baseline
 
 
 @dataclass
@@ -30,9 +30,9 @@ class Findings:
     """What was checked and what is wrong.
 
     Attributes:
-        rows: how many rows were read.
+        rows: number of rows read.
         faults: (row, what is wrong).
-        baselines: for each portion (rows, mean blind baseline, mean score of the blind answer).
+        baselines: (rows, mean blind baseline, mean score of the blind answer), by portion.
     """
 
     rows: int = 0
@@ -57,12 +57,12 @@ class Findings:
 def validate(place: str | os.PathLike[str]) -> Findings:
     """Check every row of a build.
 
-    Each gold answer must score 1, in bare form and in tags, and be what the recipe makes true; the blind answers' mean must not
-    exceed the blind baseline by more than chance allows; every video must decode to the frames and times that the row says;
-    placeholders must match the videos.
+    Each ground truth must score 1, with and without answer tags, and agree with the recipe. The blind answers' mean score must
+    not exceed the blind baseline by more than chance allows. Every video must decode to the frames and times of its row. The
+    number of placeholders must match the number of videos.
 
     Args:
-        place: a folder, or a URL of any store that fsspec knows.
+        place: a folder, or a URL of any store that fsspec supports.
 
     Raises:
         UsageError: if it holds no build.
@@ -92,29 +92,29 @@ def validate(place: str | os.PathLike[str]) -> Findings:
         mean = sum(score for _, score in pairs) / count
         spread = math.sqrt(sum((score - mean) ** 2 for _, score in pairs) / max(1, count - 1))
         findings.baselines[portion] = (count, baseline, mean)
-        # few rows may all be alike: then their spread says nothing
+        # a few equal scores have no spread, hence the minimum of 0.2
         if mean > baseline + DEVIATIONS * max(spread, 0.2) / math.sqrt(count):
             findings.faults.append((portion, f"blind answers score {mean:.3f}, above the blind baseline of {baseline:.3f}"))
     return findings
 
 
 def _build_faults(folder: Folder, summary: Summary | None, shards: Sequence[str]) -> Iterator[str]:
-    """Is the build finished, and is every shard there?"""
+    """Faults of the build as a whole: unfinished, or missing or extra files."""
     if summary is None:
         yield f"{SUMMARY} is missing"
         return
     if not summary.finished:
         yield "it is not finished; run the same build command again"
         return
-    own = {shard["file"] for shard in summary.shards}
-    yield from (f"{name} is missing" for name in sorted(own - set(shards)))
-    yield from (f"{name} does not belong to it" for name in sorted(set(shards) - own))
+    expected = {shard["file"] for shard in summary.shards}
+    yield from (f"{name} is missing" for name in sorted(expected - set(shards)))
+    yield from (f"{name} does not belong to it" for name in sorted(set(shards) - expected))
     if not read_manifest(folder):
         yield f"{MANIFEST} is missing"
 
 
 def _rows(folder: Folder, shards: Sequence[str], findings: Findings) -> Iterator[dict[str, Any]]:
-    """The rows of all files that can be read; the others are findings."""
+    """The rows of all readable files; adds a fault for each unreadable one."""
     for shard in shards:
         try:
             with folder.open(shard) as file, pq.ParquetFile(file) as parquet:
@@ -149,16 +149,11 @@ def _faults(row: dict[str, Any]) -> Iterator[str]:
 def _video_faults(video: Any, times: list[float], size: tuple[int, int]) -> Iterator[str]:
     if isinstance(video, dict):
         frames, video_times = read_mp4(video["bytes"])
-        if video_times != times:
-            yield (
-                f"{len(video_times)} frames, {len(times)} in the row"
-                if len(video_times) != len(times)
-                else "frames are shown at other times than the row says"
-            )
     else:
-        frames = [decode_jpeg(image["bytes"]) for image in video]
-        if len(frames) != len(times):
-            yield f"{len(frames)} frames, {len(times)} in the row"
-    wrong = {frame.shape[:2] for frame in frames} - {size}
-    if wrong:
+        frames, video_times = [decode_jpeg(image["bytes"]) for image in video], times
+    if len(frames) != len(times):
+        yield f"{len(frames)} frames, {len(times)} in the row"
+    elif video_times != times:
+        yield "frames are shown at other times than the row says"
+    if wrong := {frame.shape[:2] for frame in frames} - {size}:
         yield f"frames of {sorted(wrong)}, in the row: {size}"

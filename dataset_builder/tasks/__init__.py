@@ -1,8 +1,8 @@
 """The registry of tasks.
 
-Any module of this package that ends in `TASK = …` is in it, and any task that an installed package names in the entry-point
-group `videossr.tasks`. Modules that the environment variable VIDEOSSR_IMPORTS names (comma-separated) are imported, so that they
-can `register` theirs: in every process that asks for a task, workers among them.
+It holds every module of this package that ends in `TASK = …`, and every task that an installed package names in the entry-point
+group `videossr.tasks`. The modules in the environment variable VIDEOSSR_IMPORTS (comma-separated) are imported in every process
+that looks up a task, workers included, so that they can `register` theirs.
 """
 
 from __future__ import annotations
@@ -23,17 +23,13 @@ __all__ = [
     "UsageError", "get", "item_rng", "names", "register",
 ]  # fmt: skip
 
-PREFIX = "videossr/"  # how a row's data_source names its task
+PREFIX = "videossr/"  # of the task name in a row's data_source
 ENTRY_POINTS = "videossr.tasks"
 IMPORTS = "VIDEOSSR_IMPORTS"
 
 
 def register(task: Task) -> None:
-    """Add a task that lives outside this package, where no entry point names it.
-
-    Raises:
-        UsageError: if another task has its name.
-    """
+    """Add a task from outside this package; raises UsageError if it is no Task, or if another task has its name."""
     if not isinstance(task, Task):
         raise UsageError(f"{task!r} is no task; register an instance of a subclass of dataset_builder.tasks.Task")
     other = _registered().get(task.name)
@@ -44,13 +40,13 @@ def register(task: Task) -> None:
 
 @cache
 def _registered() -> dict[str, Task]:
-    """The registry itself, at first empty."""
+    """The registry, empty until `_load` fills it."""
     return {}
 
 
 @cache
 def _load() -> None:
-    """Register all tasks that are not registered by hand; once."""
+    """Register all tasks of this package, of entry points and of VIDEOSSR_IMPORTS, once."""
     import os
     from importlib.metadata import entry_points
 
@@ -74,11 +70,7 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Task:
-    """The task of this name, with or without the `videossr/` of a row's data_source.
-
-    Raises:
-        UnknownTask: naming what there is.
-    """
+    """The task of this name, or of a row's data_source (`videossr/name`); raises UnknownTask, which lists the names."""
     key = name.removeprefix(PREFIX) if isinstance(name, str) else name
     _load()
     try:

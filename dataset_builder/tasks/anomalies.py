@@ -1,7 +1,7 @@
-"""The anomalies that grounding can put into a clip: what each is called, and how strong it is.
+"""The anomalies that grounding can put into a clip: their wording and their strength.
 
-An effect's parameter runs from `neutral`, where it does nothing, to `full`; `strength` in (0, 1] says how far. The pixel
-effects are drawn by `dataset_builder.effects` under the same names; the others only reorder frames.
+An effect's parameter runs from `neutral` (no effect) at strength 0 to `full` at strength 1. The pixel effects are drawn by
+`dataset_builder.media.effects` under the same names; the others only rearrange frames.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Anomaly:
     Attributes:
         phrase: completes "In one stretch of this video, …".
         kind: "pixel" changes frames, "order" rearranges them, "donor" takes them from another video.
-        neutral, full: the parameter at strength 0 and 1, in the unit named beside it below.
-        graded: whether it can be half done.
-        salience: how much more the eye makes of a grey level of its change than of another effect's.
+        neutral, full: the parameter at strength 0 and 1, in the unit given in the table below.
+        graded: whether strengths between 0 and 1 are possible.
+        salience: visibility of one grey level of its change, relative to the other effects.
     """
 
     phrase: str
@@ -32,11 +32,11 @@ class Anomaly:
     salience: float = 1.0
 
     def parameter(self, strength: float) -> float:
-        """The effect's own parameter; those that cannot be half done ignore the strength."""
+        """The effect's parameter at a strength; effects that are not graded ignore it."""
         return round(self.neutral + (self.full - self.neutral) * (strength if self.graded else 1.0), 4)
 
     def share(self, strength: float) -> float:
-        """How much of the change at full strength is left, as the eye sees it."""
+        """Visible change at this strength, as a share of the change at full strength."""
         return self.salience * (strength if self.graded else 1.0)
 
 
@@ -55,7 +55,7 @@ ANOMALIES: dict[str, Anomaly] = {
     "saturation": Anomaly("the colours are far too strong", neutral=1.0, full=3.0),  # factor
     "flicker": Anomaly("the brightness flickers", full=0.6),  # gain and loss, alternating with every pair of frames
     "shuffle": Anomaly("the frames are out of order", "order", graded=False),
-    "stutter": Anomaly("the picture keeps freezing and jumping ahead", "order", full=8.0),  # frames held
+    "stutter": Anomaly("the picture keeps freezing and jumping ahead", "order", full=8.0),  # frames per freeze
     "fast_forward": Anomaly("the video runs too fast", "order", neutral=1.0, full=3.0),  # speed
     "reverse": Anomaly("the video runs backwards", "order", graded=False),
     "swap": Anomaly("the picture is of another video", "donor", graded=False),

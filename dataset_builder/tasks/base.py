@@ -1,4 +1,4 @@
-"""What a task is: a pure function from a clip's statistics, a seeded generator and parameters to a Plan."""
+"""The base class of tasks: pure functions from a clip's statistics, a seeded generator and parameters to a Plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .errors import UsageError
 from .levels import Knob, Level, Params, resolve
 from .statistics import ClipStats
 
-PLACEHOLDER = "<video>"  # in a question, for each of its videos
+PLACEHOLDER = "<video>"  # stands for one video in a question
 ANSWER_TAG = "Give only the answer, inside <answer></answer>."
 
 
@@ -27,9 +27,9 @@ class Plan:
 
     Attributes:
         question: its text, with a `<video>` for each output clip.
-        answer: the truth.
-        edits: what makes its videos.
-        proven: whether the clip's statistics show every other answer that was compared to fit worse.
+        answer: the ground truth.
+        edits: the edit list that makes its videos.
+        proven: whether, by the clip's statistics, every other answer that was compared fits worse.
     """
 
     question: str
@@ -39,7 +39,7 @@ class Plan:
 
     @property
     def content(self) -> tuple[str, str, str]:
-        """What makes two questions about a clip the same; the seeds of noise do not make them different."""
+        """Equal for two questions about a clip that ask the same; ignores noise seeds."""
         clips = tuple(
             replace(clip, effects=tuple(replace(effect, seed=0) for effect in clip.effects)) for clip in self.edits.clips
         )
@@ -50,13 +50,13 @@ class Task(ABC):
     """A kind of question. One subclass, one file; `TASK = …` at its end puts it in the registry.
 
     Attributes:
-        name: how the registry, the rows and the reward service call it.
-        version: bumped whenever the same seed would plan something else.
-        ability: what it trains, for the row.
-        answer: the answer's type.
+        name: its name in the registry, in rows and in the reward service.
+        version: increase it whenever the same seed plans something else.
+        ability: the ability that it trains, for the row.
+        answer: the answer type.
         answer_format: the answer's form with an example, for listings.
-        knobs: its parameters, at each level.
-        in_mixed: whether the preset `mixed` asks it.
+        knobs: its parameters at each level.
+        in_mixed: whether the preset `mixed` includes it.
     """
 
     name: ClassVar[str]
@@ -69,18 +69,18 @@ class Task(ABC):
 
     @abstractmethod
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
-        """Make one question from one clip. Draw only from `rng`.
+        """Make one question from one clip, with `rng` as the only source of randomness.
 
         Raises:
-            Unsolvable: if no answerable question was found within a bounded number of tries.
+            Unsolvable: if a bounded number of attempts gave no answerable question.
         """
 
     @abstractmethod
     def chance(self, params: Params, frames: int) -> Chance:
-        """What blind answers reach at these parameters, for clips of this many frames."""
+        """The blind baseline at these parameters, for clips of this many frames."""
 
     def min_frames(self, params: Params) -> int:
-        """The fewest frames that a clip must have at these parameters."""
+        """Minimum number of frames of a clip at these parameters."""
         return 2
 
     def wants_donor(self, params: Params) -> bool:
@@ -88,42 +88,34 @@ class Task(ABC):
         return False
 
     def guess_space(self, params: Params, times: Sequence[float]) -> Any:
-        """What `Answer.guess` draws from: frame times for an interval, the largest count for counts."""
+        """The argument of `Answer.guess`: frame times for intervals, the largest count for counts."""
         return None
 
     def params(self, difficulty: str | float | Level, overrides: Mapping[str, Any] | None = None) -> Params:
-        """All parameters at a difficulty.
-
-        Raises:
-            UsageError: naming the field, the value and what is allowed.
-        """
+        """All parameters at a difficulty; raises UsageError naming the field, the value and what is allowed."""
         params = resolve(self.knobs, Level.of(difficulty), overrides or {})
         self.check(params)
         return params
 
-    def check(self, params: Params) -> None:  # noqa: B027 - most tasks have nothing to refuse
-        """Refuse parameters that do not fit together; raises UsageError."""
+    def check(self, params: Params) -> None:  # noqa: B027 - most tasks accept every combination
+        """Raise UsageError for parameters that do not fit together."""
 
     def blind(self, params: Params, times: tuple[float, ...], end: float) -> Answer:
         """The best constant answer for a clip with these times."""
         return self.chance(params, len(times)).blind
 
     def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
-        """What in the edits says otherwise than the answer; "" where nothing does, or the task does not look.
+        """How the edits contradict the answer; "" if they do not, or if the task has no check.
 
         Args:
-            times: seconds at which each frame is shown, of each video.
+            times: for each video, the seconds at which its frames are shown.
         """
         return ""
 
     def read_truth(self, ground_truth: str) -> Answer:
-        """Read a ground truth as stored in a row.
-
-        Raises:
-            UsageError: if it is not an answer of this task.
-        """
+        """Read a ground truth as stored in a row; raises UsageError if it is not an answer of this task."""
         try:
-            return _read(self.answer, ground_truth)  # a group's rollouts share it
+            return _read(self.answer, ground_truth)  # cached, as the rollouts of a group share it
         except (Unparseable, AttributeError, TypeError) as error:
             raise UsageError(f"ground_truth={ground_truth!r} is no answer of task {self.name!r}: {error}") from None
 
@@ -131,9 +123,9 @@ class Task(ABC):
         """Score a model's whole response.
 
         Args:
-            response: any text; one that holds no single answer scores 0 with the reason.
+            response: any text; without exactly one answer it scores 0, and `reason` says why.
             ground_truth: as stored in the row.
-            chance: the row's blind baseline, for `above_chance`; else that of the medium level at 48 frames.
+            chance: the row's blind baseline, for `above_chance`; default: the baseline of the medium level at 48 frames.
 
         Raises:
             UsageError: if the ground truth is malformed.
@@ -147,7 +139,7 @@ class Task(ABC):
             parsed = answer.format()
         except Unparseable as error:
             reason = f"unparseable: {error}"
-        # where a blind answer is always right, as with two clips, there is nothing above it
+        # a baseline of 1 (jigsaw of two clips) cannot be exceeded
         above = (smooth - baseline) / (1 - baseline) if baseline < 1 else smooth - 1
         return Score(smooth, exact, above, parsed, reason, self.name)
 
@@ -165,6 +157,6 @@ def _read(answer: type[Answer], text: str) -> Answer:
 
 
 def item_rng(task: Task, fingerprint: str, seed: int, index: int) -> Random:
-    """The generator of one item: the same wherever, whenever and in whatever order it is made."""
+    """The random generator of one item; independent of machine, process and order."""
     key = f"{task.name}\0{task.version}\0{fingerprint}\0{seed}\0{index}".encode()
     return Random(int.from_bytes(hashlib.blake2b(key, digest_size=16).digest(), "big"))

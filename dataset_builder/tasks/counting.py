@@ -25,7 +25,7 @@ LAYOUTS_TRIED = 6
 PLACES_TRIED = 60
 COLOURS_TRIED = 12
 GAP = 3.0  # pixels between shapes, and between a shape and the border
-SPREAD_WEIGHT = 1.5  # a textured background hides a shape as a nearer colour would
+SPREAD_WEIGHT = 1.5  # weight of the background's texture, which hides shapes like a similar colour does
 
 QUESTION = (
     "<video>\nCircles, squares and triangles, each filled with one colour, have been drawn onto some frames of this video. "
@@ -54,7 +54,7 @@ class Counting(Task):
         Knob("max_per_frame", (3, 4, 4, 5), "most shapes of one kind on one frame", 1, 12),
         Knob("min_size", (0.1, 0.085, 0.07, 0.055), "smallest radius, as a share of the short side", 0.03, 0.4),
         Knob("max_size", (0.2, 0.165, 0.13, 0.09), "largest radius, as a share of the short side", 0.03, 0.4),
-        Knob("contrast", (110.0, 95.0, 80.0, 65.0), "least colour distance to what is behind", 40.0, 200.0),
+        Knob("contrast", (110.0, 95.0, 80.0, 65.0), "least colour distance to the background", 40.0, 200.0),
     )
 
     def check(self, params: Params) -> None:
@@ -62,8 +62,7 @@ class Counting(Task):
             raise UsageError(f"min_size={params['min_size']} is not allowed; allowed: at most max_size={params['max_size']}")
 
     def guess_space(self, params: Params, times: Sequence[float]) -> int:
-        top: int = params["max_frames"] * params["max_per_frame"]
-        return top
+        return int(params["max_frames"] * params["max_per_frame"])
 
     def chance(self, params: Params, frames: int) -> Chance:
         return _chance(min(params["max_frames"], frames), params["max_per_frame"])
@@ -74,7 +73,7 @@ class Counting(Task):
         return "" if answer.format() == counts else f"{counts} were drawn"
 
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
-        """Frames per kind and shapes per frame are uniform (paper, data construction), each kind on its own."""
+        """For each kind independently, frames per kind and shapes per frame are uniform (paper, data construction)."""
         counts = {kind: _counts(clip.frames, rng, params) for kind in SHAPES}
         reason = ""
         for _ in range(LAYOUTS_TRIED):
@@ -89,9 +88,9 @@ class Counting(Task):
 
 
 def _counts(frames: int, rng: Random, params: Params) -> list[int]:
-    """How many shapes of one kind stand on each of the frames that carry it."""
-    carrying = rng.randint(1, min(params["max_frames"], frames))
-    return [rng.randint(1, params["max_per_frame"]) for _ in range(carrying)]
+    """Number of shapes of one kind, for each of the frames that carry it."""
+    number = rng.randint(1, min(params["max_frames"], frames))
+    return [rng.randint(1, params["max_per_frame"]) for _ in range(number)]
 
 
 def _layout(clip: ClipStats, rng: Random, params: Params, counts: dict[str, list[int]]) -> tuple[Shape, ...]:
@@ -140,7 +139,7 @@ def _chance(max_frames: int, max_per_frame: int) -> Chance:
 
 
 def count_distribution(max_frames: int, max_per_frame: int) -> list[float]:
-    """P(count = i): a uniform number of frames from 1 up, on each a uniform number of shapes from 1 up."""
+    """P(count = i), with uniform frames in 1..max_frames and uniform shapes per frame in 1..max_per_frame."""
     total = [0.0] * (max_frames * max_per_frame + 1)
     sums = [1.0]
     for _ in range(max_frames):

@@ -1,4 +1,4 @@
-"""The edit list: which source frame stands at each output position, and which effects and shapes it carries."""
+"""The edit list: the source frame at each output position, and the effects and shapes on it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-CLIP, DONOR = 0, 1  # where a frame comes from: the clip itself, or the other video of a swap
+CLIP, DONOR = 0, 1  # the source of a frame: the clip itself, or the other video of a swap
 
 FrameRef = tuple[int, int]  # (CLIP or DONOR, index among that video's sampled frames)
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A pixel effect on the output positions start..end-1, with its own parameter; `seed` feeds effects that draw noise."""
+    """A pixel effect on the output positions start..end-1; `seed` is for effects with noise."""
 
     name: str
     start: int
@@ -24,7 +24,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Shape:
-    """A filled shape on one output position. Lengths in output pixels; `radius` is that of the circle around it."""
+    """A filled shape on one output position. Lengths in output pixels; `radius` is of the circumscribed circle."""
 
     kind: str
     position: int
@@ -53,9 +53,9 @@ class OutputClip:
 
     @property
     def edited(self) -> set[int]:
-        """The positions that carry an effect or a shape, show another video, or lie in a stretch of reordered frames.
+        """The positions with an effect or a shape, with a frame of another video, or within reordered frames.
 
-        A stretch of reordered frames is where the frames' numbers do not go on by one: from the first jump to the last.
+        Reordered frames reach from the first to the last position where the frame number does not increase by one.
         """
         indices = [index for _, index in self.frames]
         jumps = [k for k in range(1, len(indices)) if indices[k] != indices[k - 1] + 1]
@@ -72,17 +72,17 @@ class OutputClip:
 
 @dataclass(frozen=True)
 class EditList:
-    """Everything that a question's videos are made of. Plain JSON in, plain JSON out."""
+    """The recipe of a question's videos; can be stored as JSON."""
 
     clips: tuple[OutputClip, ...]
 
     @property
     def needs_donor(self) -> bool:
-        """Whether frames of another video are needed."""
+        """Whether it takes frames from another video."""
         return any(source == DONOR for clip in self.clips for source, _ in clip.frames)
 
     def to_json(self) -> str:
-        """As JSON text, the same for equal edit lists."""
+        """JSON text; equal edit lists give equal text."""
         clips = [
             {
                 "clock": clip.clock,
@@ -110,5 +110,5 @@ def _clip(fields: dict[str, Any]) -> OutputClip:
 
 
 def unedited(frames: int) -> tuple[FrameRef, ...]:
-    """The clip's own frames in their order."""
+    """References to all frames of a clip, in order."""
     return tuple((CLIP, index) for index in range(frames))

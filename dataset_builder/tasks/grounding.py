@@ -20,12 +20,12 @@ from .levels import Knob, Params
 from .statistics import ClipStats
 
 PLACES_TRIED = 16  # per effect
-MIN_FOREIGN = 20.0  # grey levels by which another video's frames must differ
-MIN_FASTER = 1.3  # how much more a sped-up stretch must move from frame to frame
-MIN_MOTION = 2.0  # grey levels between frames, for effects that only reorder them
-MIN_REORDERED = 3  # frames, for another order to show
-ROUNDED = 0.051  # seconds between a time and the answer's, at most
-SPANS_FOR_CHANCE = 1500  # evenly spaced among all possible ones, where there are more
+MIN_FOREIGN = 20.0  # grey levels by which frames of another video must differ
+MIN_FASTER = 1.3  # factor by which a sped-up stretch must move more from frame to frame
+MIN_MOTION = 2.0  # mean grey-level change between frames, for effects that only reorder frames
+MIN_REORDERED = 3  # frames; in fewer, another order would not show
+ROUNDED = 0.051  # largest difference in seconds between a frame's time and its rounded value in the answer
+SPANS_FOR_CHANCE = 1500  # if there are more spans, an evenly spaced subset
 
 
 class Grounding(Task):
@@ -50,9 +50,8 @@ class Grounding(Task):
 
     def check(self, params: Params) -> None:
         if params["min_share"] > params["max_share"]:
-            raise UsageError(
-                f"min_share={params['min_share']} is not allowed; allowed: at most max_share={params['max_share']}"
-            )
+            low, high = params["min_share"], params["max_share"]
+            raise UsageError(f"min_share={low} is not allowed; allowed: at most max_share={high}")
 
     def min_frames(self, params: Params) -> int:
         align = params["align"]
@@ -82,8 +81,8 @@ class Grounding(Task):
         edited = clip.edited
         start, end = _frame_at(frame_times, answer.start), _frame_at(frame_times, answer.end)
         if max(abs(frame_times[start] - answer.start), abs(frame_times[end] - answer.end)) > ROUNDED:
-            return "no frame is shown then"
-        whole = clip.effects or edits.needs_donor  # of another order, a frame at an end may be where it was
+            return "no frame has these times"
+        whole = clip.effects or edits.needs_donor  # reordered frames may leave a frame at an end in place
         if not edited or min(edited) < start or max(edited) >= end or (whole and len(edited) < end - start):
             return f"frames {sorted(edited)} are altered"
         return ""
@@ -147,14 +146,14 @@ def _plan(attempt: _Attempt, rng: Random) -> Plan:
 
 
 def _truth(times: Sequence[float], start: int, end: int, digits: int) -> Interval:
-    """The stretch in seconds, with at least so many decimals, and as many as tell its frames from their neighbours."""
+    """The stretch in seconds, with `digits` decimals or as many as identify its first and last frame."""
     while digits < 3 and any(_frame_at(times, round(times[frame], digits)) != frame for frame in (start, end)):
         digits += 1
     return Interval(round(times[start], digits), round(times[end], digits))
 
 
 def _frame_at(times: Sequence[float], seconds: float) -> int:
-    """The frame whose time is nearest."""
+    """The frame with the nearest time."""
     return min(range(len(times)), key=lambda frame: abs(times[frame] - seconds))
 
 
@@ -175,15 +174,15 @@ def _lengths(params: Params, frames: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def _places(frames: int, align: int, shortest: int, longest: int) -> tuple[tuple[int, int], ...]:
-    """Every aligned stretch, each length as often as any other, with unaltered frames before and after it."""
-    places = []
+    """Every aligned stretch with unaltered frames on both sides; repeated so that each length is equally frequent."""
+    spans_by_length = []
     for length in range(shortest, longest + 1, align):
         starts = range(align, frames - align - length + 1, align)
-        places.append([(start, start + length) for start in starts])
-    if not places or not all(places):
+        spans_by_length.append([(start, start + length) for start in starts])
+    if not spans_by_length or not all(spans_by_length):
         return ()
-    most = max(map(len, places))
-    return tuple(span for spans in places for span in (spans * (most // len(spans) + 1))[:most])
+    most = max(map(len, spans_by_length))
+    return tuple(span for spans in spans_by_length for span in (spans * (most // len(spans) + 1))[:most])
 
 
 @lru_cache(maxsize=256)
@@ -203,7 +202,7 @@ def _chance(
 
 
 def _check_visible(attempt: _Attempt) -> None:
-    """Refuse a pixel effect that hardly changes these frames, or less than the motion at its ends does."""
+    """Raise Unsolvable if a pixel effect changes these frames too little, or less than the motion at its ends."""
     clip, params = attempt.clip, attempt.params
     share = attempt.anomaly.share(params["strength"])
     change = [share * value for value in clip.visibility[attempt.name][attempt.start : attempt.end]]
@@ -224,7 +223,7 @@ def _swapped(attempt: _Attempt) -> tuple[FrameRef, ...]:
 
 
 def _reordered(attempt: _Attempt, rng: Random) -> tuple[FrameRef, ...]:
-    """The clip with the stretch's frames in another order; refused where that would hardly show."""
+    """The clip with the stretch's frames in another order; raises Unsolvable if that would hardly show."""
     clip, start, end, inside = attempt.clip, attempt.start, attempt.end, attempt.inside
     if len(inside) < MIN_REORDERED:
         raise Unsolvable("too short for another order to show")
@@ -243,9 +242,9 @@ def _reordered(attempt: _Attempt, rng: Random) -> tuple[FrameRef, ...]:
             raise Unsolvable("looks no faster")
     else:
         moved = inside[::-1] if attempt.name == "reverse" else _shuffled(inside, rng)
-        joins = clip.distance(start - 1, moved[0]) + clip.distance(moved[-1], end)
-        usual = clip.distance(start - 1, start) + clip.distance(end - 1, end)
-        if joins < (1 + attempt.params["clearness"]) * usual:
+        edited_joins = clip.distance(start - 1, moved[0]) + clip.distance(moved[-1], end)
+        original_joins = clip.distance(start - 1, start) + clip.distance(end - 1, end)
+        if edited_joins < (1 + attempt.params["clearness"]) * original_joins:
             raise Unsolvable("the frames look alike")
     return tuple((CLIP, index) for index in [*range(start), *moved, *range(end, clip.frames)])
 
@@ -255,7 +254,7 @@ def _path(clip: ClipStats, frames: list[int]) -> float:
 
 
 def _shuffled(inside: list[int], rng: Random) -> list[int]:
-    """Another order, whose first and last frames are others where there are enough to choose from."""
+    """Another order; with more than 3 frames, its first and last frames differ from the original ones."""
     moved = inside[:]
     while moved == inside or (len(inside) > 3 and (moved[0] == inside[0] or moved[-1] == inside[-1])):
         rng.shuffle(moved)
@@ -263,7 +262,7 @@ def _shuffled(inside: list[int], rng: Random) -> list[int]:
 
 
 def _speed(anomaly: Anomaly, strength: float, frames: int, length: int) -> int:
-    """The largest speed up to the full one that leaves at least half of the output outside the stretch."""
+    """The largest speed, up to the full one, at which the stretch fills at most half of the output."""
     full = round(anomaly.parameter(strength))
     return next((s for s in range(full, 1, -1) if 2 * length <= frames - length * (s - 1)), 1)
 

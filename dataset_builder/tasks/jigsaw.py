@@ -18,7 +18,7 @@ from .levels import Knob, Params
 from .statistics import ClipStats
 
 MIN_CLIP_FRAMES = 2
-STATIC = 1.0  # grey levels a join, below which any order joins smoothly
+STATIC = 1.0  # mean grey levels per join; below this, any order joins smoothly
 
 
 class Jigsaw(Task):
@@ -32,13 +32,7 @@ class Jigsaw(Task):
     in_mixed = True
     knobs = (
         Knob("clips", (6, 7, 8, 12), "clips to put in order", 2, 64),
-        Knob(
-            "margin",
-            (0.05, 0.0, -0.03, -0.1),
-            "how much less smoothly other orders must join, as a share; below 0 they may join better",
-            -1.0,
-            10.0,
-        ),
+        Knob("margin", (0.05, 0.0, -0.03, -0.1), "least margin, as a share, by which other orders join worse", -1.0, 10.0),
     )
 
     def min_frames(self, params: Params) -> int:
@@ -86,10 +80,10 @@ def _question(count: int) -> str:
 
 
 def _check_order(clip: ClipStats, segments: list[range], margin: float) -> bool:
-    """Refuse footage whose pictures do not show the order; tells whether the true order joins best of all that are compared.
+    """Whether the true order joins best of all compared orders; raises Unsolvable if the pictures do not show the order.
 
-    The true order's joins, from each clip's last picture to the next one's first, must be smoother together than those of any
-    order that is one exchange, one move of a clip or one reversal of a run away.
+    The cost of an order is the sum of its joins, from each clip's last picture to the next clip's first. The true order is
+    compared with every order that is one swap, one move of a clip, one reversal of a run or one rotation away.
     """
     count = len(segments)
     join = [[clip.distance(one[-1], other[0]) for other in segments] for one in segments]
@@ -109,12 +103,12 @@ def _check_order(clip: ClipStats, segments: list[range], margin: float) -> bool:
 
 def _neighbours(order: list[int]) -> Iterator[list[int]]:
     for i, j in combinations(range(len(order)), 2):
-        yield [*order[:i], order[j], *order[i + 1 : j], order[i], *order[j + 1 :]]  # exchanged
-        yield [*order[:i], *order[i + 1 : j + 1], order[i], *order[j + 1 :]]  # moved back
-        yield [*order[:i], order[j], *order[i:j], *order[j + 1 :]]  # moved forward
-        yield [*order[:i], *order[i : j + 1][::-1], *order[j + 1 :]]  # reversed
+        yield [*order[:i], order[j], *order[i + 1 : j], order[i], *order[j + 1 :]]  # swap
+        yield [*order[:i], *order[i + 1 : j + 1], order[i], *order[j + 1 :]]  # move back
+        yield [*order[:i], order[j], *order[i:j], *order[j + 1 :]]  # move forward
+        yield [*order[:i], *order[i : j + 1][::-1], *order[j + 1 :]]  # reversal
     for k in range(1, len(order)):
-        yield [*order[k:], *order[:k]]  # begun elsewhere
+        yield [*order[k:], *order[:k]]  # rotation
 
 
 @lru_cache(maxsize=64)

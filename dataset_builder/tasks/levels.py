@@ -1,4 +1,4 @@
-"""Difficulty: one number in [0, 1], mapped by each task to its own knobs."""
+"""Difficulty: one number in [0, 1], which each task maps to its parameters."""
 
 from __future__ import annotations
 
@@ -15,18 +15,14 @@ Params = dict[str, Any]
 
 @dataclass(frozen=True)
 class Level:
-    """A difficulty: its value in [0, 1] and the name to show for it."""
+    """A difficulty: its value in [0, 1] and its display name."""
 
     value: float
     name: str
 
     @classmethod
     def of(cls, difficulty: str | float | Level) -> Level:
-        """Read `easy | medium | hard | extreme` or a number in [0, 1].
-
-        Raises:
-            UsageError: for anything else, naming what is allowed.
-        """
+        """Read `easy | medium | hard | extreme` or a number in [0, 1]; raises UsageError for anything else."""
         if isinstance(difficulty, Level):
             return difficulty
         if isinstance(difficulty, str) and difficulty in LEVELS:
@@ -45,10 +41,10 @@ class Level:
 
 @dataclass(frozen=True)
 class Knob:
-    """One parameter of a task: its value at each named level, and what an override may be.
+    """One parameter of a task: its value at each named level, and the allowed values of overrides.
 
-    A knob of text, or of a tuple of texts, may name its `choices`.
-    Numbers between two levels are interpolated (integers rounded); anything else keeps the value of the level below.
+    Between two levels, numbers are interpolated (integers rounded); other types keep the value of the lower level. `choices`
+    lists the allowed texts of a knob of type text or tuple of texts.
     """
 
     name: str
@@ -70,11 +66,7 @@ class Knob:
         return round(value) if isinstance(low, int) else round(value, 6)
 
     def read(self, value: Any) -> Any:
-        """Check an override, which may come as text from a command line.
-
-        Raises:
-            UsageError: naming the knob, the value and what is allowed.
-        """
+        """Check an override, which may be text from a command line; raises UsageError naming what is allowed."""
         kind = type(self.values[0])
         try:
             if kind is bool:
@@ -84,26 +76,23 @@ class Knob:
                 parsed = tuple(str(part).strip() for part in parts)
                 if not parsed or any(self.choices and part not in self.choices for part in parsed):
                     raise ValueError
-            elif kind is int:
-                parsed = int(value)
-                if isinstance(value, bool) or parsed != float(value):
-                    raise ValueError
+            elif isinstance(value, bool):
+                raise ValueError
             else:
-                if isinstance(value, bool):
-                    raise ValueError
                 parsed = kind(value)
+                if kind is int and parsed != float(value):
+                    raise ValueError
             if self.choices and kind is str and parsed not in self.choices:
                 raise ValueError
-            if self.lowest is not None and not parsed >= self.lowest:
-                raise ValueError
-            if self.highest is not None and not parsed <= self.highest:
+            below = self.lowest is not None and not parsed >= self.lowest
+            if below or (self.highest is not None and not parsed <= self.highest):
                 raise ValueError
         except (KeyError, TypeError, ValueError, OverflowError):
             raise UsageError(f"{self.name}={value!r} is not allowed; allowed: {self.allowed()}") from None
         return parsed
 
     def allowed(self) -> str:
-        """What an override may be, in words."""
+        """The allowed values of an override, in words."""
         kind = type(self.values[0])
         if kind is bool:
             return "true or false"
@@ -119,11 +108,7 @@ class Knob:
 
 
 def resolve(knobs: Sequence[Knob], level: Level, overrides: Mapping[str, Any]) -> Params:
-    """All parameters of a task at a level, with overrides by name.
-
-    Raises:
-        UsageError: for an unknown name or a value that is not allowed.
-    """
+    """All parameters of a task at a level, with overrides by name; raises UsageError for a bad name or value."""
     names = [knob.name for knob in knobs]
     for name in overrides:
         if name not in names:

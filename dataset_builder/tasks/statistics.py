@@ -1,4 +1,4 @@
-"""What is visible in a clip: all that planning knows of the pixels."""
+"""Statistics of a clip: all that planning knows about its pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CELL_BYTES = 4
 
 @dataclass(frozen=True)
 class ClipStats:
-    """Figures over the T sampled frames of one clip, at its output geometry. Differences are in grey levels, 0-255.
+    """Statistics of the T sampled frames of one clip, at its output geometry. Differences are in grey levels, 0-255.
 
     Attributes:
         fingerprint: hash of the source file's content.
@@ -49,18 +49,14 @@ class ClipStats:
     def distance(self, one: int, other: int, *, of: ClipStats | None = None) -> float:
         """Mean absolute difference between the signatures of two frames; the second may be another clip's."""
         left, right = self.signature(one), (of or self).signature(other)
-        total: int = sum(map(abs, map(sub, left, right)))
-        return total / SIGNATURE_BYTES
+        return float(sum(map(abs, map(sub, left, right))) / SIGNATURE_BYTES)
 
     def cells(self, frame: int, x: float, y: float, radius: float) -> list[tuple[int, int, int, int]]:
         """(red, green, blue, spread) of every background cell that a circle's bounding box touches."""
-        columns = _span(x, radius, self.width)
-        rows = _span(y, radius, self.height)
-        base = frame * GRID_SIDE * GRID_SIDE
-        cells = []
-        for row in rows:
+        cells, columns = [], _span(x, radius, self.width)
+        for row in _span(y, radius, self.height):
             for column in columns:
-                at = (base + row * GRID_SIDE + column) * CELL_BYTES
+                at = ((frame * GRID_SIDE + row) * GRID_SIDE + column) * CELL_BYTES
                 red, green, blue, spread = self.background[at : at + CELL_BYTES]
                 cells.append((red, green, blue, spread))
         return cells

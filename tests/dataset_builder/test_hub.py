@@ -218,8 +218,8 @@ def test_a_full_disk_is_told_and_gone_on_from(hub: Hub, run: Run, made: Path) ->
 
 
 def test_who_may_not_push_is_told(hub: Hub, run: Run, made: Path) -> None:
-    assert "knows no such token" in told(run("push", made, REPO, *LICENSE, token=""))
-    assert "knows no such token" in told(run("push", made, REPO, *LICENSE, token="hf_wrong"))
+    assert "does not accept the token" in told(run("push", made, REPO, *LICENSE, token=""))
+    assert "does not accept the token" in told(run("push", made, REPO, *LICENSE, token="hf_wrong"))
     assert "may not write to me/videossr-tiny" in told(run("push", made, REPO, *LICENSE, token="hf_other"))
     assert "owner/name" in told(run("push", made, "videossr-tiny", *LICENSE))
     assert not hub.repos
@@ -278,4 +278,4 @@ def test_regenerating_says_row_by_row(hub: Hub, run: Run, made: Path, footage: P
     assert "does not hold 1 of the 8 source videos" in told(run("regenerate", REPO, "--videos", moved, "--out", tmp_path / "x"))
     hub.repos[REPO].commit({"README.md": b"---\nlicense: mit\n---\nhello"})
     assert "has no `videossr:` block" in told(run("regenerate", REPO, "--videos", footage, "--out", tmp_path / "x"))
-    assert "is not there" in told(run("regenerate", "me/none", "--videos", footage, "--out", tmp_path / "x"))
+    assert "does not exist" in told(run("regenerate", "me/none", "--videos", footage, "--out", tmp_path / "x"))

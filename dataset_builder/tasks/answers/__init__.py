@@ -1,4 +1,4 @@
-"""Typed answers. A task picks a type and has its reader, its smooth and exact reward, its uniform guess and its blind baseline."""
+"""Typed answers. Each type brings a parser, the smooth and exact reward, a uniform guess and a blind baseline."""
 
 from .base import Answer, Chance, Score
 from .counts import Counts

@@ -1,4 +1,4 @@
-"""What every answer type has: its canonical text, a reader, a score against the truth, and a uniform guess."""
+"""The interface of answer types: canonical text, parser, score against the truth, and uniform guess."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .reading import answer_text
 
 @dataclass(frozen=True)
 class Score:
-    """What a response earns. The same keys for every task and every outcome.
+    """The score of a response. The same keys for every task and every outcome.
 
     Attributes:
         score: the smooth value in [0, 1].
         exact: the strict value in [0, 1].
-        above_chance: `score` rescaled so that the best blind answer is 0 and a perfect one 1; negative below chance.
-        parsed: the answer as understood, or "" when the response holds none.
+        above_chance: `score` rescaled so that the blind baseline is 0 and a perfect answer 1; negative below the baseline.
+        parsed: the answer as parsed, or "" if the response has none.
         reason: one short sentence.
         task: the task's name.
     """
@@ -37,11 +37,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Chance:
-    """The best that answering without looking can reach on average, and the constant answer that reaches it.
+    """The blind baseline: what the best constant answer scores on average, and that answer.
 
     Attributes:
-        smooth: expected smooth score of `blind`, the best constant for it.
-        exact: expected strict score of the best constant for that.
+        smooth: expected smooth score of `blind`, the constant answer that maximises it.
+        exact: expected strict score of the constant answer that maximises the strict score.
         blind: the constant answer; an Interval here is in frames, not seconds.
     """
 
@@ -51,7 +51,7 @@ class Chance:
 
 
 class Answer(ABC):
-    """An answer's value. `str(answer)` is its canonical text, which `parse` reads back."""
+    """An answer. `str(answer)` is its canonical text."""
 
     @abstractmethod
     def format(self) -> str:
@@ -60,11 +60,7 @@ class Answer(ABC):
     @classmethod
     @abstractmethod
     def read(cls, text: str) -> Answer:
-        """Read an answer that stands alone in `text`.
-
-        Raises:
-            Unparseable: saying what is wrong.
-        """
+        """Parse a text that is nothing but an answer; raises Unparseable."""
 
     @abstractmethod
     def score(self, truth: Any) -> tuple[float, float, str]:
@@ -72,19 +68,11 @@ class Answer(ABC):
 
     @abstractmethod
     def guess(self, rng: Random, space: Any) -> Answer:
-        """An answer of this one's form, uniformly by chance: what somebody says who knows the form and nothing else.
-
-        Args:
-            space: what is drawn from, as `Task.guess_space` gives it.
-        """
+        """A uniformly random answer of the same form as this one; `space` is `Task.guess_space`."""
 
     @classmethod
     def parse(cls, response: str) -> Answer:
-        """Find and read the one answer in a whole response.
-
-        Raises:
-            Unparseable: if there is none, or more than one.
-        """
+        """Find and parse the answer in a whole response; raises Unparseable if there is none, or more than one."""
         return cls.read(answer_text(response))
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ _PAIR_SEPARATOR = re.compile(r" ?(?:[,;] ?)?\band\b ?| ?[,;] ?")
 
 @dataclass(frozen=True)
 class Counts(Answer):
-    """A count for each class, e.g. `3,1,4`. Subclasses name their classes, in the singular, in `labels`.
+    """A count for each class, e.g. `3,1,4`. Subclasses list the names of their classes, in the singular, in `labels`.
 
     Smooth (paper, counting reward): the mean over classes of max(0, 1 - |y' - y| / (y + eps)), 1 where both are 0.
     Exact: the mean over classes of equality.
@@ -65,12 +65,12 @@ class Counts(Answer):
         return smooth, right / len(pairs), f"{right} of {len(pairs)} counts right"
 
     def guess(self, rng: Random, space: int) -> Counts:
-        """Each count from 1 to the largest possible."""
+        """Each count is uniform from 1 to `space`, the largest possible count."""
         return type(self)(tuple(rng.randint(1, space) for _ in self.values))
 
     @classmethod
     def chance(cls, distribution: Sequence[float]) -> Chance:
-        """The best constant count, every class having the distribution P(count = i) = distribution[i]."""
+        """The best constant counts, if P(count = i) = distribution[i] for every class."""
         top = len(distribution)
 
         def smooth(guess: int) -> float:

@@ -10,7 +10,7 @@ from random import Random
 from .base import Answer, Chance
 from .reading import Unparseable
 
-# texts come with single spaces; no two neighbours in a pattern can match the same character, so matching is linear
+# input has single spaces only; neighbours in a pattern never match the same character, so matching takes linear time
 _NUMBER = r"(?:(\d{1,4}):)?(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12}) ?(?:seconds|second|secs|sec|s)?"
 _INTERVAL = re.compile(
     rf"(?:from |between )?[\[(]? ?{_NUMBER} ?(?:-{{1,2}}|to|until|and|,|~|;) ?{_NUMBER} ?[\])]?", re.IGNORECASE
@@ -48,13 +48,13 @@ class Interval(Answer):
         return max(0.0, overlap / union) if overlap > 0 else 0.0
 
     def guess(self, rng: Random, space: Sequence[float]) -> Interval:
-        """Between two of the video's frame times, in seconds."""
+        """Between two of the video's frame times `space`, in seconds."""
         start, end = sorted(rng.sample(list(space), 2))
         return Interval(start, end)
 
     @staticmethod
     def chance(spans: Sequence[tuple[float, float]], frames: int) -> Chance:
-        """The best constant interval against spans (start, end in frames) that are equally likely."""
+        """The best constant interval for equally likely spans (start, end in frames)."""
         best, exact = (0.0, Interval(0, frames)), 0.0
         step = max(1, frames // 24)
         for start in range(0, frames, step):

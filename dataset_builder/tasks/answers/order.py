@@ -51,10 +51,10 @@ class Order(Answer):
 
     @staticmethod
     def chance(size: int) -> Chance:
-        """The best constant order, the truth being any order but the identity with equal probability.
+        """The best constant order, if the truth is uniform over all orders except the identity.
 
-        A random order's expected displacement is (n^2 - 1) / 3. The reversed order gains most from the missing
-        identity, against which it scores 0.
+        A random order's expected displacement is (n^2 - 1) / 3. The reversed order gains most from excluding the
+        identity, against which it would score 0.
         """
         mean = 1 - (size * size - 1) / 3 / (size * size // 2)
         orders = factorial(size)

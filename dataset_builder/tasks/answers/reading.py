@@ -1,4 +1,4 @@
-"""From a model's response to the short text that holds its answer, in linear time whatever the response."""
+"""Extracts the short answer text from a model's response, in linear time for any response."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _WRAPPERS = " \t\r\n*_`\"'$“”‘’"
 
 
 class Unparseable(ValueError):
-    """The response holds no answer of the wanted form; the message says why."""
+    """The response has no answer of the expected form; the message says why."""
 
 
 def answer_text(response: str) -> str:
-    """The last `<answer>…</answer>` or `\\boxed{…}`, else the whole response; digits and dashes made ASCII, runs of white
-    space one space.
+    """The text of the last `<answer>…</answer>` or `\\boxed{…}`, else the whole response.
+
+    Digits and dashes are converted to ASCII, and runs of white space to one space.
 
     Raises:
-        Unparseable: if nothing is left, or more than an answer can hold.
+        Unparseable: if the text is empty, or too long for an answer.
     """
     marked = _last_marked(response)
     text = (response if marked is None else marked).strip()
@@ -35,8 +36,8 @@ def answer_text(response: str) -> str:
 
 
 def _last_marked(response: str) -> str | None:
-    """What stands in the last `<answer>…</answer>`, or in a `\\boxed{…}` without it, or with a digit in it after it."""
-    lower = response.replace("İ", "I").lower()  # that letter alone changes its length
+    """The content of the last `<answer>…</answer>`; of `\\boxed{…}` if there are no tags, or if it comes later and has a digit."""
+    lower = response.replace("İ", "I").lower()  # the only letter whose length changes in lower case
     opened = lower.rfind(_OPEN, 0, max(lower.rfind(_CLOSE), 0))
     if opened < 0:
         return _boxed(response)
@@ -50,7 +51,7 @@ def _last_marked(response: str) -> str | None:
 
 
 def _boxed(text: str) -> str | None:
-    """What stands in the last \\boxed{…}, also within a \\text{…} there."""
+    """The content of the last \\boxed{…}, without an inner \\text{…}."""
     at = text.rfind(_BOXED)
     if at < 0:
         return None

@@ -80,6 +80,8 @@ class _Config(datasets.BuilderConfig):  # type: ignore[misc]
         for split, sources in splits.items():
             identified = identify(sources, memory, self.storage_options, remote=False)
             distinct, duplicates = drop_repeats(identified, names_by_content, f"{split}: " if len(splits) > 1 else "")
+            if not distinct:
+                raise UsageError(f"split {split!r} holds only videos that earlier splits hold: {duplicates}")
             self.sources[split] = tuple(distinct)
             self.duplicates |= duplicates
 

@@ -42,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser().parse_args(argv)
         if getattr(args, "imports", None):
-            os.environ[tasks.IMPORTS] = args.imports  # worker processes inherit it
+            modules = filter(None, (os.environ.get(tasks.IMPORTS), args.imports))
+            os.environ[tasks.IMPORTS] = ",".join(modules)  # worker processes inherit it
         command: Callable[[argparse.Namespace], int] = args.command
         return command(args)
     except KeyboardInterrupt:
@@ -88,8 +89,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("videossr", description=doc, epilog=EXAMPLES, formatter_class=raw)
     commands = parser.add_subparsers(required=True, metavar="command")
     installed = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)  # includes this project's own service
-    for command in (*COMMANDS, *(entry.load() for entry in installed)):
+    for command in COMMANDS:
         command.add(commands)
+    for entry in installed:
+        try:
+            entry.load().add(commands)
+        except Exception as error:  # another package's fault; the other subcommands still work
+            print(f"videossr: the subcommand {entry.name!r} cannot be loaded: {error!r}", file=sys.stderr)
     for subparser in commands.choices.values():
         if subparser.add_help:  # without it, the subcommand parses its arguments itself
             subparser.add_argument("--imports", metavar="MODULES", help="modules that register your tasks, comma-separated")

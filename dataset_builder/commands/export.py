@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from .arguments import add_command
@@ -16,7 +15,7 @@ def add(commands: Any) -> None:
     parser = add_command(commands, "export", run, "write a build in the format of a trainer", example)
     parser.add_argument("trainer", help="verl or trl")
     parser.add_argument("folder", help="folder of the build, local or any fsspec URL such as s3://…")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the export")
+    parser.add_argument("--out", required=True, help="folder for the export")
     parser.add_argument("--force", action="store_true", help="replace the content of that folder")
 
 

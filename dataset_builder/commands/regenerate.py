@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from .arguments import add_cache, add_command, cache_of
@@ -19,7 +18,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("repo", help="owner/name")
     parser.add_argument("--videos", required=True, help="folder of the source videos; file names do not matter")
-    parser.add_argument("--out", type=Path, help="folder for the build (default: a temporary one)")
+    parser.add_argument("--out", help="folder for the build (default: a temporary one)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--json", action="store_true", help="as JSON")
     add_cache(parser)

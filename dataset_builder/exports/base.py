@@ -51,6 +51,8 @@ def export(
         UsageError: if the trainer cannot use the build, or `out` holds something else.
     """
     how.check(build)
+    if "://" in str(out):
+        raise UsageError(f"out={str(out)!r} is in a store; exports are written to a local folder")
     folder = Path(out)
     if not build.folder.is_remote:
         source, target = build.folder.path.resolve(), folder.resolve()

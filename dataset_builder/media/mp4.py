@@ -75,6 +75,8 @@ def write_mp4(pictures: Sequence[bytes], times: Sequence[float], end: float, wid
 def read_mp4(data: bytes) -> tuple[list[Frame], list[float]]:
     """All frames of an MP4 file and their times in seconds; raises av.FFmpegError if it is broken."""
     with av.open(io.BytesIO(data), "r") as container:
+        if not container.streams.video:
+            raise ValueError("the file holds no video")
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
         decoded = [(frame.to_ndarray(format="rgb24"), frame.time) for frame in container.decode(stream)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..identity import code_digest, codec_versions, digest
 from ..sources.source import Source
+from ..version import VERSION
 from .spec import BuildSpec
 
 
@@ -15,7 +16,7 @@ def dataset_id(spec: BuildSpec, splits: Mapping[str, Sequence[Source]]) -> str:
         split: [[source.name, source.fingerprint or source.stamp] for source in sources] for split, sources in splits.items()
     }
     versions = {portion.task.name: portion.task.version for portion in spec.portions}
-    return digest(spec.to_dict(), videos, versions, row_code_digest(), codec_versions())
+    return digest(spec.to_dict(), videos, versions, VERSION, row_code_digest(), codec_versions())
 
 
 def row_code_digest() -> str:

@@ -21,7 +21,7 @@ from .spec import BuildSpec, PreparedPortion
 
 DONORS_TRIED = 3
 REDRAWS = 12  # when an earlier item already asks the same question of the video
-SOURCES_REMEMBERED = 64
+PAIRS_REMEMBERED = 64  # of portion and source
 _REDRAW_STEP = 10**13  # larger than every draw number
 
 
@@ -119,18 +119,20 @@ class QuestionMaker:
 
     def _distinct(self, item: Item, source: int, draw: int) -> Question:
         """A draw's question; drawn again, up to REDRAWS times, while it repeats an earlier draw of this source."""
-        if len(self._planned) > SOURCES_REMEMBERED:
+        if len(self._planned) > PAIRS_REMEMBERED:
             self._planned.clear()
         planned = self._planned.setdefault((item.portion, source), {})
         for earlier in earlier_draws(self.spec, item.portion, draw, len(self.sources)):
             if earlier not in planned:
                 with suppress(Unsolvable):
-                    self._draw_again(item, source, earlier, planned)
-        return self._draw_again(item, source, draw, planned)
+                    self._draw_distinct(item, source, earlier, planned)
+        return self._draw_distinct(item, source, draw, planned)
 
-    def _draw_again(self, item: Item, source: int, draw: int, planned: dict[int, str]) -> Question:
+    def _draw_distinct(self, item: Item, source: int, draw: int, planned: dict[int, str]) -> Question:
         earlier_contents = {content for earlier, content in planned.items() if earlier < draw}
-        planned[draw] = ""  # stays if this draw gives no question
+        is_fallback = draw == item.fallback_draw
+        if not is_fallback:  # which fallbacks other workers make is not known here, so none of them counts
+            planned[draw] = ""  # stays if this draw gives no question
         question = first = self.draw(item, source, draw)
         for attempt in range(1, REDRAWS + 1):
             if question.content not in earlier_contents:
@@ -138,8 +140,9 @@ class QuestionMaker:
             with suppress(Unsolvable):
                 question = self.draw(item, source, draw + attempt * _REDRAW_STEP)
         is_repeat = question.content in earlier_contents
-        planned[draw] = question.content
-        return replace(first if is_repeat else question, is_repeat=is_repeat, is_fallback=draw == item.fallback_draw)
+        if not is_fallback:
+            planned[draw] = question.content
+        return replace(first if is_repeat else question, is_repeat=is_repeat, is_fallback=is_fallback)
 
     def _donor(self, source: int, fingerprint: str, draw: int) -> tuple[Source, Clip] | None:
         """Another video, chosen by a seeded hash; None if the first few are unusable."""

@@ -111,7 +111,7 @@ def presets() -> dict[str, Preset]:
 def preset(name: str) -> Preset:
     """The preset of this name, or the preset of a single task; raises UsageError listing the names for any other."""
     known = presets()
-    if name in known:
+    if isinstance(name, str) and name in known:
         return known[name]
     if name in tasks.names():
         return _single(name)

@@ -88,7 +88,7 @@ class Report:
     @property
     def has_remarks(self) -> bool:
         """Whether anything was refused, repeated or not used."""
-        return bool(self.refused or self.unusable or self.duplicates or self.repeats)
+        return bool(self.refused or self.unusable or self.duplicates or self.repeats or self.missing)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, from which `from_dict` makes the report again."""

@@ -145,4 +145,6 @@ def render_row(
         if file is None or fingerprint(file) != expected:
             raise UsageError(f"{name} is not the file that this row was made from, whose fingerprint is {expected}")
         clips.append(make_clip(file, expected, sampling or Sampling()))
+    if list(clips[0].source_times) != list(info["source_times"]) or clips[0].stats.width != info["width"]:
+        raise UsageError("the clip differs from the row's; give the `sampling` of the row's build")
     return render(clips[0], EditList.from_json(info["recipe"]), clips[1] if len(clips) > 1 else None)

@@ -71,6 +71,8 @@ class BuildSpec:
             raise UsageError(f"system_prompt={self.system_prompt!r} is not allowed; allowed: text, empty for none")
         if not isinstance(self.overrides, Mapping):
             raise UsageError(f"overrides={self.overrides!r} is not allowed; allowed: a mapping of parameter names to values")
+        if self.total is not None and self.per_video != 1:
+            raise UsageError(f"per_video={self.per_video} is not allowed; {self.preset} has {self.total} rows in all")
         if self.difficulty is not None:
             Level.of(self.difficulty)
             if all(portion.difficulty for portion in self.mixture.portions):

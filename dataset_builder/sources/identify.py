@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 
 from ..progress import Progress, no_progress
 from .memory import ContentMemory
-from .read import file_stamp, read_content
+from .read import file_stamp, read_content, reading
 from .source import Content, Source
-from .stores import StorageOptions, open_store, remote_stamp
+from .stores import StorageOptions, open_store, remote_stamp, store_errors
 
 _REMEMBER_EVERY = 64  # videos to read between two writes to the memory
 _READERS = 4  # threads; hashing releases the GIL
@@ -95,8 +95,9 @@ def _with_stamp(source: Source, options: StorageOptions | None) -> Source:
     if source.is_remote:
         if source.stamp:
             return source
-        fs, path = open_store(source.url, options)
-        return replace(source, stamp=remote_stamp(fs.info(path)))
+        with reading(source), store_errors(source.url, FileNotFoundError, PermissionError):
+            fs, path = open_store(source.url, options)
+            return replace(source, stamp=remote_stamp(fs.info(path)))
     try:
         return replace(source, stamp=file_stamp(source.url))
     except OSError:  # opening the video raises it again, with its reason

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from ..errors import BuildError, SourceChanged, UnusableVideo
 from .length import pixels_to_decode
 from .source import Content, Source
-from .stores import StorageOptions, open_store
+from .stores import StorageOptions, open_store, store_errors
 
 _BLOCK = 1 << 22
 
@@ -66,8 +66,9 @@ def open_source(source: Source, options: StorageOptions | None = None) -> tuple[
     with reading(source):
         if not source.is_remote:
             return source.url, source.fingerprint or fingerprint(source.url)
-        fs, path = open_store(source.url, options)
-        data: bytes = fs.cat_file(path)
+        with store_errors(source.url, FileNotFoundError, PermissionError):
+            fs, path = open_store(source.url, options)
+            data: bytes = fs.cat_file(path)
     data_hash = fingerprint(data)
     if source.fingerprint and data_hash != source.fingerprint:
         raise _changed(source)
@@ -90,9 +91,10 @@ def fingerprint(video: str | bytes) -> str:
 def _open(source: Source, options: StorageOptions | None) -> BinaryIO:
     if not source.is_remote:
         return open(source.url, "rb")
-    fs, path = open_store(source.url, options)
-    file: BinaryIO = fs.open(path, "rb")
-    return file
+    with store_errors(source.url, FileNotFoundError, PermissionError):
+        fs, path = open_store(source.url, options)
+        file: BinaryIO = fs.open(path, "rb")
+        return file
 
 
 def _hash(file: BinaryIO) -> str:

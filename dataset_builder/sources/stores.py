@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import fsspec
@@ -37,3 +38,14 @@ def _for_protocol(url: str, options: StorageOptions) -> dict[str, Any]:
     if isinstance(protocol_options, Mapping):
         return dict(protocol_options)
     return {name: value for name, value in options.items() if name not in fsspec.available_protocols()}
+
+
+@contextmanager
+def store_errors(url: str, *passing: type[Exception]) -> Iterator[None]:
+    """Convert the errors of a store's library to OSError, except the `passing` ones."""
+    try:
+        yield
+    except passing:
+        raise
+    except Exception as error:
+        raise OSError(f"{url} cannot be used: {str(error) or type(error).__name__}") from error

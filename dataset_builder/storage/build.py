@@ -140,8 +140,8 @@ def _begin(folder: Folder, job: Job, shards: Sequence[Shard], previous: Summary 
     """Mark the folder as this build and unfinished, unless it is finished. Shards of the same spec stay; each is checked later."""
     requested = plain_spec(job.spec)
     folder.remove_unfinished()
-    if previous and previous.spec != requested:
-        folder.remove(*folder.names(f"{DATA}/"))
     same = previous and previous.finished and previous.identity == dataset_id(job.spec, {job.split: job.sources})
     if not (same and all(finished_report(shard, folder) is not None for shard in shards)):
-        Summary(requested).write(folder)
+        Summary(requested).write(folder)  # before shards go: a kill here leaves no finished build without them
+    if previous and previous.spec != requested:
+        folder.remove(*folder.names(f"{DATA}/"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from uuid import uuid4
 
 import fsspec
 
-_TEMPORARY = ".tmp"
+from ..sources.stores import store_errors
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp$")
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,18 @@ class Folder:
         return self.url
 
     def names(self, inside: str = "") -> list[str]:
-        """The sorted paths of all files, relative to the folder, that start with `inside`."""
+        """The sorted paths of all complete files, relative to the folder, that start with `inside`."""
         if self.is_remote:
-            with _store_errors(self.url):
+            with store_errors(self.url):
                 fs, root = self._fs()
                 fs.invalidate_cache()
                 names = [path.removeprefix(root).lstrip("/") for path in fs.find(root)]
         else:
-            names = [path.relative_to(self.url).as_posix() for path in self.path.rglob("*") if path.is_file()]
-        return sorted(name for name in names if name.startswith(inside))
+            names = self._local_names()
+        return sorted(name for name in names if name.startswith(inside) and not _TEMPORARY.search(name))
+
+    def _local_names(self) -> list[str]:
+        return [path.relative_to(self.url).as_posix() for path in self.path.rglob("*") if path.is_file()]
 
     def read_text(self, name: str) -> str | None:
         """A file's text; None if the file does not exist."""
@@ -71,7 +77,7 @@ class Folder:
             return
         fs, root = self._fs()
         fs.invalidate_cache()
-        with _store_errors(self.url, FileNotFoundError):
+        with store_errors(self.url, FileNotFoundError):
             remote = fs.open(f"{root}/{name}", "rb")
         with remote:
             yield remote
@@ -88,13 +94,13 @@ class Folder:
             with tempfile.TemporaryDirectory(prefix="videossr-") as folder:
                 path = os.path.join(folder, os.path.basename(name))
                 yield path
-                with _store_errors(self.url):
+                with store_errors(self.url):
                     fs, root = self._fs()
                     fs.put_file(path, f"{root}/{name}")  # stores write a file completely or not at all
             return
         final = self.path / name
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = f"{final}.{uuid4().hex}{_TEMPORARY}"  # process ids repeat in containers that share a disk
+        temporary = f"{final}.{uuid4().hex}.tmp"  # process ids repeat in containers that share a disk
         try:
             yield temporary
             os.replace(temporary, final)
@@ -106,7 +112,7 @@ class Folder:
         """Remove files by name; a local folder ignores names that do not exist."""
         for name in names:
             if self.is_remote:
-                with _store_errors(self.url):
+                with store_errors(self.url):
                     fs, root = self._fs()
                     fs.rm_file(f"{root}/{name}")
             else:
@@ -115,19 +121,8 @@ class Folder:
     def remove_unfinished(self) -> None:
         """Remove temporary files of killed processes. No other process may be writing."""
         if not self.is_remote:
-            self.remove(*(name for name in self.names() if name.endswith(_TEMPORARY)))
+            self.remove(*(name for name in self._local_names() if _TEMPORARY.search(name)))
 
     def _fs(self) -> tuple[Any, str]:
         fs, root = fsspec.core.url_to_fs(self.url)
         return fs, root.rstrip("/")
-
-
-@contextmanager
-def _store_errors(url: str, *passing: type[Exception]) -> Iterator[None]:
-    """Convert the errors of a store's library to OSError, except the `passing` ones."""
-    try:
-        yield
-    except passing:
-        raise
-    except Exception as error:
-        raise OSError(f"{url} cannot be used: {str(error) or type(error).__name__}") from error

@@ -82,7 +82,7 @@ def validate(place: str | os.PathLike[str]) -> Findings:
             findings.faults += [(name, fault) for fault in _faults(row)]
             task = tasks.get(row["data_source"])
             score = task.score(info["blind_answer"], row["reward_model"]["ground_truth"], info["chance"])
-        except (ValueError, KeyError, av.FFmpegError) as error:
+        except (ValueError, KeyError, TypeError, av.FFmpegError) as error:
             findings.faults.append((name, str(error)))
             continue
         blind[info["portion"]].append((info["chance"], score.score))

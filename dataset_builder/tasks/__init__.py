@@ -8,6 +8,7 @@ that looks up a task, workers included, so that they can `register` theirs.
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from functools import cache
 
@@ -47,7 +48,6 @@ def _registered() -> dict[str, Task]:
 @cache
 def _load() -> None:
     """Register all tasks of this package, of entry points and of VIDEOSSR_IMPORTS, once."""
-    import os
     from importlib.metadata import entry_points
 
     for module in pkgutil.iter_modules(__path__):
@@ -55,7 +55,11 @@ def _load() -> None:
         if task is not None:
             register(task)
     for entry in entry_points(group=ENTRY_POINTS):
-        register(entry.load())
+        try:
+            register(entry.load())
+        except (ImportError, AttributeError) as error:
+            package = entry.dist.name if entry.dist else "?"
+            raise UsageError(f"the task {entry.name!r} of the package {package!r} cannot be loaded: {error}") from error
     for name in filter(None, os.environ.get(IMPORTS, "").split(",")):
         try:
             importlib.import_module(name.strip())

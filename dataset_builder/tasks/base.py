@@ -114,9 +114,11 @@ class Task(ABC):
 
     def read_truth(self, ground_truth: str) -> Answer:
         """Read a ground truth as stored in a row; raises UsageError if it is not an answer of this task."""
+        if not isinstance(ground_truth, str):
+            raise UsageError(f"ground_truth={ground_truth!r} is no text; send it as stored in the row")
         try:
             return _read(self.answer, ground_truth)  # cached, as the rollouts of a group share it
-        except (Unparseable, AttributeError, TypeError) as error:
+        except Unparseable as error:
             raise UsageError(f"ground_truth={ground_truth!r} is no answer of task {self.name!r}: {error}") from None
 
     def score(self, response: str, ground_truth: str, chance: float | None = None) -> Score:

@@ -18,13 +18,16 @@ from datasets import load_dataset
 
 from dataset_builder.errors import BuildError, SourceChanged
 from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.media.sampling import Sampling
 from dataset_builder.questions.report import Report
+from dataset_builder.questions.row import render_row
 from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.storage import shards as sharding
 from dataset_builder.storage.build import BuildProgress, build
 from dataset_builder.storage.local_engine import LocalEngine
 from dataset_builder.storage.summary import MANIFEST, SUMMARY
 from dataset_builder.storage.validate import validate
+from dataset_builder.tasks import UsageError
 from tests.footage import SHARED, has_shared
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,7 +95,7 @@ def test_a_rerun_makes_only_what_is_missing(
     lost, damaged, *_ = sorted(out.glob("data/*.parquet"))
     lost.unlink()
     damaged.write_bytes(damaged.read_bytes()[:1000])
-    (out / "data" / f"{lost.name}.999999999.tmp").write_bytes(b"left by a killed process")
+    (out / "data" / f"{lost.name}.{'9' * 32}.tmp").write_bytes(b"left by a killed process")
     made = []
     make_rows = sharding.make_rows
     monkeypatch.setattr(sharding, "make_rows", lambda units, *more: made.append(units) or make_rows(units, *more))
@@ -275,6 +278,26 @@ def test_a_finished_build_is_not_lost_to_other_videos(footage: Path, tmp_path: P
     (out / SUMMARY).write_text('{"spec"')
     with pytest.raises(ValueError, match=r"build\.json in .* is damaged"):
         build(SPEC, footage, out, cache=ClipCache.of(clip_cache))
+
+
+def test_a_kill_at_the_very_beginning_is_no_other_build(footage: Path, tmp_path: Path, clip_cache: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f"{SUMMARY}.{'a' * 32}.tmp").write_text("{")
+    build(BuildSpec("counting"), footage, out, cache=ClipCache.of(clip_cache))
+    assert not list(out.glob("*.tmp"))
+
+
+def test_a_rows_videos_are_rendered_again_from_its_recipe(footage: Path, tmp_path: Path, clip_cache: str) -> None:
+    build(BuildSpec("grounding", frames=24), footage, tmp_path / "out", cache=ClipCache.of(clip_cache))
+    row = rows(tmp_path / "out")[0]
+    video = str(footage / row["extra_info"]["source"])
+    [rendered] = render_row(row, video, sampling=Sampling(24))
+    assert rendered.mp4() == row["videos"][0]["bytes"]
+    with pytest.raises(UsageError, match="give the `sampling` of the row's build"):
+        render_row(row, video)
+    with pytest.raises(UsageError, match="video is not the file that this row was made from"):
+        render_row(row, b"another file")
 
 
 def test_the_report_adds_up() -> None:

@@ -23,6 +23,7 @@ from dataset_builder.questions.presets import preset_names
 from dataset_builder.sources.find import find_videos
 from dataset_builder.sources.identify import identify
 from dataset_builder.sources.memory import ContentMemory
+from dataset_builder.tasks import UsageError
 from tests.hub_server import serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -295,6 +296,8 @@ def test_a_video_that_two_splits_hold_stays_in_the_first(load: Any, few: Path, c
     assert {split: len(own) for split, own in contents.items()} == {"train": 1, "test": 2}
     assert not contents["train"] & contents["test"]
     assert "same content as train: sunrise.mp4" in caplog.text
+    with pytest.raises(UsageError, match="split 'test' holds only videos that earlier splits hold"):
+        load("counting", data_files={"train": str(few / "*.mp4"), "test": str(few / "sun*.mp4")}, split=None)
 
 
 def test_what_was_learned_of_remote_files_changes_no_row(load: Any, few: Path, tmp_path: Path) -> None:

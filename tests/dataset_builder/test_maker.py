@@ -81,8 +81,9 @@ def test_a_question_does_not_depend_on_the_piece_it_is_made_in(two_videos: Path,
     assert apart[::-1] == made
 
 
-def test_questions_that_other_videos_give_instead_are_compared_too(footage: Path, tmp_path: Path, clip_cache: str) -> None:
-    """A still video gives none; what another gives in its place is none of that one's own."""
+@pytest.fixture
+def mostly_still(footage: Path, tmp_path: Path) -> Path:
+    """One video that can be asked about, and three that cannot."""
     import av
     import numpy as np
 
@@ -97,9 +98,16 @@ def test_questions_that_other_videos_give_instead_are_compared_too(footage: Path
                 frame = np.full((64, 64, 3), 90 + grey, np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
             container.mux(stream.encode(None))
-    made = questions(
-        job(BuildSpec(**{**FEW.to_dict(), "samples": 24, "overrides": {"effects": "rotate_180"}}), folder, clip_cache)
-    )
+    return folder
+
+
+def mirrored(samples: int) -> BuildSpec:
+    return BuildSpec(**{**FEW.to_dict(), "samples": samples, "overrides": {"effects": "rotate_180"}})
+
+
+def test_questions_that_other_videos_give_instead_are_compared_too(mostly_still: Path, clip_cache: str) -> None:
+    """A still video gives none; what another gives in its place is none of that one's own."""
+    made = questions(job(mirrored(24), mostly_still, clip_cache))
     report = Report()
     for question in made:
         report.add(question)
@@ -109,3 +117,12 @@ def test_questions_that_other_videos_give_instead_are_compared_too(footage: Path
     own = {question.content for question in made if not question.is_fallback}
     assert not own & {question.content for question in made if question.is_fallback and not question.is_repeat}
     assert sum(report.repeats.values()) == len(made) - len({question.content for question in made})
+
+
+def test_fallbacks_do_not_depend_on_the_piece_either(mostly_still: Path, clip_cache: str) -> None:
+    whole = job(mirrored(60), mostly_still, clip_cache)
+    made = questions(whole)
+    assert sum(question.is_fallback for question in made) > 20
+    units = [Unit(unit.source, (item,)) for unit in whole.units() for item in unit.items]
+    apart = [question for unit in reversed(units) for question in questions(whole, [unit])][::-1]
+    assert [(one.content, one.is_repeat) for one in apart] == [(one.content, one.is_repeat) for one in made]

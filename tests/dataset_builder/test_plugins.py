@@ -76,8 +76,8 @@ def test_an_installed_package_adds_a_task_to_every_command(footage: Path, site: 
     assert "rows: 8" in run("-c", program, path=site)
     item = '{"items": [{"task": "halves", "ground_truth": "21", "response": "21"}]}'
     program = (
-        "from fastapi.testclient import TestClient; from reward_service.app import create_app; "
-        f"print(TestClient(create_app()).post('/v1/score', content={item!r}).json())"
+        "from fastapi.testclient import TestClient\nfrom reward_service.app import create_app\n"
+        f"with TestClient(create_app()) as client:\n    print(client.post('/v1/score', content={item!r}).json())"
     )
     assert "'score': 1.0" in run("-c", program, path=site)
 
@@ -85,6 +85,13 @@ def test_an_installed_package_adds_a_task_to_every_command(footage: Path, site: 
 def test_an_installed_package_adds_a_command(site: Path) -> None:
     assert "say hello" in videossr("--help", path=site)
     assert "hello mine" in videossr("greet", "--imports", "mine", path=site)
+
+
+def test_a_broken_package_is_named(site: Path) -> None:
+    (site / "halves.py").write_text("import nowhere")
+    (site / "greeting.py").write_text("import nowhere")
+    assert "the subcommand 'greet' cannot be loaded" in videossr("--help", path=site)
+    assert "the task 'halves' of the package 'halves' cannot be loaded" in videossr("tasks", path=site, code=2)
 
 
 def test_a_module_that_is_named_registers_its_task_in_workers_too(footage: Path, tmp_path: Path, clip_cache: str) -> None:

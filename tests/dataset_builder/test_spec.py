@@ -36,6 +36,8 @@ def test_a_wrong_choice_is_named_with_what_is_allowed(field: str, value: object,
 
 
 def test_choices_that_do_not_fit_together() -> None:
+    with pytest.raises(ValueError, match="per_video=2 is not allowed; viubench has 2700 rows in all"):
+        BuildSpec("viubench", per_video=2)
     with pytest.raises(ValueError, match="viubench fixes its levels"):
         BuildSpec("viubench", difficulty="easy")
     with pytest.raises(ValueError, match=r"effects='blur'.*grounding_channel_swap of viubench fixes it"):

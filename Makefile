@@ -22,7 +22,8 @@ check: .venv/.dev lint ## the loop for every change: lint, types and the core's 
 test: ## all that can be tested here, as CI runs it
 	$(MAKE) --jobs 3 --output-sync $(ENVIRONMENTS)
 	$(MAKE) lint
-	$(MAKE) --jobs 2 --output-sync test-core test-trainer
+	$(MAKE) test-core
+	$(MAKE) test-trainer
 
 test-core: .venv/.dev
 	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python VIDEOSSR_CLIENTS_PYTHON=$(CURDIR)/.venv-clients/bin/python \

@@ -98,6 +98,7 @@ def _build(
         report.update(shard_report)
         progress.report(report)
     report.check()
+    folder.remove_unfinished()  # of workers that were killed on the way
     folder.remove(*set(folder.names(f"{DATA}/")) - {shard.name for shard in shards})  # left from an earlier list of videos
     write_manifest(folder, job.sources)
     Summary.of(job, shards, report).write(folder)

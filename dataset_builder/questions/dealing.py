@@ -67,7 +67,7 @@ def deal(spec: BuildSpec, sources: int) -> list[Unit]:
 
 
 def earlier_draws(spec: BuildSpec, portion: int, draw: int, sources: int) -> Sequence[int]:
-    """The source\'s own draws of this portion that this draw must not repeat: earlier ones; for a fallback, all."""
+    """The source's own draws of this portion that this draw must not repeat: earlier ones; for a fallback, all."""
     draws = _draws(spec, portion, math.ceil(spec.counts(sources)[portion] / sources))
     return draws if draw >= _FALLBACK_DRAWS else [earlier for earlier in draws if earlier < draw]
 

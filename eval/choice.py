@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from dataset_builder.tasks.answers.reading import Unparseable, answer_text
+from dataset_builder.tasks.answers.reading import Unparseable, after_thoughts, answer_text
 
 _LINE_OPTION = re.compile(r"^[ \t]*\(?([A-Z])[.):：][ \t]+", re.MULTILINE)
 _INLINE_OPTION = re.compile(r"(?:^|(?<=\s))\(?([A-Z])[.):：]\s+")
@@ -15,7 +15,6 @@ _OPTION_MARK = re.compile(r"\b[A-Z][.):]\s")
 _ANSWER_PHRASE = re.compile(
     r"\b(?:answer|option|choice)\s*(?:is\b\s*:?|:|=|\()\s*(?:(?:option|choice)\s*)?\(?([A-Z])\b(?!['’])", re.IGNORECASE
 )
-_THINK_END = "</think>"
 
 
 def parse_options(question: str) -> dict[str, str]:
@@ -52,7 +51,7 @@ def parse_choice(response: str, options: Mapping[str, str]) -> str:
     """The letter of the one option that a response chooses.
 
     Accepted: the letter alone (`C`, `(C)`, `C.`), with its text (`C. a dog`), in a phrase (`The answer is C`), alone on the first
-    or last line, or the option's text without a letter. Text before `</think>` is ignored. Of the rest, the last
+    or last line, or the option's text without a letter. Thoughts are ignored. Of the rest, the last
     `<answer>…</answer>` or `\\boxed{…}` is read; without one, everything is.
 
     Args:
@@ -83,7 +82,7 @@ def parse_choice(response: str, options: Mapping[str, str]) -> str:
 
 def _answer_part(response: str) -> str:
     """The part of a response to parse, without Markdown emphasis. Line breaks stay unless the answer is tagged."""
-    text = response.rpartition(_THINK_END)[2].strip()
+    text = after_thoughts(response)
     if not text:
         raise Unparseable("the response is empty")
     tagged = "</answer>" in text.lower() or "\\boxed{" in text

@@ -1,4 +1,4 @@
-"""Extracts the model's answer text from a completion, in any shape that trainers and vendors use."""
+"""Extracts the model's answer text from a completion, in any shape that trainers use."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MODEL_ROLES = ("assistant", "model")
-# content parts that hold no answer, by the value of `type` or by a key of the part
-NON_ANSWER_PARTS = frozenset(
-    {
-        "functionCall", "reasoning", "reasoningContent", "redacted_thinking", "refusal", "thinking", "toolUse", "tool_call",
-        "tool_use",
-    }
-)  # fmt: skip
+NON_ANSWER_PARTS = frozenset({"reasoning", "redacted_thinking", "refusal", "thinking", "tool_call", "tool_use"})  # by `type`
 
 
 class NoResponse(ValueError):
@@ -41,12 +35,10 @@ def extract_text(completion: Any) -> Any:
 def _message_text(message: Mapping[str, Any]) -> Any:
     if message.get("role", "model") not in MODEL_ROLES:
         raise NoResponse(f"the last message is of role {message['role']!r}; send one of {' or '.join(MODEL_ROLES)}")
-    content = message.get("content", message.get("parts"))
+    content = message.get("content")
     if content is not None:
         return extract_text(content)
-    if "content" in message or message.get("tool_calls"):
-        return ""
-    return message.get("text", message)
+    return "" if "content" in message or message.get("tool_calls") else message.get("text", message)
 
 
 def _join_parts(parts: Sequence[Any]) -> str:
@@ -58,4 +50,4 @@ def _join_parts(parts: Sequence[Any]) -> str:
 
 
 def _is_non_answer(part: Mapping[str, Any]) -> bool:
-    return part.get("type") in NON_ANSWER_PARTS or bool(part.get("thought")) or not NON_ANSWER_PARTS.isdisjoint(part)
+    return part.get("type") in NON_ANSWER_PARTS or bool(part.get("thought"))

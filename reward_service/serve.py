@@ -1,13 +1,11 @@
-"""`videossr serve`: runs the service under uvicorn, with any number of worker processes."""
+"""`videossr serve`: runs the service under uvicorn."""
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
@@ -16,9 +14,9 @@ from pydantic import ValidationError
 
 from dataset_builder.tasks import UsageError
 
-from .logs import log_config
+from .http.app import create_app
+from .monitoring.logs import log_config
 from .settings import Settings
-from .shared_folder import get_shared_folder
 
 BACKLOG = 4096  # connections waiting to be accepted: a training step opens hundreds at once
 
@@ -40,23 +38,14 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish running requests.
 
     Raises:
-        UsageError: if a module of `imports` cannot be imported. Checked here, as uvicorn would restart the failing workers
-            forever.
+        UsageError: if a module of `imports` cannot be imported.
     """
-    for module in settings.import_names:
-        try:
-            import_module(module)
-        except ImportError as error:
-            raise UsageError(f"imports={module!r}: {error}; it must be on PYTHONPATH") from None
     _raise_file_limit()
     signal.signal(signal.SIGTERM, _exit)  # uvicorn raises the signal again when it has ended
-    settings = settings.model_copy(update={"stats_dir": get_shared_folder(settings)})  # removed by this process
-    os.environ.update(settings.environment())  # workers read their settings from the environment
     uvicorn.run(
-        "reward_service.app:app",
+        create_app(settings),
         host=settings.host,
         port=settings.port,
-        workers=settings.workers,
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.drain_seconds,
         backlog=BACKLOG,

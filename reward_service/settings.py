@@ -8,22 +8,20 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .items import Mode
-
-ENV_PREFIX = "VIDEOSSR_SERVE_"
+from .scoring.items import Mode
 
 
 class Settings(BaseSettings):
     """Score rollouts over HTTP, for any RL trainer.
 
     examples:
-      videossr serve --port 8000 --workers 4
+      videossr serve --port 8000 --rollout-log rollouts.jsonl
       VIDEOSSR_SERVE_TOKENS=secret videossr serve --host 0.0.0.0
       curl localhost:8000/v1/score -d '{"items": [{"task": "counting", "ground_truth": "3,1,4", "response": "3,1,5"}]}'
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
+        env_prefix="VIDEOSSR_SERVE_",
         frozen=True,
         cli_kebab_case=True,
         cli_implicit_flags=True,
@@ -34,33 +32,23 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 for a free one")
-    workers: int = Field(1, ge=1, description="processes")
     tokens: SecretStr = Field(SecretStr(""), description="bearer tokens, comma-separated; if empty, open to all")
-    mode: Mode = Field("smooth", description="the reward that `score` holds, unless a request names another")
+    mode: Mode = Field("smooth", description="the score that `reward` holds, unless a request names another")
     imports: str = Field("", description="modules that register custom tasks, comma-separated")
 
     max_body_bytes: int = Field(8 << 20, ge=1024, description="largest request body in bytes")
     max_batch: int = Field(1024, ge=1, description="maximum items in a request")
     max_response_chars: int = Field(2_000_000, ge=1, description="longest response of an item, in characters")
-    item_seconds: float = Field(1.0, gt=0, description="time limit for scoring one item")
     body_seconds: float = Field(30.0, gt=0, description="time limit for receiving a request's body")
     keep_alive_seconds: int = Field(
         120, ge=1, description="how long an idle connection stays open; longer than any client keeps it"
     )
-    linger_seconds: float = Field(
-        1.0, ge=0, description="how long requests are still accepted after SIGTERM, while /readyz returns 503"
-    )
-    drain_seconds: int = Field(30, ge=1, description="how long running requests may take after that")
+    drain_seconds: int = Field(30, ge=1, description="how long running requests may take after SIGTERM")
 
     stats_groups: int = Field(20_000, ge=1, description="newest groups, which accept rollouts; older ones become sums")
-    stats_dir: Path | None = Field(None, description="folder for the statistics of all workers (default: a temporary one)")
+    rollout_log: Path | None = Field(None, description="append scored rollouts to this file, for `videossr diagnose`")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug also logs every request")
     log_text: bool = Field(False, description="log the response text of items that could not be scored")
-
-    @field_validator("stats_dir", mode="before")
-    @classmethod
-    def _empty_to_none(cls, value: object) -> object:
-        return value or None
 
     @field_validator("tokens")
     @classmethod
@@ -78,11 +66,6 @@ class Settings(BaseSettings):
     def import_names(self) -> tuple[str, ...]:
         """The modules in `imports`."""
         return _split_commas(self.imports)
-
-    def environment(self) -> dict[str, str]:
-        """These settings as environment variables, for worker processes."""
-        values = {**self.model_dump(), "tokens": self.tokens.get_secret_value()}
-        return {f"{ENV_PREFIX}{name.upper()}": "" if value is None else str(value) for name, value in values.items()}
 
 
 def _split_commas(text: str) -> tuple[str, ...]:

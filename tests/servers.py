@@ -37,10 +37,6 @@ class Server:
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
-    def workers(self) -> list[int]:
-        """Process ids of all workers that have started."""
-        return sorted({event["pid"] for event in self.events() if event["event"].startswith("Started server process")})
-
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -88,4 +84,9 @@ def wait_until_ready(server: Server, seconds: float = 30) -> None:
 
 
 def count_rollouts(server: Server) -> int:
-    return sum(level["rollouts"] for levels in server.get("/v1/stats").json()["tasks"].values() for level in levels.values())
+    return sum(level["rollouts"] for run in stats(server).values() for levels in run.values() for level in levels.values())
+
+
+def stats(server: Server) -> Any:
+    """The statistics of the server, by run, task and level."""
+    return server.get("/v1/stats").json()["runs"]

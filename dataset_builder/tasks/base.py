@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, ClassVar
 
 from .answers import Answer, Chance, Score
-from .answers.reading import Unparseable
+from .answers.reading import MAX_ANSWER_LENGTH, Unparseable
 from .edits import EditList
 from .errors import UsageError
 from .levels import Knob, Level, Params, resolve
@@ -116,6 +116,8 @@ class Task(ABC):
         """Read a ground truth as stored in a row; raises UsageError if it is not an answer of this task."""
         if not isinstance(ground_truth, str):
             raise UsageError(f"ground_truth={ground_truth!r} is no text; send it as stored in the row")
+        if len(ground_truth) > MAX_ANSWER_LENGTH:
+            raise UsageError(f"ground_truth has {len(ground_truth)} characters; allowed: {MAX_ANSWER_LENGTH}")
         try:
             return _read(self.answer, ground_truth)  # cached, as the rollouts of a group share it
         except Unparseable as error:

@@ -1,6 +1,6 @@
 """Python clients of the reward service, for trainers that call a reward function. They need httpx, and no server code."""
 
-from .core import RewardClient
+from .client import RewardClient
 from .errors import RewardError, RewardRefused, RewardUnavailable
 from .item import item
 from .settings import ClientSettings

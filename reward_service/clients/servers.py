@@ -1,72 +1,50 @@
-"""Chooses a server for each request: working servers in turn, and failed ones again after a cooldown."""
+"""Chooses a server for each request: working servers in turn, and failed ones again after a pause."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
-from .errors import RewardUnavailable
-
-MAX_COOLDOWNS = 4  # longest wait between attempts, in cooldowns
+MAX_COOLDOWNS = 4  # longest pause of a failing server, in cooldowns
 
 
 @dataclass
 class Server:
-    """One server's failures. Times are in seconds of the event loop's clock."""
+    """One server and its failures since it last answered. Times are of the clock `monotonic`."""
 
     url: str
-    cooldown: float
+    token: str
     failures: int = 0
-    failing_since: float = 0.0
-    failed_at: float = 0.0
-    retry_at: float = 0.0
-
-    def record_success(self) -> None:
-        self.failures = 0
-
-    def record_failure(self, now: float) -> None:
-        if not self.failures:
-            self.failing_since = now
-        self.failures += 1
-        self.failed_at = now
-        self.retry_at = now + self.cooldown * min(2 ** (self.failures - 1), MAX_COOLDOWNS)
-
-    def is_due(self, now: float) -> bool:
-        return not self.failures or self.retry_at <= now
-
-    def is_down(self, now: float, trip: float) -> bool:
-        """Whether it has failed for at least `trip` seconds. A failure before a pause without requests does not count."""
-        is_recent = now - self.failed_at <= (MAX_COOLDOWNS + 1) * self.cooldown
-        return self.failures > 0 and is_recent and self.failed_at - self.failing_since >= trip
+    due_at: float = 0.0  # before, other servers are preferred
+    not_before: float = 0.0  # what the server itself asked for, with Retry-After
 
 
 class Servers:
-    """All servers, with a circuit breaker: if all fail for `trip` seconds, calls fail at once until a server is due again."""
+    """All servers of a client; `cooldown` is in seconds."""
 
-    def __init__(self, urls: Sequence[str], trip: float, cooldown: float) -> None:
-        self._servers = [Server(url, cooldown) for url in urls]
-        self._trip = trip
-        self._next = random.randrange(len(urls))
+    def __init__(self, addresses: Sequence[tuple[str, str]], cooldown: float) -> None:
+        self._servers = [Server(url, token) for url, token in addresses]
+        self._cooldown = cooldown
+        self._next = random.randrange(len(addresses))
 
-    def choose(self, now: float) -> Server:
-        """The next server that works or is due for another attempt; else the server that is due first.
-
-        Raises:
-            RewardUnavailable: if all servers are down and none is due.
-        """
+    def choose(self) -> Server:
+        """The next server that works or is due for another attempt; else the server that is due first."""
+        now = monotonic()
         for _ in self._servers:
             self._next = (self._next + 1) % len(self._servers)
             server = self._servers[self._next]
-            if server.is_due(now):
+            if not server.failures or server.due_at <= now:
                 break
         else:
-            server = min(self._servers, key=lambda candidate: candidate.retry_at)
-            if all(server.is_down(now, self._trip) for server in self._servers):
-                raise RewardUnavailable(
-                    f"all servers have failed for {self._trip:g} s: {', '.join(server.url for server in self._servers)}; "
-                    f"next try in {server.retry_at - now:.1f} s"
-                )
+            server = min(self._servers, key=lambda candidate: candidate.due_at)
         if server.failures:
-            server.retry_at = now + server.cooldown  # one request tests the server; others wait for its result
+            server.due_at = now + self._cooldown  # one request tests the server; others prefer another
         return server
+
+    def record_failure(self, server: Server, retry_after: float) -> None:
+        """Prefer other servers for a while, and send this one nothing for `retry_after` seconds."""
+        server.not_before = monotonic() + retry_after
+        server.due_at = max(server.not_before, monotonic() + self._cooldown * min(2**server.failures, MAX_COOLDOWNS))
+        server.failures += 1

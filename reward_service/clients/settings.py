@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+import ssl
 from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
+
+from .launch import launch_name
 
 ENV_PREFIX = "VIDEOSSR_REWARD_"
 MODES = ("", "smooth", "strict", "above_chance")
@@ -19,9 +24,11 @@ class ClientSettings:
     """How to reach the service. Each field is also `VIDEOSSR_REWARD_…` in the environment.
 
     Attributes:
-        url: base URL of the service, or several, comma-separated.
+        url: base URL of the service, or several, comma-separated. One may hold a token: `http://any:TOKEN@host:8000`.
         token: bearer token; "" for none.
         mode: smooth, strict or above_chance; "" for the server's default.
+        run: name of the training run in the service's statistics; default: one for each launch.
+        ca: file with the certificates of a private authority; default: the system's, or SSL_CERT_FILE, SSL_CERT_DIR.
         timeout: seconds for one request, from the first byte sent to the last received.
         deadline: seconds after which a call gives up, retries included.
         attempts: requests for one call, the first one included. The default outlasts an outage of 30 s.
@@ -29,13 +36,14 @@ class ClientSettings:
         batch: maximum items in one request; long responses go in smaller requests.
         linger: seconds that a call waits for other calls, to share one request.
         connections: maximum requests at the same time.
-        trip: if all requests fail for this many seconds, further calls fail at once.
-        cooldown: seconds before a failed server is tried again; up to four times as long if it keeps failing.
+        cooldown: seconds before a failed server is tried again, if others work; up to four times as long if it keeps failing.
     """
 
-    url: str = "http://127.0.0.1:8000"
+    url: str = field(default="http://127.0.0.1:8000", repr=False)
     token: str = field(default="", repr=False)
     mode: str = ""
+    run: str = ""
+    ca: str = ""
     timeout: float = 30.0
     deadline: float = 120.0
     attempts: int = 12
@@ -43,21 +51,20 @@ class ClientSettings:
     batch: int = 64
     linger: float = 0.002
     connections: int = 16
-    trip: float = 60.0
     cooldown: float = 2.0
 
     def __post_init__(self) -> None:
         """Raises ValueError if a value is not allowed; the message names the setting."""
         if self.mode not in MODES:
             raise ValueError(f"mode={self.mode!r} is unknown; allowed: {', '.join(MODES[1:])}")
+        object.__setattr__(self, "run", self.run or launch_name())
+        if not re.fullmatch(r"[\w.:/@+-]{1,200}", self.run):
+            raise ValueError(f"run={self.run!r:.80} is not a name; use letters, digits and . _ : / @ + -, at most 200")
         for setting in fields(self):
             value, minimum = getattr(self, setting.name), _MINIMUMS.get(setting.name, 0)
             if not isinstance(value, str) and not (isfinite(value) and value >= minimum):
                 raise ValueError(f"{setting.name}={value} is not allowed; the minimum is {minimum}")
-        for address in self.urls:
-            if not _is_address(address):
-                raise ValueError(f"url={address!r} is not a server address; write it as http://host:8000")
-        if not self.urls:
+        if not self.addresses:
             raise ValueError("url='' names no server; write http://host:8000, or several addresses separated by commas")
 
     @classmethod
@@ -81,13 +88,26 @@ class ClientSettings:
         return cls(**typed)
 
     @property
-    def urls(self) -> tuple[str, ...]:
-        """The base URLs in `url`, without trailing slashes."""
-        return tuple(url.strip().rstrip("/") for url in self.url.split(",") if url.strip())
+    def addresses(self) -> tuple[tuple[str, str], ...]:
+        """For each server: its base URL, without token or trailing slash, and its token."""
+        return tuple(self._split_token(url.strip().rstrip("/")) for url in self.url.split(",") if url.strip())
 
+    def _split_token(self, address: str) -> tuple[str, str]:
+        bare = re.sub(r"//[^/]*@", "//", address)
+        try:
+            parsed = httpx.URL(address)
+            if parsed.scheme not in ("http", "https"):
+                raise httpx.InvalidURL("not http")
+        except httpx.InvalidURL:
+            raise ValueError(f"url={bare!r} is not a server address; write it as http://host:8000") from None
+        return bare, unquote(parsed.password or "") or self.token
 
-def _is_address(url: str) -> bool:
-    try:
-        return httpx.URL(url).scheme in ("http", "https")
-    except httpx.InvalidURL:
-        return False
+    def tls_context(self) -> ssl.SSLContext | bool:
+        """The certificates that servers are checked with; False if none of them uses TLS.
+
+        Raises:
+            OSError: if a certificate file cannot be read.
+        """
+        if not any(url.startswith("https:") for url, _ in self.addresses):
+            return False
+        return ssl.create_default_context(cafile=self.ca) if self.ca else httpx.create_ssl_context(trust_env=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .client import shared_client
 from .columns import make_items
 from .errors import RewardError
-from .shared import shared_client
 
 
 class VideoSSRReward:
@@ -30,7 +30,7 @@ class VideoSSRReward:
         for result in results:
             if isinstance(result, RewardError):
                 raise result
-        return [float(result["score"]) for result in results if not isinstance(result, RewardError)]
+        return [float(result["reward"]) for result in results if not isinstance(result, RewardError)]
 
 
 def register(name: str = "videossr") -> None:

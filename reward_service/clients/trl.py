@@ -9,9 +9,9 @@ from math import nan
 from statistics import fmean
 from typing import Any
 
+from .client import shared_client
 from .columns import make_items
 from .errors import RewardError, RewardRefused
-from .shared import shared_client
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
                 log_metric(f"videossr/{key}", fmean(result[key] for result in scored) if scored else nan)
         if log_extra is not None:
             log_extra("reason", [str(result) if isinstance(result, RewardError) else result["reason"] for result in results])
-        return [None if isinstance(result, RewardError) else float(result["score"]) for result in results]
+        return [None if isinstance(result, RewardError) else float(result["reward"]) for result in results]
 
     return videossr_reward
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .client import shared_client
 from .errors import RewardError
 from .item import item
-from .shared import shared_client
 
 GROUP, ROLLOUT = "videossr_group", "videossr_rollout"  # keys that the manager sets in extra_info
+KEYS = ("exact", "above_chance", "parsed", "reason", "task")
 _UNUSED_ARGUMENTS = ("reward_router_address", "reward_model_tokenizer")  # verl passes them to every reward function
 
 
@@ -29,8 +30,8 @@ async def compute_score(
         settings: fields of `ClientSettings`, e.g. `url="http://a:8000,http://b:8000"`; the rest from `VIDEOSSR_REWARD_…`.
 
     Returns:
-        Always the same keys: score, exact, above_chance, parsed, reason, task. There is no `acc`, as in validation verl would
-        count a rollout without a score as 0. Use `exact` for `filter_groups.metric`.
+        Always the same keys: score (verl's word for the reward), exact, above_chance, parsed, reason, task. There is no `acc`,
+        as in validation verl would count a rollout without a score as 0. Use `exact` for `filter_groups.metric`.
 
     Raises:
         RewardError: if there is no score. verl then drops the rollout, instead of training on a false 0.
@@ -41,4 +42,4 @@ async def compute_score(
     [result] = await shared_client(**overrides).score_async([rollout])
     if isinstance(result, RewardError):
         raise result
-    return {key: value for key, value in result.items() if key != "id"}
+    return {"score": result["reward"], **{key: result[key] for key in KEYS}}

@@ -15,19 +15,21 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("diagnose", help=doc, description=doc, epilog=example)
     parser.set_defaults(command=run)
     parser.add_argument(
-        "rollouts", type=Path, help="JSONL file or folder: items for /v1/score with `group`, or verl's rollout_data_dir"
+        "rollouts",
+        type=Path,
+        help="JSONL file or folder: serve's --rollout-log, verl's rollout_data_dir, or items for /v1/score with `group`",
     )
     parser.add_argument("--task", help="the task of lines that do not name one")
     parser.add_argument("--plot", type=Path, help="write the bimodality plot to this file (needs matplotlib)")
-    parser.add_argument("--json", action="store_true", help="print JSON: `tasks` as in /v1/stats, `rollouts`, `faults`")
+    parser.add_argument("--json", action="store_true", help="print JSON: `runs` as in /v1/stats, `rollouts`, `faults`")
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..diagnose import diagnose, table
+    from ..monitoring.diagnose import diagnose, table
 
     diagnosis = diagnose(args.rollouts, args.task)
     if args.json:
-        print(json.dumps({"tasks": diagnosis.tasks, "rollouts": diagnosis.rollouts, "faults": diagnosis.faults}, indent=2))
+        print(json.dumps({"runs": diagnosis.runs, "rollouts": diagnosis.rollouts, "faults": diagnosis.faults}, indent=2))
     else:
         print(table(diagnosis))
     for fault in diagnosis.faults[:20]:
@@ -35,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if len(diagnosis.faults) > 20:
         print(f"left out: {len(diagnosis.faults) - 20} more", file=sys.stderr)
     if args.plot:
-        from ..plot import plot
+        from ..monitoring.plot import plot
 
-        plot(diagnosis.tasks, args.plot)
+        plot(diagnosis.runs, args.plot)
     return 1 if diagnosis.faults else 0

@@ -7,30 +7,31 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ..errors import Refusal
-from ..items import MODES, Fault, Item, Mode
+from ..scoring.items import MODES, Fault, Item, Mode
+from .refusal import Refusal
 
 
 @dataclass(frozen=True)
 class Call:
-    """The parameters in a request's URL, e.g. `/slime/counting?mode=strict`."""
+    """The parameters in a request's URL, e.g. `/run/exp7/slime/counting?mode=strict`."""
 
     task: str | None = None
+    run: str = ""
     mode: Mode = "smooth"
     query: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, task: str | None, query_string: bytes, mode: Mode) -> Call:
+    def read(cls, path_params: Mapping[str, str], query_string: bytes, mode: Mode) -> Call:
         """Read the parameters of a URL; `mode` is the default mode.
 
         Raises:
             Refusal: 422 if the URL names an unknown mode.
         """
-        query = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+        query = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)) if query_string else {}
         mode_name = query.get("mode", mode)
         if mode_name not in MODES:
             raise Refusal(422, "invalid_request", f"mode={mode_name!r} is unknown; allowed: {', '.join(MODES)}")
-        return cls(task, mode_name, query)
+        return cls(path_params.get("task"), path_params.get("run", ""), mode_name, query)
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,9 @@ class Protocol:
     aliases: tuple[str, ...] = ()
     partial: bool = False
     decode: Callable[[bytes], Any] | None = None
+
+    @property
+    def all_paths(self) -> tuple[str, ...]:
+        """All paths; `{task}` stands for a task's name."""
+        with_task = [f"{path}/{{task}}" for path in (self.path, *self.aliases) if "{" not in path]
+        return (self.path, *self.aliases, *(path for path in with_task if path not in self.aliases))

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from ..items import Fault, Item, Scored
+from ..scoring.items import Fault, Item, Scored
 from .base import Call, Protocol
-from .reading import to_item
+from .rows import to_item
 
 
 class Request(Struct):
@@ -43,7 +43,7 @@ def _read(request: Request, call: Call) -> list[Item | Fault]:
 def _write(request: Request, results: list[Scored], call: Call) -> Reply:
     result = results[0]
     metrics = {key: Metric(getattr(result, key), result.reason) for key in ("exact", "above_chance")}
-    return Reply(result.score, result.reason, metrics)
+    return Reply(result.reward, result.reason, metrics)
 
 
 PROTOCOL = Protocol(

@@ -7,21 +7,23 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..errors import Refusal
-from ..items import Fault, Item, Mode, Result, Scored
-from ..json_body import decode
+from ..scoring.items import Fault, Item, Mode, Result, Scored
 from .base import Call, Protocol
-from .reading import parse_item
+from .json_body import decode
+from .refusal import Refusal
+from .rows import parse_item
 
 
 class ScoreRequest(Struct):
     items: list[Item]
-    mode: Annotated[Mode, Meta(description="the reward that `score` holds; default: the server's setting")] | None = None
+    mode: Annotated[Mode, Meta(description="the score that `reward` holds; default: the server's setting")] | None = None
+    run: Annotated[str, Meta(description="the training run, for the statistics")] | None = None
 
 
 class UncheckedRequest(Struct):
     items: list[Any]
     mode: Mode | None = None
+    run: str | None = None
 
 
 def ref(type_: type) -> str:
@@ -39,7 +41,7 @@ def _decode(body: bytes) -> Any:
     try:
         return decode(body, ScoreRequest)
     except Refusal as refusal:
-        if refusal.status != 422:
+        if refusal.status_code != 422:
             raise
     return decode(body, UncheckedRequest)  # an item that does not match the type must not fail the others
 

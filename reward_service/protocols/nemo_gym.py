@@ -1,8 +1,8 @@
 """NeMo Gym resources server, also for verifiers and prime-rl: the base URL is `http://host:8000`, or `…/nemo-gym/counting`.
 
 A request holds the dataset row's `ground_truth` and `task` (or `reward_model`, `data_source`). NeMo Gym's task index is the
-group; it names no step, so rollouts of all epochs share a group. With observability on, Gym adds the path prefix
-`/ng-rollout/ID`; `ScoringRoutes` removes it.
+group; it names no step, so rollouts of all epochs share a group. Where several runs share a service, `http://host:8000/run/NAME`
+as the base URL tells their groups apart.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 from fastapi import APIRouter
 from msgspec import Struct
 
-from ..items import Fault, Item, Scored, make_fault
-from ..json_body import convert, decode
+from ..scoring.items import Fault, Item, Scored, make_fault
 from .base import Call, Protocol
-from .reading import to_item
+from .json_body import convert, decode
+from .rows import to_item
 
 TASK_INDEX = "_ng_task_index"
 REWARDS = ("reward", "exact", "above_chance", "unparseable")
@@ -57,7 +57,8 @@ def _write(request: dict[str, Any], results: list[Scored], call: Call) -> dict[s
     result = results[0]
     return {
         **request,
-        "reward": result.score,
+        "reward": result.reward,
+        "score": result.score,
         "exact": result.exact,
         "above_chance": result.above_chance,
         "unparseable": float(not result.parsed),

@@ -16,11 +16,11 @@ from msgspec import Struct
 
 from dataset_builder import tasks
 
-from ..errors import Refusal
-from ..items import Fault, Item, Scored
-from ..json_body import decode, encode
+from ..scoring.items import Fault, Item, Scored
 from .base import Call, Protocol
-from .reading import to_item
+from .json_body import decode, encode
+from .refusal import Refusal
+from .rows import to_item
 
 if TYPE_CHECKING:
     from ..service import Service
@@ -66,8 +66,8 @@ def _write(request: Request, results: list[Scored], call: Call) -> Reply:
 
 
 def _result_reply(result: Scored) -> Reply:
-    observation = {key: getattr(result, key) for key in ("parsed", "reason", "exact", "above_chance", "task")}
-    return Reply(observation, result.score, True)
+    observation = {key: getattr(result, key) for key in ("parsed", "reason", "score", "exact", "above_chance", "task")}
+    return Reply(observation, result.reward, True)
 
 
 PROTOCOL = Protocol(
@@ -97,7 +97,7 @@ class Session:
         try:
             message = decode(text.encode("utf-8", "surrogatepass"), Message)
         except Refusal as refusal:
-            return _error(refusal.body.error.message, "INVALID_JSON" if refusal.status == 400 else "VALIDATION_ERROR")
+            return _error(refusal.detail, "INVALID_JSON" if refusal.status_code == 400 else "VALIDATION_ERROR")
         match message.type:
             case "reset":
                 self._episode = {key: value for key, value in message.data.items() if value is not None}
@@ -112,10 +112,10 @@ class Session:
         return _error(f"type={message.type!r} is unknown; allowed: reset, step, state, close", "UNKNOWN_TYPE")
 
     async def _step(self, action: dict[str, Any]) -> dict[str, Any]:
-        [result] = await self._service.score([_make_item(action, self._episode, self._call)], self._call.mode)
+        call = self._call
+        [result] = await self._service.score([_make_item(action, self._episode, call)], call.mode, call.run)
         if isinstance(result, Fault):
-            is_server_error = result.error.type in ("internal", "time_limit")
-            return _error(result.error.message, "EXECUTION_ERROR" if is_server_error else "VALIDATION_ERROR")
+            return _error(result.error.message, "EXECUTION_ERROR" if result.error.type == "internal" else "VALIDATION_ERROR")
         self._state = {**self._state, "step_count": self._state["step_count"] + 1}
         return _observation(_result_reply(result))
 
@@ -141,9 +141,9 @@ def router(service: Service) -> APIRouter:
     """The WebSocket session, and the other routes that OpenEnv requires."""
     routes = APIRouter(tags=["openenv"])
 
-    async def session(socket: WebSocket, task: str | None = None) -> None:
+    async def session(socket: WebSocket) -> None:
         try:
-            call = Call.read(task, socket.scope["query_string"], service.settings.mode)
+            call = Call.read(socket.path_params, socket.scope["query_string"], service.settings.mode)
         except Refusal as refusal:
             await socket.close(1008, str(refusal))
             return

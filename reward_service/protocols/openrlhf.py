@@ -11,12 +11,11 @@ from typing import Any
 from msgspec import Struct
 
 from ..completion import NoResponse
-from ..items import Fault, Item, Scored, make_fault
+from ..scoring.items import Fault, Item, Scored, make_fault
 from .base import Call, Protocol
-from .reading import to_item
+from .rows import continue_thought, to_item
 
 TAIL_CHARS = 48  # last characters of a prompt: the start of the assistant turn, and the end of the question
-END_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "</s>", "<eos>", "<pad>")  # fmt: skip
 
 
 class Request(Struct):
@@ -38,21 +37,14 @@ def extract_response(query: str, prompt: str) -> str:
         NoResponse: if the prompt is not in the query. An example answer in the prompt might else be scored.
     """
     if query.startswith(prompt):
-        return _strip_end_tokens(query[len(prompt) :])
+        return query[len(prompt) :]
     tail = prompt[-TAIL_CHARS:]
     start = -1
     for _ in range(prompt.count(tail)):  # the prompt may contain its tail several times; a response that repeats it comes later
         start = query.find(tail, start + 1)
         if start < 0:
             raise NoResponse(f"the prompt, which ends in {tail!r}, is not in the query; send both as the model saw them")
-    return _strip_end_tokens(query[start + len(tail) :])
-
-
-def _strip_end_tokens(text: str) -> str:
-    text = text.rstrip()
-    while (token := next((token for token in END_TOKENS if text.endswith(token)), None)) is not None:
-        text = text[: -len(token)].rstrip()
-    return text
+    return query[start + len(tail) :]
 
 
 def _read(request: Request, call: Call) -> list[Item | Fault]:
@@ -64,16 +56,16 @@ def _read(request: Request, call: Call) -> list[Item | Fault]:
 
 def _make_item(query: str, prompt: str, label: Any, call: Call) -> Item | Fault:
     try:
-        return to_item(extract_response(query, prompt), label, call)
+        return to_item(continue_thought(prompt, extract_response(query, prompt)), label, call)
     except NoResponse as error:
         return make_fault("invalid_item", str(error))
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> Reply:
-    scores = [result.score for result in results]
+    rewards = [result.reward for result in results]
     extra_logs = {key: [getattr(result, key) for result in results] for key in ("exact", "above_chance")}
     extra_logs["unparseable"] = [float(not result.parsed) for result in results]
-    return Reply(scores, scores, extra_logs)
+    return Reply(rewards, rewards, extra_logs)
 
 
 PROTOCOL = Protocol(

@@ -1,4 +1,4 @@
-"""slime and miles: `--rm-type remote_rm --rm-url http://host:8000/slime/counting`; add `?reply=object` for `--reward-key score`."""
+"""slime and miles: `--rm-type remote_rm --rm-url http://host:8000/slime/counting`; add `?reply=object` for `--reward-key reward`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from ..errors import Refusal
-from ..items import Fault, Item, Scored
+from ..scoring.items import Fault, Item, Scored
 from .base import Call, Protocol
-from .reading import to_item
+from .refusal import Refusal
+from .rows import continue_thought, to_item
 
 
 class Request(Struct):
@@ -19,14 +19,14 @@ class Request(Struct):
 
 
 def _read(request: Request, call: Call) -> list[Item | Fault]:
-    return [to_item(request.response, request.label, call)]
+    return [to_item(continue_thought(request.prompt, request.response), request.label, call)]
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> float | Scored:
     reply_type = call.query.get("reply", "number")
     if reply_type not in ("number", "object"):
         raise Refusal(422, "invalid_request", f"reply={reply_type!r} is unknown; allowed: number, object")
-    return results[0] if reply_type == "object" else results[0].score
+    return results[0] if reply_type == "object" else results[0].reward
 
 
 PROTOCOL = Protocol(

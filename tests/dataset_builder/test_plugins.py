@@ -76,7 +76,7 @@ def test_an_installed_package_adds_a_task_to_every_command(footage: Path, site: 
     assert "rows: 8" in run("-c", program, path=site)
     item = '{"items": [{"task": "halves", "ground_truth": "21", "response": "21"}]}'
     program = (
-        "from fastapi.testclient import TestClient\nfrom reward_service.app import create_app\n"
+        "from fastapi.testclient import TestClient\nfrom reward_service.http.app import create_app\n"
         f"with TestClient(create_app()) as client:\n    print(client.post('/v1/score', content={item!r}).json())"
     )
     assert "'score': 1.0" in run("-c", program, path=site)

@@ -21,7 +21,7 @@ from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.storage.build import build
 from dataset_builder.storage.stored_build import Build
 
-from tests.servers import ROOT, Server, serving
+from tests.servers import ROOT, Server, count_rollouts, serving, stats
 
 SCRIPTS = Path(__file__).parent
 SMOOTH = pytest.approx(1 - 1 / 12, abs=1e-5)
@@ -81,25 +81,28 @@ def test_verifiers_with_a_token(tmp_path: Path) -> None:
 def test_verl_with_function_and_manager(tmp_path: Path) -> None:
     with serving(tmp_path) as service:
         by_function, refused, by_manager, refused_again = run("VIDEOSSR_VERL_PYTHON", "verl_manager.py", service.url)
-        stats = service.get("/v1/stats").json()["tasks"]["counting"]
+        [runs] = stats(service).values()
     assert [score for score, _ in by_function] == [pytest.approx(1 - min(4, abs(4 - k)) / 12, abs=1e-5) for k in range(8)]
     assert by_manager == by_function
     assert all(keys == ["above_chance", "exact", "parsed", "reason", "score", "task"] for _, keys in by_function)
     assert "3 wanted" in refused
     assert refused_again == refused
-    assert (stats["hard"]["rollouts"], stats["hard"]["groups"]) == (8, 2)  # the function knows of no groups, the manager does
+    assert (runs["counting"]["hard"]["rollouts"], runs["counting"]["hard"]["groups"]) == (
+        8,
+        2,
+    )  # the function knows of no groups, the manager does
 
 
 def test_trls_reward_step(tmp_path: Path) -> None:
     with serving(tmp_path) as service:
         whole, with_a_fault, raised = run("VIDEOSSR_TRL_PYTHON", "trl_rewards.py", service.url)
-        stats = service.get("/v1/stats").json()["tasks"]["counting"]["hard"]
+        [runs] = stats(service).values()
     rewards, metrics = whole
     assert [row[0] for row in rewards] == [pytest.approx(1 - abs(4 - k) / 12, abs=1e-5) for k in range(4)]
     assert metrics == {"videossr/failed": 1, "videossr/exact": 1, "videossr/above_chance": 1}
     assert isnan(with_a_fault[0][1][0]), "an item without a score is left out, which TRL does with NaN"
     assert "3 wanted" in raised, "beside another reward it would count as 0"
-    assert stats["groups"] == 1
+    assert runs["counting"]["hard"]["groups"] == 1
 
 
 def test_trl_trains(footage: Path, clip_cache: str, tmp_path: Path) -> None:
@@ -118,9 +121,7 @@ def test_trl_trains(footage: Path, clip_cache: str, tmp_path: Path) -> None:
              "--steps", "3", "--prompts", "2", "--rollouts", "2", "--completion-length", "8", "--out", str(tmp_path / "out")],
             cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
-        counted = sum(
-            level["rollouts"] for task in service.get("/v1/stats").json()["tasks"].values() for level in task.values()
-        )
+        counted = count_rollouts(service)
     assert done.returncode == 0, done.stderr[-3000:]
     assert counted == 3 * 2 * 2, "every completion of three steps was scored"
 

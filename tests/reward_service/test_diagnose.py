@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reward_service.diagnose import diagnose
+from reward_service.monitoring.diagnose import diagnose
 
 DUMP = Path(__file__).with_name("verl_dump")
 
@@ -37,6 +37,6 @@ def test_the_rollouts_of_a_prompt_are_a_group(form: Callable[[dict[str, Any]], d
     diagnosis = diagnose(tmp_path, "counting")
     assert diagnosis.rollouts == 32
     assert not diagnosis.faults
-    counting = diagnosis.tasks["counting"]["unknown"]
+    counting = diagnosis.runs[""]["counting"]["unknown"]
     assert counting["groups"] == 8
     assert list(counting["hits"]) == ["4"]

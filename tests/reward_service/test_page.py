@@ -58,9 +58,11 @@ def test_charts_appear(tmp_path: Path) -> None:
             }
             for k in range(80)
         ]
-        server.post("/v1/score", {"items": items})
+        for run in ("first", "second"):
+            server.post("/v1/score", {"items": items, "run": run})
         page = shown(server.url + "/", tmp_path / "profile")
-    assert "80 items, mean 0.833" in page
+    assert "counting: 160 items, mean 0.833" in page
+    assert page.index("run second") < page.index("run first")
     assert "groups by hits of 8" in page
-    assert page.count("<rect") == 9 + 20
+    assert page.count("<rect") == 2 * (9 + 20)
     assert "<option>jigsaw</option>" in page

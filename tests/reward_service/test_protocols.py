@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
 from reward_service.completion import extract_text
 from reward_service.protocols import protocols
-from reward_service.protocols.aws import lambda_handler
 from reward_service.protocols.base import Protocol
 from reward_service.protocols.openrlhf import extract_response
 from tests.servers import Server
@@ -65,7 +64,7 @@ def test_the_url_names_task_and_mode(server: Server, protocol: Protocol) -> None
     reply = server.post(f"{tasked}?mode=strict", unnamed)
     assert reply.status_code == 200, reply.text
     assert holds(reply.json(), STRICT)
-    assert not holds(reply.json(), SMOOTH)
+    assert reply.json() != server.post(tasked, unnamed).json()
 
 
 @pytest.mark.parametrize("protocol", ALL)
@@ -124,7 +123,7 @@ def test_labels_are_plain_or_json_or_rows(server: Server) -> None:
 
 def test_slime_with_a_reward_key_gets_an_object(server: Server) -> None:
     reply = server.post("/slime/counting?reply=object", {"response": "3,1,4", "label": "3,1,4"}).json()
-    assert (reply["score"], reply["exact"]) == (1, 1)
+    assert (reply["reward"], reply["exact"]) == (1, 1)
     refused = server.post("/slime/counting?reply=objct", {"response": "3,1,4", "label": "3,1,4"})
     assert refused.status_code == 422
     assert "number, object" in refused.text
@@ -149,19 +148,6 @@ def test_nemo_gym_aggregates(server: Server) -> None:
     assert [group["mean/reward"] for group in reply["group_level_metrics"]] == [0.125, 0.625]
 
 
-def test_aws_lambda_needs_no_server() -> None:
-    sample = {
-        "id": "a",
-        "messages": [{"role": "assistant", "content": [{"text": "3,1,5"}]}],
-        "reference_answer": {"task": "counting", "ground_truth": "3,1,4"},
-    }
-    [reward] = lambda_handler([sample], None)
-    assert reward["id"] == "a"
-    assert reward["aggregate_reward_score"] == pytest.approx(SMOOTH, abs=1e-5)
-    with pytest.raises(ValueError, match=r"sample b: .*did you mean 'counting'"):
-        lambda_handler([sample, {**sample, "id": "b", "reference_answer": {"task": "count", "ground_truth": "3,1,4"}}], None)
-
-
 PROMPT = "<|im_start|>user\n<|vision_start|><|video_pad|><|vision_end|>How many?<|im_end|>\n<|im_start|>assistant\n"
 PADDED = PROMPT.replace("<|video_pad|>", "<|video_pad|>" * 500)
 
@@ -169,14 +155,22 @@ PADDED = PROMPT.replace("<|video_pad|>", "<|video_pad|>" * 500)
 @pytest.mark.parametrize(
     ("query", "response"),
     [
-        (PROMPT + "3,1,5<|im_end|>", "3,1,5"),
-        (PADDED + "3,1,5<|im_end|>\n<|endoftext|>", "3,1,5"),
+        (PROMPT + "3,1,5<|im_end|>", "3,1,5<|im_end|>"),
+        (PADDED + "3,1,5", "3,1,5"),
         (PADDED + f"you said {PROMPT}<answer>3,1,5</answer>", f"you said {PROMPT}<answer>3,1,5</answer>"),
         (PADDED, ""),
     ],
 )
 def test_openrlhf_responses_are_found_behind_padded_prompts(query: str, response: str) -> None:
     assert extract_response(query, PROMPT) == response
+
+
+@pytest.mark.parametrize(("response", "reward"), [("3,1,4", 0), ("3,1,5</think>3,1,4", 1), ("<answer>3,1,4</answer>", 0)])
+def test_a_thought_that_the_prompt_opens_must_be_closed(server: Server, response: str, reward: float) -> None:
+    prompt = "How many?<|im_end|>\n<|im_start|>assistant\n<think>\n"
+    body = {"query": [prompt + response], "prompts": [prompt], "labels": ["3,1,4"]}
+    assert server.post("/openrlhf/counting", body).json()["rewards"] == [reward]
+    assert server.post("/slime/counting", {"prompt": prompt, "response": response, "label": "3,1,4"}).json() == reward
 
 
 def test_openrlhf_prompts_may_show_an_answer(server: Server) -> None:
@@ -201,12 +195,8 @@ UNKNOWN_PARTS = [{"type": "text_x", "output": "3,1,4"}]
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("/vertex/counting", {"example": {"references": {"ground_truth": "3,1,4"}}, "response": {}}, "parts"),
-        ("/vertex/counting", {"example": {"references": {"ground_truth": "3,1,4"}}, "response": {"parts": UNKNOWN_PARTS}}, "no part"),
         ("/eval-protocol/counting", {"messages": TURNS, "ground_truth": "3,1,4"}, "'user'; send one of assistant"),
         ("/eval-protocol/counting", {"messages": [], "ground_truth": "3,1,4"}, "messages"),
-        ("/aws/counting", [{"messages": TURNS, "reference_answer": "3,1,4"}], "'user'; send one of assistant"),
-        ("/azure/counting", {"sample": {"choices": [{"text": "3,1,4"}]}, "item": {"ground_truth": "3,1,4"}}, "str"),
         ("/nemo-gym/counting/verify", {"responses_create_params": {}, "ground_truth": "3,1,4", "response": {"output": [{"type": "message", "content": UNKNOWN_PARTS}]}}, "no part"),
         ("/openrlhf/counting", {"query": ["For example <answer>3,1,4</answer>. ?"], "labels": ["3,1,4"]}, "0 prompts"),
         ("/openrlhf/counting", {"query": ["Q?  A: 3,1,4"], "prompts": ["Q? A:"], "labels": ["3,1,4"]}, "not in the query"),
@@ -219,11 +209,9 @@ def test_a_request_that_holds_no_response_is_no_zero(server: Server, path: str, 
 
 
 def test_thoughts_and_other_peoples_messages_are_no_answers(server: Server) -> None:
-    parts = [{"text": "maybe <answer>9,9,9</answer>", "thought": True}, {"text": "3,1,4"}]
-    reply = server.post(
-        "/vertex/counting", {"example": {"references": {"ground_truth": "3,1,4"}}, "response": {"parts": parts}}
-    )
-    assert reply.json()["reward"] == 1
+    parts = [{"type": "thinking", "text": "maybe <answer>9,9,9</answer>"}, {"type": "text", "text": "3,1,4"}]
+    chat = [{"role": "user", "content": "?"}, {"role": "assistant", "content": parts}]
+    assert server.post("/eval-protocol/counting", {"messages": chat, "ground_truth": "3,1,4"}).json()["score"] == 1
     said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "3,1,4"}]}
     for outputs, reward in (
         ([said, {"type": "message", "role": "user", "content": "no: 9,9,9"}], 1),
@@ -242,10 +230,8 @@ def test_thoughts_and_other_peoples_messages_are_no_answers(server: Server) -> N
         ("", ""),
         ({"role": "assistant", "content": None, "tool_calls": [{}]}, ""),
         ({"role": "assistant", "tool_calls": [{}]}, ""),
-        ({"role": "model", "parts": [{"thought": True, "text": "9"}, {"text": "3,"}, {"text": "1"}]}, "3,1"),
-        ({"role": "model", "parts": [{"functionCall": {"name": "zoom"}}]}, ""),
-        ([{"role": "user", "content": "?"}, {"role": "assistant", "content": [{"text": "3"}, {"toolUse": {}}]}], "3"),
-        ([{"role": "assistant", "content": [{"reasoningContent": {"text": "9"}}]}], ""),
+        ({"role": "model", "content": [{"thought": True, "text": "9"}, {"text": "3,"}, {"text": "1"}]}, "3,1"),
+        ([{"role": "user", "content": "?"}, {"role": "assistant", "content": [{"text": "3"}, {"type": "tool_use"}]}], "3"),
         ([{"type": "reasoning", "text": "9"}, {"type": "output_text", "text": "3"}], "3"),
         ([{"type": "text", "text": None}], ""),
     ],
@@ -264,13 +250,6 @@ def test_openenv_over_plain_http(server: Server) -> None:
 
 GOLDEN = [
     # as the vendors' documents show them
-    ("/azure/counting", {"sample": {"choices": [{"message": {"role": "assistant", "content": "3,1,5"}}]}, "item": {"ground_truth": "3,1,4"}, "trace_id": "t"}, {"score": SMOOTH}),
-    ("/azure", {"sample": {"output_text": "3,1,5", "choices": []}, "item": {"data_source": "videossr/counting", "reward_model": {"ground_truth": "3,1,4"}}}, {"score": SMOOTH}),
-    ("/vertex", {"example": {"contents": [{"parts": [{"text": "How many?"}]}], "references": {"data_source": "videossr/counting", "ground_truth": "3,1,4", "extra_info": '{"level": 0.5}'}},
-                 "response": {"parts": [{"text": "thinking, "}, {"text": "<answer>3,1,5</answer>"}]}, "metadata": {"step": 3, "tuning_job_id": 9}},
-     {"reward": SMOOTH, "user_requested_aux_info": "2 of 3 counts right"}),
-    ("/vertex/counting?mode=above_chance", {"example": {"references": {"ground_truth": "3,1,4"}}, "response": {"parts": []}}, {"reward": -1.0, "user_requested_aux_info": "unparseable: the response is empty"}),
-    ("/open-instruct/counting", {"program": "<answer>3,1,5</answer>", "tests": ["3,1,4"], "max_execution_time": 1.0}, {"results": [SMOOTH], "runtimes": [0.0]}),
     ("/slime/counting", {"prompt": [{"role": "user", "content": "How many?"}], "response": "<answer>3,1,5</answer>", "label": "3,1,4"}, SMOOTH),
     ("/miles", {"prompt": "How many?", "response": "3,1,5", "label": '{"task": "counting", "ground_truth": "3,1,4"}'}, SMOOTH),
     ("/openrlhf", {"query": [], "prompts": [], "labels": []}, {"rewards": [], "scores": [], "extra_logs": {"exact": [], "above_chance": [], "unparseable": []}}),

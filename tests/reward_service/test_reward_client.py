@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import pickle
-import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import pytest
 
 from dataset_builder import tasks
-from reward_service.clients import ClientSettings, RewardClient, RewardError, RewardRefused, RewardUnavailable, item
-from tests.servers import ROOT, Server, count_rollouts, free_port, serving
+from reward_service.clients import ClientSettings, RewardClient, RewardError, RewardRefused, RewardUnavailable, item, trl
+from tests.servers import ROOT, Server, free_port, serving, stats
 
 from .test_serve import SLOW_TASK
 
@@ -39,58 +44,66 @@ def expected(k: int) -> float:
     return COUNTING.score(f"{k % 10},1,4", "3,1,4").score
 
 
-@contextmanager
-def client(*urls: str, **settings: Any) -> Iterator[RewardClient]:
-    made = RewardClient(url=",".join(urls), **settings)
-    yield made
-    made.close()
+def client(*urls: str, **settings: Any) -> RewardClient:
+    return RewardClient(url=",".join(urls), **settings)
+
+
+class Reply(NamedTuple):
+    """A reply that no reward service writes; status 0 hangs up."""
+
+    status: int
+    body: bytes = b"<html>an ingress speaks</html>"
+    headers: Mapping[str, str] = {}
 
 
 class Flaky(BaseHTTPRequestHandler):
-    """Answers with the statuses it is told to, then scores everything 0.5."""
+    """Answers with these statuses, in the service's form, or replies; then scores everything 0.5."""
 
     protocol_version = "HTTP/1.1"
-    statuses: list[int]
+    replies: list[int | Reply]
     seen: list[Any]
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.seen.append(body)
-        status = self.statuses.pop(0) if self.statuses else 200
-        if status == 0:  # hang up
+        reply = self.replies.pop(0) if self.replies else 200
+        if isinstance(reply, int):
+            results = [{"reward": 0.5} for _ in body["items"]]
+            error = {"error": {"type": "t", "message": "told to"}, "errors": []}
+            reply = Reply(reply, json.dumps({"results": results} if reply == 200 else error).encode())
+        if reply.status == 0:
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        results = [
-            {"score": 0.5, "exact": 0.0, "above_chance": 0.0, "parsed": "", "reason": "", "task": "t"} for _ in body["items"]
-        ]
-        reply = json.dumps({"results": results} if status == 200 else {"error": {"type": "t", "message": "told to"}}).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(reply)))
+        self.send_response(reply.status)
+        for name, value in {"content-length": str(len(reply.body)), **reply.headers}.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(reply)
+        self.wfile.write(reply.body)
 
     def log_message(self, *_: Any) -> None:
         pass
 
 
 @contextmanager
-def flaky(*statuses: int) -> Iterator[tuple[str, list[Any]]]:
-    handler = type("Told", (Flaky,), {"statuses": list(statuses), "seen": []})
+def flaky(*replies: int | Reply, context: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[Any]]]:
+    handler = type("Told", (Flaky,), {"replies": list(replies), "seen": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        if context:
+            http.socket = context.wrap_socket(http.socket, server_side=True)
         threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_port}", handler.seen
+        yield f"http{'s' if context else ''}://127.0.0.1:{http.server_port}", handler.seen
         http.shutdown()
 
 
 def test_scores_come_back_in_order(server: Server) -> None:
-    with client(server.url) as rewards:
-        results = rewards.score([counting(k) for k in range(500)])
+    rewards = client(server.url)
+    results = rewards.score([counting(k) for k in range(500)])
     assert [result["score"] for result in results if isinstance(result, dict)] == [expected(k) for k in range(500)]
 
 
 def test_one_bad_item_is_one_error(server: Server) -> None:
-    with client(server.url) as rewards:
-        good, bad, alone = *rewards.score([counting(3), item("count", "1", "1")]), *rewards.score([item("count", "1", "1")])
+    rewards = client(server.url)
+    good, bad, alone = *rewards.score([counting(3), item("count", "1", "1")]), *rewards.score([item("count", "1", "1")])
     assert isinstance(good, dict)
     for one in (bad, alone):
         assert isinstance(one, RewardRefused)
@@ -99,16 +112,18 @@ def test_one_bad_item_is_one_error(server: Server) -> None:
 
 @pytest.mark.parametrize("status", [0, 408, 429, 500, 502, 503, 504, 529])
 def test_passing_faults_are_tried_again(status: int) -> None:
-    with flaky(status, status) as (url, seen), client(url, backoff=0.01) as rewards:
+    with flaky(status, status) as (url, seen):
+        rewards = client(url, backoff=0.01)
         [result] = rewards.score([counting(1)])
     assert isinstance(result, dict)
-    assert result["score"] == 0.5
+    assert result["reward"] == 0.5
     assert len(seen) == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
 def test_refusals_are_not_tried_again(status: int) -> None:
-    with flaky(status) as (url, seen), client(url) as rewards:
+    with flaky(status) as (url, seen):
+        rewards = client(url)
         [result] = rewards.score([counting(1)])
     assert isinstance(result, RewardRefused)
     assert "told to" in str(result)
@@ -116,7 +131,8 @@ def test_refusals_are_not_tried_again(status: int) -> None:
 
 
 def test_batches_that_are_too_large_are_split(tmp_path: Path) -> None:
-    with serving(tmp_path, max_body_bytes=20_000, max_batch=10) as server, client(server.url) as rewards:
+    with serving(tmp_path, max_body_bytes=20_000, max_batch=10) as server:
+        rewards = client(server.url)
         long = [item("counting", "x" * 3000 + f"<answer>{k % 10},1,4</answer>", "3,1,4") for k in range(50)]
         results = rewards.score([*long, item("counting", "x" * 30_000, "3,1,4")])
     assert [result["score"] for result in results[:-1] if isinstance(result, dict)] == [expected(k) for k in range(50)]
@@ -128,42 +144,29 @@ def test_a_step_of_long_responses_is_scored(tmp_path: Path) -> None:
     """64 responses of 30,000 characters are 12 MB as JSON, more than a server takes in a request."""
     long = [item("counting", "想" * 30_000 + f"<answer>{k % 10},1,4</answer>", "3,1,4") for k in range(64)]
     for limits in ({}, {"max_body_bytes": 1_000_000}):
-        with serving(tmp_path, **limits) as server, client(server.url, attempts=1) as rewards:
+        with serving(tmp_path, **limits) as server:
+            rewards = client(server.url, attempts=1)
             results = rewards.score(long)
         assert [result["score"] for result in results if isinstance(result, dict)] == [expected(k) for k in range(64)]
 
 
-def test_faults_of_a_scorer_are_no_faults_of_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "slow_task.py").write_text(SLOW_TASK)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
-    settings = {"imports": "slow_task", "item_seconds": 0.1}
-    with serving(tmp_path, **settings) as server, client(server.url, backoff=0.01, trip=0.0, cooldown=60) as rewards:
-        for others in ([], [counting(1)], [item("counting", "1", "bad truth")]):
-            results = rewards.score([item("slow", "fault", "3,1,4"), item("slow", "loop", "3,1,4"), *others])
-            assert [type(result) for result in results[:2]] == [RewardUnavailable] * 2
-            assert ["internal" in str(results[0]), "time_limit" in str(results[1])] == [True, True]
-        assert isinstance(results[2], RewardRefused)
-        [good] = rewards.score([counting(1)])
-        assert isinstance(good, dict)
-
-
 def test_attempts_and_deadline_are_bounds() -> None:
     with flaky(*[500] * 50) as (url, seen):
-        with client(url, attempts=3, backoff=0.01) as rewards:
-            assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
+        rewards = client(url, attempts=3, backoff=0.01)
+        assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
         assert len(seen) == 3
-        with client(url, attempts=1000, backoff=0.2, deadline=0.5) as rewards:
-            started = time.monotonic()
-            assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
-            assert time.monotonic() - started < 10
+        rewards = client(url, attempts=1000, backoff=0.2, deadline=0.5)
+        started = time.monotonic()
+        assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
+        assert time.monotonic() - started < 10
 
 
 def test_a_hung_server_is_given_up() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        with client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2, attempts=2, backoff=0.01) as rewards:
-            [result] = rewards.score([counting(1)])
+        rewards = client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2, attempts=2, backoff=0.01)
+        [result] = rewards.score([counting(1)])
     assert isinstance(result, RewardUnavailable)
     assert "Timeout" in str(result)
 
@@ -188,8 +191,9 @@ def dripping() -> Iterator[str]:
 
 @pytest.mark.parametrize(("bounds", "message"), [({"timeout": 0.3, "attempts": 2}, "2 attempts"), ({"deadline": 0.5}, "0.5 s")])
 def test_a_dripping_server_is_given_up(bounds: dict[str, Any], message: str) -> None:
-    with dripping() as url, client(url, backoff=0.01, **bounds) as rewards:
-        [result] = rewards._submit([counting(1)]).result(timeout=20)
+    with dripping() as url:
+        rewards = client(url, backoff=0.01, **bounds)
+        [result] = rewards.score([counting(1)])
     assert isinstance(result, RewardUnavailable)
     assert message in str(result)
 
@@ -197,59 +201,20 @@ def test_a_dripping_server_is_given_up(bounds: dict[str, Any], message: str) -> 
 def test_waiting_for_a_connection_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "slow_task.py").write_text(SLOW_TASK)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
-    with serving(tmp_path, imports="slow_task") as server, client(server.url, connections=1, timeout=1, batch=5) as rewards:
+    with serving(tmp_path, imports="slow_task") as server:
+        rewards = client(server.url, connections=1, timeout=1, batch=5)
         results = rewards.score([item("slow", "tenth", "3,1,4")] * 30)
     assert [result["score"] for result in results if isinstance(result, dict)] == [1] * 30
 
 
 def test_a_server_that_failed_once_is_asked_again() -> None:
     with flaky(503) as (one, first), flaky() as (other, second):
-        with client(one, other, backoff=0.01, cooldown=0.1) as rewards:
-            for _ in range(30):
-                assert isinstance(rewards.score([counting(1)])[0], dict)
-                time.sleep(0.02)
+        rewards = client(one, other, backoff=0.01, cooldown=0.1)
+        for _ in range(30):
+            assert isinstance(rewards.score([counting(1)])[0], dict)
+            time.sleep(0.02)
         assert len(first) > 5
         assert len(second) > 5
-
-
-def test_closing_finishes_what_waits() -> None:
-    with flaky() as (url, _), client(url, linger=5) as rewards:
-        waiting = rewards._submit([counting(1)])
-        rewards.close()
-        assert isinstance(waiting.result(timeout=5)[0], dict)
-
-
-def test_closing_as_a_call_ends_strands_nobody() -> None:
-    with client(f"http://127.0.0.1:{free_port()}", attempts=1, linger=0) as rewards:
-        for k in range(300):
-            waiting = rewards._submit([counting(1)])
-            time.sleep(k % 10 / 5000)
-            rewards.close()
-            assert isinstance(waiting.result(timeout=10)[0], RewardUnavailable)
-
-
-def test_a_pause_is_no_outage() -> None:
-    """A call that failed long ago says nothing of now: what comes at once after a pause is all sent."""
-    with flaky(500) as (url, _), client(url, attempts=1, batch=8, trip=0.2, cooldown=0.05) as rewards:
-        assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
-        time.sleep(0.5)
-        assert all(isinstance(result, dict) for result in rewards.score([counting(k) for k in range(64)]))
-
-
-def test_the_deadline_holds_for_faults_of_a_scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "slow_task.py").write_text(SLOW_TASK)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
-    with serving(tmp_path, imports="slow_task") as server, client(server.url, deadline=5, backoff=60) as rewards:
-        [result] = rewards._submit([item("slow", "fault", "3,1,4")]).result(timeout=30)
-    assert "internal" in str(result)
-
-
-def test_clients_that_are_forgotten_leave_no_thread() -> None:
-    with flaky() as (url, _):
-        before = threading.active_count()
-        for _ in range(20):
-            RewardClient(url=url).score([counting(1)])
-        assert eventually(lambda: threading.active_count() < before + 20)
 
 
 FORKS = """
@@ -262,7 +227,7 @@ done = threading.Event()
 
 def submit():
     while not done.is_set():
-        rewards._submit([]).result(timeout=20)
+        rewards.score([item])
 
 threading.Thread(target=submit, daemon=True).start()
 children = []
@@ -286,8 +251,8 @@ def test_forks_score_whatever_other_threads_do(server: Server) -> None:
 
 
 def test_an_item_that_cannot_be_sent_is_its_own_error(server: Server) -> None:
-    with client(server.url) as rewards:
-        bad, good = rewards.score([{**counting(1), "group": object()}, counting(2)])
+    rewards = client(server.url)
+    bad, good = rewards.score([{**counting(1), "group": object()}, counting(2)])
     assert isinstance(bad, RewardRefused)
     assert isinstance(good, dict)
 
@@ -301,28 +266,15 @@ def test_what_is_no_text_is_not_scored_as_text(response: Any, truth: Any) -> Non
 
 
 def test_a_dead_server_fails_over_to_a_living_one(server: Server) -> None:
-    with client(f"http://127.0.0.1:{free_port()}", server.url, backoff=0.01, batch=4) as rewards:
-        for start in range(0, 80, 8):
-            results = rewards.score([counting(start + k) for k in range(8)])
-            assert [result["score"] for result in results if isinstance(result, dict)] == [
-                expected(start + k) for k in range(8)
-            ]
-
-
-def test_the_circuit_fails_fast_and_closes_again(tmp_path: Path) -> None:
-    port = free_port()
-    with client(f"http://127.0.0.1:{port}", attempts=3, backoff=0.01, trip=0.0, cooldown=0.3) as rewards:
-        assert isinstance(rewards.score([counting(1)])[0], RewardUnavailable)
-        [fast] = rewards.score([counting(1)])
-        assert isinstance(fast, RewardUnavailable)
-        assert "have failed for" in str(fast)
-        with serving(tmp_path, port=port):
-            time.sleep(0.4)
-            assert isinstance(rewards.score([counting(1)])[0], dict)
+    rewards = client(f"http://127.0.0.1:{free_port()}", server.url, backoff=0.01, batch=4)
+    for start in range(0, 80, 8):
+        results = rewards.score([counting(start + k) for k in range(8)])
+        assert [result["score"] for result in results if isinstance(result, dict)] == [expected(start + k) for k in range(8)]
 
 
 def test_concurrent_calls_share_requests() -> None:
-    with flaky() as (url, seen), client(url, linger=0.05) as rewards:
+    with flaky() as (url, seen):
+        rewards = client(url, linger=0.05)
 
         async def calls() -> None:
             await asyncio.gather(*(rewards.score_async([counting(k)]) for k in range(128)))
@@ -332,16 +284,15 @@ def test_concurrent_calls_share_requests() -> None:
 
 
 def test_event_loops_threads_and_processes(server: Server) -> None:
-    with client(server.url) as rewards:
-        for k in range(3):  # as ms-swift: a new loop for each batch
-            [result] = asyncio.run(rewards.score_async([counting(k)]))
-            assert isinstance(result, dict)
-        with ThreadPoolExecutor(8) as pool:
-            results = list(pool.map(lambda k: rewards.score([counting(k)])[0], range(64)))
-        assert [result["score"] for result in results if isinstance(result, dict)] == [expected(k) for k in range(64)]
-        copy = pickle.loads(pickle.dumps(rewards))
-        assert isinstance(copy.score([counting(1)])[0], dict)
-        copy.close()
+    rewards = client(server.url)
+    for k in range(3):  # as ms-swift: a new loop for each batch
+        [result] = asyncio.run(rewards.score_async([counting(k)]))
+        assert isinstance(result, dict)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda k: rewards.score([counting(k)])[0], range(64)))
+    assert [result["score"] for result in results if isinstance(result, dict)] == [expected(k) for k in range(64)]
+    copy = pickle.loads(pickle.dumps(rewards))
+    assert isinstance(copy.score([counting(1)])[0], dict)
 
 
 def test_numpy_values_and_odd_texts_go_through(server: Server) -> None:
@@ -352,13 +303,13 @@ def test_numpy_values_and_odd_texts_go_through(server: Server) -> None:
         "num_turns": np.int64(2),
         "recipe": object(),
     }
-    with client(server.url) as rewards:
-        [result, cut] = rewards.score(
-            [
-                item("counting", np.str_("3,1,4"), "3,1,4", extra, np.int64(3)),
-                item("counting", "\ud83d 3,1,4", "3,1,4", {"level": float("nan")}),
-            ]
-        )
+    rewards = client(server.url)
+    [result, cut] = rewards.score(
+        [
+            item("counting", np.str_("3,1,4"), "3,1,4", extra, np.int64(3)),
+            item("counting", "\ud83d 3,1,4", "3,1,4", {"level": float("nan")}),
+        ]
+    )
     assert isinstance(result, dict)
     assert result["score"] == 1
     assert isinstance(cut, dict)
@@ -390,43 +341,23 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("VIDEOSSR_REWARD_URL", "http://a:1, http://b:2/")
     monkeypatch.setenv("VIDEOSSR_REWARD_ATTEMPTS", "9")
     settings = ClientSettings.read(attempts=4)
-    assert (settings.urls, settings.attempts) == (("http://a:1", "http://b:2"), 4)
+    assert (settings.addresses, settings.attempts) == ((("http://a:1", ""), ("http://b:2", "")), 4)
 
 
 def test_tokens_are_sent_and_not_shown(tmp_path: Path) -> None:
     with serving(tmp_path, tokens="other,secret") as guarded:
-        with client(guarded.url, token="secret") as rewards:
-            assert isinstance(rewards.score([counting(1)])[0], dict)
-            assert "secret" not in repr(rewards.settings)
-        with client(guarded.url) as rewards:
-            [refused] = rewards.score([counting(1)])
+        rewards = client(guarded.url, token="secret")
+        assert isinstance(rewards.score([counting(1)])[0], dict)
+        assert "secret" not in repr(rewards.settings)
+        rewards = client(guarded.url)
+        [refused] = rewards.score([counting(1)])
     assert isinstance(refused, RewardRefused)
     assert "Authorization" in str(refused)
 
 
-def eventually(holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 20
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.05)
-    return holds()
-
-
-def test_a_worker_killed_in_mid_run_costs_no_score(tmp_path: Path) -> None:
-    with serving(tmp_path, workers=2) as server, client(server.url, batch=8, backoff=0.2, attempts=10) as rewards:
-        victim = server.workers()[0]
-        threading.Timer(0.3, os.kill, (victim, signal.SIGKILL)).start()
-        results: list[Any] = []
-        for start in range(0, 5000, 500):
-            results += rewards.score([counting(start + k, group=(start + k) // 8) for k in range(500)])
-            time.sleep(0.1)
-        assert [result["score"] for result in results] == [expected(k) for k in range(5000)]
-        # what was tried again is counted once; the killed worker's share is not lost
-        assert count_rollouts(server) == 5000
-        assert eventually(lambda: len(server.workers()) == 3), "no worker took the place of the killed one"
-
-
 def test_one_of_two_servers_killed_in_mid_run_costs_no_score(tmp_path: Path) -> None:
-    with serving(tmp_path) as one, serving(tmp_path) as other, client(one.url, other.url, batch=8, backoff=0.1) as rewards:
+    with serving(tmp_path) as one, serving(tmp_path) as other:
+        rewards = client(one.url, other.url, batch=8, backoff=0.1)
         threading.Timer(0.3, one.process.kill).start()
         results: list[Any] = []
         for start in range(0, 5000, 500):
@@ -436,7 +367,8 @@ def test_one_of_two_servers_killed_in_mid_run_costs_no_score(tmp_path: Path) -> 
 
 
 def test_all_servers_killed_is_an_exception(tmp_path: Path) -> None:
-    with serving(tmp_path) as server, client(server.url, batch=8, attempts=2, backoff=0.01) as rewards:
+    with serving(tmp_path) as server:
+        rewards = client(server.url, batch=8, attempts=2, backoff=0.01)
         threading.Timer(0.1, server.process.kill).start()
         results: list[Any] = []
         for start in range(0, 3000, 500):
@@ -445,3 +377,196 @@ def test_all_servers_killed_is_an_exception(tmp_path: Path) -> None:
     for k, result in enumerate(results):
         assert isinstance(result, RewardUnavailable) or result["score"] == expected(k)
     assert any(isinstance(result, RewardError) for result in results)
+
+
+INGRESS = Reply(404)
+FOREIGN = [
+    INGRESS,
+    Reply(403),
+    Reply(200),
+    Reply(204, b""),
+    Reply(200, b'{"results": [{"reward": true}]}'),
+    Reply(200, b'{"results": []}'),
+    Reply(400, b'{"error": {"message": "this is another service", "type": "BadRequestError"}}'),
+    Reply(404, b'{"detail": "Not Found"}'),
+    Reply(308, b"", {"location": "https://rewards.example/v1/score"}),
+    Reply(200, b"[" * 100_000 + b"]" * 100_000),
+    Reply(200, b"{}", {"content-encoding": "gzip"}),
+    Reply(400, b"{}", {"content-type": "application/json; charset=utf-99"}),
+]
+
+
+@pytest.mark.parametrize("reply", FOREIGN, ids=lambda reply: f"{reply.status} {reply.body[:30]!r}")
+def test_a_foreign_reply_is_no_verdict(reply: Reply) -> None:
+    with flaky(reply, reply) as (url, seen):
+        [result] = client(url, backoff=0.01).score([counting(1)])
+        assert isinstance(result, dict)
+        assert len(seen) == 3
+    with flaky(*[reply] * 500) as (url, _), flaky() as (good, _):
+        results = client(url, good, batch=1, backoff=0.01).score([counting(k) for k in range(40)])
+    assert [result["reward"] for result in results if isinstance(result, dict)] == [0.5] * 40
+
+
+def test_a_redirect_is_named() -> None:
+    with flaky(*[Reply(308, b"", {"location": "https://rewards.example/v1/score"})] * 2) as (url, _):
+        [result] = client(url, attempts=2, backoff=0.01).score([counting(1)])
+    assert isinstance(result, RewardUnavailable)
+    assert "to https://rewards.example/v1/score, not from a reward service" in str(result)
+
+
+@pytest.mark.parametrize("is_date", [False, True])
+def test_retry_after_is_a_lower_bound(is_date: bool) -> None:
+    header = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True) if is_date else "1"
+    with flaky(Reply(503, headers={"retry-after": header})) as (url, _):
+        started = time.monotonic()
+        assert isinstance(client(url, backoff=0.01).score([counting(1)])[0], dict)
+        assert time.monotonic() - started > 0.9
+
+
+def test_an_ingress_that_finds_a_request_too_large_gets_smaller_ones() -> None:
+    with flaky(Reply(413), Reply(413)) as (url, seen):
+        results = client(url, connections=1).score([counting(k) for k in range(8)])
+    assert all(isinstance(result, dict) for result in results)
+    assert sorted(len(body["items"]) for body in seen) == [2, 2, 4, 4, 8]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, as a private authority's."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key", "-out", tmp_path / "ca.pem",
+         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True,
+    )  # fmt: skip
+    return tmp_path / "ca.pem"
+
+
+def test_a_private_authority(certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, tmp_path / "key")
+    with flaky(context=context) as (url, seen):
+        started = time.monotonic()
+        [refused] = client(url).score([counting(1)])
+        assert isinstance(refused, RewardRefused)
+        assert "SSL_CERT_FILE" in str(refused)
+        assert time.monotonic() - started < 5, "a certificate error is not tried again"
+        assert isinstance(client(url, ca=str(certificate)).score([counting(1)])[0], dict)
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert isinstance(client(url).score([counting(1)])[0], dict)
+        monkeypatch.delenv("SSL_CERT_FILE")
+        (tmp_path / "authorities").mkdir()
+        name = subprocess.run(
+            ["openssl", "x509", "-hash", "-noout", "-in", certificate], capture_output=True, text=True, check=True
+        )
+        (tmp_path / "authorities" / f"{name.stdout.strip()}.0").write_bytes(certificate.read_bytes())
+        monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "authorities"))
+        assert isinstance(client(url).score([counting(1)])[0], dict)
+    assert len(seen) == 3
+    assert isinstance(client(url, ca="/nowhere.pem").score([counting(1)])[0], RewardRefused)
+
+
+def test_a_token_in_the_url_is_sent_and_never_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown = []
+    port = free_port()
+    url = f"http://any:s3cret%2B@127.0.0.1:{port}"
+    shown += [repr(client(url).settings), repr(client(url, attempts=1).score([counting(1)]))]
+    with serving(tmp_path, port=port, tokens="s3cret+"):
+        assert isinstance(client(url).score([counting(1)])[0], dict)
+        [refused] = client(url.replace("cret", "cret-wrong")).score([counting(1)])
+        assert isinstance(refused, RewardRefused)
+        shown.append(str(refused))
+    with flaky(500) as (failing, _):
+        [failed] = client(failing.replace("//", "//any:s3cret@"), attempts=1).score([counting(1)])
+        shown.append(str(failed))
+    with pytest.raises(ValueError, match="server address") as error:
+        client("http://any:s3cret@host:port")
+    assert "s3cret" not in "".join([*shown, str(error.value), caplog.text])
+
+
+AT_EXIT = """
+import atexit, sys, threading
+from reward_service.clients import RewardClient
+rewards = RewardClient(url=sys.argv[1], attempts=1)
+item = {"task": "counting", "ground_truth": "3,1,4", "response": "3,1,4"}
+atexit.register(lambda: print(type(rewards.score([item])[0]).__name__))
+class Late:
+    def __del__(self):
+        print(type(rewards.score([item])[0]).__name__)
+late = Late()
+"""
+
+
+def test_at_the_interpreters_exit_there_is_a_score_or_an_error(server: Server) -> None:
+    program = [sys.executable, "-c", AT_EXIT, server.url]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split()[0] == "dict", done.stderr
+    assert done.stdout.split()[1] in ("dict", "RewardUnavailable"), done.stderr
+
+
+def test_an_item_that_is_nested_too_deeply_is_its_own_error(server: Server) -> None:
+    nested: Any = []
+    for _ in range(100_000):
+        nested = [nested]
+    bad, good = client(server.url).score([{**counting(1), "extra_info": nested}, counting(2)])
+    assert isinstance(bad, RewardRefused)
+    assert isinstance(good, dict)
+
+
+def test_connections_that_are_cut_off_are_closed() -> None:
+    """A server that accepts and is silent; timeouts of 20 ms."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as silent:
+        rewards = client(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.02, attempts=3, backoff=0.001, batch=1)
+
+        async def rounds() -> int:
+            process = psutil.Process()
+            before = len(process.net_connections())
+            keeps_the_session = asyncio.create_task(rewards.score_async([counting(k) for k in range(200)]))
+            for _ in range(6):
+                await rewards.score_async([counting(k) for k in range(64)])
+            await keeps_the_session
+            return len(process.net_connections()) - before
+
+        assert asyncio.run(rounds()) <= 0
+
+
+LAUNCH = "from reward_service.clients import ClientSettings; print(ClientSettings().run)"
+LAUNCHER = f"import subprocess, sys; [subprocess.run([sys.executable, '-c', {LAUNCH!r}]) for _ in range(2)]"
+
+
+def launch(program: str, **environment: str) -> list[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")} | environment
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+def test_a_run_is_named_once_for_each_launch() -> None:
+    (first,), (again,) = launch(LAUNCH), launch(LAUNCH)
+    assert first != again
+    ranks, ranks_again = launch(LAUNCHER, LOCAL_RANK="0"), launch(LAUNCHER, LOCAL_RANK="0")
+    assert ranks[0] == ranks[1] != ranks_again[0]
+    assert launch(LAUNCHER, LOCAL_RANK="1", TORCHELASTIC_RUN_ID="job9") == ["job9", "job9"]
+    assert launch(LAUNCH, SLURM_STEP_ID="2", SLURM_JOB_ID="77") == ["77.2.0"]
+    assert launch(LAUNCH, VIDEOSSR_REWARD_RUN="mine", LOCAL_RANK="0") != ["mine"], "only `read` reads the environment"
+    assert ClientSettings.read(run="mine").run == "mine"
+    with pytest.raises(ValueError, match="is not a name"):
+        ClientSettings(run='a"b')
+
+
+def test_runs_of_trl_are_told_apart(tmp_path: Path) -> None:
+    """The same data, steps and prompts: 10 groups of each run, and no group of both."""
+    with serving(tmp_path) as server:
+        for run, answer in (("one", "3,1,4"), ("other", "9,9,9")):
+            reward = trl.reward_function(url=server.url, run=run)
+            for step in range(10):
+                rows = {"data_source": ["videossr/counting"] * 4, "ground_truth": ["3,1,4"] * 4}
+                extra = [{"index": 100 + step, "split": "train", "level_name": "easy"}] * 4
+                state = SimpleNamespace(global_step=step)
+                reward(prompts=[""] * 4, completions=[answer] * 4, trainer_state=state, extra_info=extra, **rows)
+        runs = stats(server)
+    assert {run: runs[run]["counting"]["easy"]["hits"] for run in runs} == {
+        "one": {"4": [0, 0, 0, 0, 10]},
+        "other": {"4": [10, 0, 0, 0, 0]},
+    }

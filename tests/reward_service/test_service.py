@@ -25,6 +25,7 @@ def score(server: Server, *items: Any, **request: Any) -> Any:
 def test_the_documented_example(server: Server) -> None:
     [result] = score(server, GOOD)
     assert result == {
+        "reward": pytest.approx(0.917, abs=1e-3),
         "score": pytest.approx(0.917, abs=1e-3),
         "exact": pytest.approx(0.667, abs=1e-3),
         "above_chance": pytest.approx(0.81, abs=1e-2),
@@ -48,7 +49,7 @@ def test_every_task_scores_as_in_process(server: Server, name: str) -> None:
         server, *({"data_source": f"videossr/{name}", "ground_truth": truth, "response": answer} for answer in answers)
     )
     for answer, result in zip(answers, results, strict=True):
-        assert result == task.score(answer, truth).to_dict()
+        assert result == {"reward": result["score"], **task.score(answer, truth).to_dict()}
 
 
 def test_order_and_ids_are_kept(server: Server) -> None:
@@ -87,8 +88,8 @@ def test_a_request_without_a_good_item_is_refused(server: Server) -> None:
 def test_modes(server: Server) -> None:
     for mode, key in (("strict", "exact"), ("above_chance", "above_chance")):
         [result] = score(server, GOOD, mode=mode)
-        assert result["score"] == result[key] != score(server, GOOD, mode="smooth")[0]["score"]
-    assert server.post("/v1/score?mode=strict", {"items": [GOOD]}).json()["results"][0]["score"] == pytest.approx(2 / 3)
+        assert result["reward"] == result[key] != result["score"]
+        assert server.post(f"/v1/score?mode={mode}", {"items": [GOOD]}).json()["results"] == [result]
     assert server.post("/v1/score", {"items": [GOOD], "mode": "best"}).status_code == 422
     assert "smooth, strict, above_chance" in server.post("/v1/score?mode=best", {"items": [GOOD]}).text
 
@@ -135,8 +136,9 @@ def test_methods_and_paths(server: Server) -> None:
     assert server.get("/v1/score").status_code == 405
     assert server.get("/v1/score").headers["allow"] == "POST"
     assert server.get("/nothing").json()["error"]["type"] == "http"
-    reply = httpx.post(server.url + "/v1/score", content=b"x", headers={"content-encoding": "gzip"})
-    assert reply.status_code == 415
+    for encoding, status in (("gzip", 415), ("GZIP", 415), ("Identity", 200)):
+        reply = httpx.post(server.url + "/v1/score", content=b'{"items": []}', headers={"content-encoding": encoding})
+        assert reply.status_code == status
 
 
 def test_a_megabyte_is_scored(server: Server) -> None:
@@ -170,7 +172,7 @@ def test_listing_and_health(server: Server) -> None:
 
 def test_behind_a_prefix() -> None:
     """As Ray Serve with a route prefix, or a mount, runs it."""
-    from reward_service.app import create_app
+    from reward_service.http.app import create_app
 
     app = create_app()
 
@@ -179,34 +181,33 @@ def test_behind_a_prefix() -> None:
             return await client.post("/rewards/slime/counting", json={"response": "3,1,4", "label": "3,1,4"})
 
     assert asyncio.run(post()).json() == 1
-    app.state.service.close()
 
 
 def test_tokens_behind_a_prefix() -> None:
     from starlette.testclient import TestClient
 
-    from reward_service.app import create_app
+    from reward_service.http.app import create_app
     from reward_service.settings import Settings
 
     header = {"authorization": "Bearer secret"}
     with TestClient(create_app(Settings(tokens="secret")), root_path="/rewards") as client:  # type: ignore[arg-type]
         for prefix in ("", "/rewards"):
             assert [client.get(prefix + path).status_code for path in ("/healthz", "/docs", "/v1/tasks")] == [200, 200, 401]
-            row = {"responses_create_params": {}, "ground_truth": "3,1,4", "response": {"output": []}}
-            reply = client.post(f"{prefix}/ng-rollout/1/nemo-gym/counting/verify", json=row, headers=header)
-            assert reply.status_code == 200
+        row = {"responses_create_params": {}, "ground_truth": "3,1,4", "response": {"output": []}}
+        reply = client.post("/rewards/ng-rollout/1/nemo-gym/counting/verify", json=row, headers=header)
+        assert reply.status_code == 200
 
 
 def test_an_application_may_be_started_again() -> None:
     from starlette.testclient import TestClient
 
-    from reward_service.app import create_app
+    from reward_service.http.app import create_app
 
     app = create_app()
     for number in (1, 2):
         with TestClient(app) as client:
             assert client.post("/v1/score", json={"items": [{**GOOD, "group": 1}]}).status_code == 200
-            assert client.get("/v1/stats").json()["tasks"]["counting"]["unknown"]["rollouts"] == number
+            assert client.get("/v1/stats").json()["runs"][""]["counting"]["unknown"]["rollouts"] == number
 
 
 def test_two_names_of_a_task_must_be_one(server: Server) -> None:
@@ -223,3 +224,47 @@ def test_two_names_of_a_task_must_be_one(server: Server) -> None:
         reply = server.post(path, body)
         assert reply.status_code == 422
         assert reply.json()["error"]["type"] == "task_conflict", path
+
+
+def test_middleware_that_a_user_adds_reaches_the_scoring_routes() -> None:
+    from starlette.middleware.cors import CORSMiddleware
+    from starlette.testclient import TestClient
+
+    from reward_service.http.app import create_app
+    from reward_service.settings import Settings
+
+    app = create_app(Settings(tokens="secret"))  # type: ignore[arg-type]
+    app.add_middleware(CORSMiddleware, allow_origins=["https://lab.example"], allow_methods=["POST"])
+    client = TestClient(app, headers={"origin": "https://lab.example"})
+    for headers, status in (({}, 401), ({"authorization": "Bearer secret"}, 200)):
+        reply = client.post("/v1/score", json={"items": [GOOD]}, headers=headers)
+        assert (reply.status_code, reply.headers["access-control-allow-origin"]) == (status, "https://lab.example")
+
+
+def test_a_task_may_set_an_alarm_of_its_own() -> None:
+    """As math-verify does: the service has no timer that a task could disarm, and sets none that would disturb it."""
+    import signal
+
+    from starlette.testclient import TestClient
+
+    from reward_service.http.app import create_app
+
+    before = signal.getsignal(signal.SIGALRM)
+    with TestClient(create_app()) as client:
+        client.post("/v1/score", json={"items": [GOOD]})
+        assert signal.getsignal(signal.SIGALRM) == before
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """Truths and levels of any length are refused or cut before a cache or a table keeps them."""
+    from reward_service.monitoring.rollout import level_label
+    from reward_service.scoring.items import Fault, Item
+    from reward_service.scoring.score import score_item
+
+    long = "3" * 1_000_000
+    fault = score_item(Item(task="counting", ground_truth=long, response="3"))
+    assert isinstance(fault, Fault)
+    assert "characters" in fault.error.message
+    assert len(fault.error.message) < 1000
+    assert level_label(long, long) == "unknown"

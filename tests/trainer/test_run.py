@@ -26,7 +26,7 @@ import torch
 from dataset_builder import tasks
 from trainer.proof import DEFAULT, make_model
 
-from ..servers import ROOT, Server, serving
+from ..servers import ROOT, Server, serving, stats
 
 # levels move at each step by an amount from which the test computes the mean reward that the curriculum received
 RECIPE = replace(DEFAULT, warm_up=30, batch=4, n=4, updates=1, curriculum=True)
@@ -145,7 +145,7 @@ def check_scores(folder: Path, step: int) -> None:
 
 
 def groups(server: Server) -> int:
-    return sum(level["groups"] for level in server.get("/v1/stats").json()["tasks"].get("counting", {}).values())
+    return sum(level["groups"] for run in stats(server).values() for level in run.get("counting", {}).values())
 
 
 def run_with_faults(folder: Path, footage: Path, cache: str, server: Server, other: Server) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from random import Random
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from .reading import answer_text
+from .reading import answer_text, read_parts
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,35 @@ class Chance:
 
 
 class Answer(ABC):
-    """An answer. `str(answer)` is its canonical text."""
+    """An answer of one or several parts. `str(answer)` is its canonical text.
+
+    Attributes:
+        value: what the text of one part looks like.
+        labels: names of the parts, in the singular, if parts may be labelled: `circles: 3, squares: 1`.
+        units: words that may stand beside a part: `14.5 seconds`, `clip 3`.
+    """
+
+    value: ClassVar[re.Pattern[str]]
+    labels: ClassVar[tuple[str, ...]] = ()
+    units: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
+    def parts(self) -> list[str]:
+        """The canonical text of each part."""
+
     def format(self) -> str:
         """The canonical text, which `read` reads back."""
+        return ",".join(self.parts())
 
     @classmethod
     @abstractmethod
-    def read(cls, text: str) -> Answer:
+    def from_parts(cls, parts: Sequence[str]) -> Self:
+        """The answer with these parts, each of which matches `value`; raises Unparseable if they form none."""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
         """Parse a text that is nothing but an answer; raises Unparseable."""
+        return cls.from_parts(read_parts(text, cls.value, cls.labels, cls.units))
 
     @abstractmethod
     def score(self, truth: Any) -> tuple[float, float, str]:
@@ -71,7 +92,7 @@ class Answer(ABC):
         """A uniformly random answer of the same form as this one; `space` is `Task.guess_space`."""
 
     @classmethod
-    def parse(cls, response: str) -> Answer:
+    def parse(cls, response: str) -> Self:
         """Find and parse the answer in a whole response; raises Unparseable if there is none, or more than one."""
         return cls.read(answer_text(response))
 

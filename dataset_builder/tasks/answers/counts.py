@@ -6,14 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from .base import Answer, Chance
 from .reading import Unparseable
 
 EPSILON = 1e-6  # keeps the relative count error finite at a true count of 0
-_LIST_SEPARATOR = re.compile(r" ?[,;/] ?| ")
-_PAIR_SEPARATOR = re.compile(r" ?(?:[,;] ?)?\band\b ?| ?[,;] ?")
 
 
 @dataclass(frozen=True)
@@ -25,38 +23,16 @@ class Counts(Answer):
     """
 
     values: tuple[int, ...]
-    labels: ClassVar[tuple[str, ...]] = ()
+    value: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,9}")
 
-    def format(self) -> str:
-        return ",".join(map(str, self.values))
-
-    @classmethod
-    def read(cls, text: str) -> Counts:
-        classes = len(cls.labels)
-        bare = _LIST_SEPARATOR.split(text)
-        numbers = bare if all(map(str.isdecimal, bare)) else cls._labelled(text)
-        if len(numbers) != classes:
-            raise Unparseable(f"{len(numbers)} counts, {classes} wanted: {', '.join(cls.labels)}")
-        if any(len(number) > 9 for number in numbers):
-            raise Unparseable("a count of more than 9 digits")
-        return cls(tuple(map(int, numbers)))
+    def parts(self) -> list[str]:
+        return list(map(str, self.values))
 
     @classmethod
-    def _labelled(cls, text: str) -> list[str]:
-        """Read `circles: 3, squares: 1, …` or `3 circles, 1 square and …`, each class once, in any order."""
-        by_label: dict[str, str] = {}
-        for part in _PAIR_SEPARATOR.split(text):
-            words = part.replace(":", " ").replace("=", " ").split()
-            number = next((word for word in words if word.isdecimal()), None)
-            label = next((word.lower().removesuffix("s") for word in words if not word.isdecimal()), None)
-            if len(words) != 2 or number is None or label not in cls.labels:
-                raise Unparseable(f"not {len(cls.labels)} counts of the form {','.join('3' for _ in cls.labels)}")
-            if label in by_label:
-                raise Unparseable(f"{label} is counted twice")
-            by_label[label] = number
-        if set(by_label) != set(cls.labels):
-            raise Unparseable(f"counts for {', '.join(by_label)}, wanted: {', '.join(cls.labels)}")
-        return [by_label[label] for label in cls.labels]
+    def from_parts(cls, parts: Sequence[str]) -> Self:
+        if len(parts) != len(cls.labels):
+            raise Unparseable(f"{len(parts)} counts, {len(cls.labels)} wanted: {', '.join(cls.labels)}")
+        return cls(tuple(map(int, parts)))
 
     def score(self, truth: Counts) -> tuple[float, float, str]:
         pairs = list(zip(self.values, truth.values, strict=True))

@@ -6,15 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import ClassVar, Self
 
 from .base import Answer, Chance
 from .reading import Unparseable
 
-# input has single spaces only; neighbours in a pattern never match the same character, so matching takes linear time
-_NUMBER = r"(?:(\d{1,4}):)?(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12}) ?(?:seconds|second|secs|sec|s)?"
-_INTERVAL = re.compile(
-    rf"(?:from |between )?[\[(]? ?{_NUMBER} ?(?:-{{1,2}}|to|until|and|,|~|;) ?{_NUMBER} ?[\])]?", re.IGNORECASE
-)
+TIME = re.compile(r"(?:[0-9]{1,4}:)?(?:[0-9]{1,4}:)?[0-9]{1,12}(?:\.[0-9]{1,12})?|\.[0-9]{1,12}")
+TIME_UNITS = frozenset({"s", "sec", "secs", "second", "seconds", "time"})
 
 
 @dataclass(frozen=True)
@@ -23,17 +21,21 @@ class Interval(Answer):
 
     start: float
     end: float
+    value: ClassVar[re.Pattern[str]] = TIME
+    labels: ClassVar[tuple[str, ...]] = ("start", "end")
+    units: ClassVar[frozenset[str]] = TIME_UNITS
+
+    def parts(self) -> list[str]:
+        return [_trim(self.start), _trim(self.end)]
 
     def format(self) -> str:
-        return f"{_trim(self.start)}-{_trim(self.end)}"
+        return "-".join(self.parts())
 
     @classmethod
-    def read(cls, text: str) -> Interval:
-        match = _INTERVAL.fullmatch(text)
-        if not match:
-            raise Unparseable("not one interval of the form 12.3-45.6")
-        start = float(match[2]) + 60 * float(match[1] or 0)
-        end = float(match[4]) + 60 * float(match[3] or 0)
+    def from_parts(cls, parts: Sequence[str]) -> Self:
+        if len(parts) != 2:
+            raise Unparseable(f"{len(parts)} times, 2 wanted: start and end")
+        start, end = map(to_seconds, parts)
         if end <= start:
             raise Unparseable(f"the interval ends at {_trim(end)}, not after its start at {_trim(start)}")
         return cls(start, end)
@@ -70,6 +72,14 @@ class Interval(Answer):
                     best = (total, Interval(start, end))
                 exact = max(exact, hits)
         return Chance(best[0] / len(spans), exact / len(spans), best[1])
+
+
+def to_seconds(time: str) -> float:
+    """The seconds of a time such as `26.2`, `1:26.2` or `0:01:26`."""
+    seconds = 0.0
+    for part in time.split(":"):
+        seconds = 60 * seconds + float(part)
+    return seconds
 
 
 def _trim(seconds: float) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import factorial
 from random import Random
+from typing import ClassVar, Self
 
 from .base import Answer, Chance
 from .reading import Unparseable
-
-_ORDER_SEPARATOR = re.compile(r" ?(?:->|[,;>\-→]) ?| ")
-_CLIP_WORD = re.compile(r"\bclips? ?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -22,20 +21,21 @@ class Order(Answer):
     """
 
     items: tuple[int, ...]
+    value: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,40}")
+    units: ClassVar[frozenset[str]] = frozenset({"clip", "clips"})
+
+    def parts(self) -> list[str]:
+        return list(map(str, self.items))
 
     def format(self) -> str:
-        return ("," if len(self.items) > 9 else "").join(map(str, self.items))
+        return ("," if len(self.items) > 9 else "").join(self.parts())
 
     @classmethod
-    def read(cls, text: str) -> Order:
-        groups = _ORDER_SEPARATOR.split(_CLIP_WORD.sub("", text))
-        if not all(map(str.isdecimal, groups)):
-            raise Unparseable("not one order of the form 312")
-        numbers = list(groups[0]) if len(groups) == 1 else groups
-        items = [int(number) for number in numbers if len(number) <= 4]
-        if len(numbers) < 2 or sorted(items) != list(range(1, len(numbers) + 1)):
+    def from_parts(cls, parts: Sequence[str]) -> Self:
+        numbers = list(map(int, parts[0] if len(parts) == 1 else parts))
+        if len(numbers) < 2 or sorted(numbers) != list(range(1, len(numbers) + 1)):
             raise Unparseable(f"not each of 1 to {len(numbers)} once")
-        return cls(tuple(items))
+        return cls(tuple(numbers))
 
     def score(self, truth: Order) -> tuple[float, float, str]:
         size = len(truth.items)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .errors import Refusal
+from .refusal import Refusal
 
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 Mode = Literal["smooth", "strict", "above_chance"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-FaultType = Literal["invalid_item", "unknown_task", "task_conflict", "bad_truth", "too_long", "time_limit", "internal"]
+FaultType = Literal["invalid_item", "unknown_task", "task_conflict", "bad_truth", "too_long", "internal"]
 
 
 class ExtraInfo(Struct, frozen=True, gc=False):
@@ -35,7 +35,8 @@ class Item(Struct, kw_only=True, frozen=True, gc=False):
 class Scored(Struct, kw_only=True, gc=False):
     """The score of one item. The keys are the same for every task."""
 
-    score: Annotated[float, Meta(description="the reward, in the requested mode")]
+    reward: Annotated[float, Meta(description="the score that the mode selects")]
+    score: Annotated[float, Meta(description="smooth score in [0, 1]")]
     exact: Annotated[float, Meta(description="strict score in [0, 1]")]
     above_chance: Annotated[float, Meta(description="smooth score rescaled: blind baseline 0, perfect answer 1")]
     parsed: Annotated[str, Meta(description="the answer that was parsed; empty if there is none")]

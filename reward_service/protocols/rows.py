@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..completion import NoResponse, extract_text
-from ..items import ExtraInfo, Fault, Item, make_fault
+from ..scoring.items import ExtraInfo, Fault, Item, make_fault
 from .base import Call
 
 _EXTRA_KEYS = tuple(field.name for field in msgspec.structs.fields(ExtraInfo))
@@ -42,6 +42,11 @@ def to_item(response: Any, label: Any, call: Call, row: Any = None, **fields: An
         **fields,
     }
     return parse_item(raw)
+
+
+def continue_thought(prompt: Any, response: str) -> str:
+    """The response, with the opening of its thought where the chat template has put it into the prompt already."""
+    return f"<think>{response}" if isinstance(prompt, str) and prompt.rstrip().endswith("<think>") else response
 
 
 def parse_item(raw: Any) -> Item | Fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +12,19 @@ from typing import Any
 
 from dataset_builder.tasks import UsageError
 
-from .items import Fault, Item, Scored
-from .protocols.base import Call
-from .protocols.reading import parse_item, to_item
-from .rollouts import Rollout, to_rollout
-from .scoring import score_item
-from .stats import GroupStats
-
-CHUNK = 4096  # rollouts in one transaction
+from ..protocols.base import Call
+from ..protocols.rows import to_item
+from ..scoring.items import Fault
+from ..scoring.score import score_item
+from .rollout import Rollout, level_label, make_rollout, shorten
+from .statistics import Statistics
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Statistics by task and level, and one message for each line that could not be read or scored."""
+    """Statistics by run, task and level, and one message for each line that could not be read or scored."""
 
-    tasks: dict[str, dict[str, Any]]
+    runs: dict[str, dict[str, dict[str, Any]]]
     rollouts: int
     faults: tuple[str, ...]
 
@@ -33,9 +32,9 @@ class Diagnosis:
 def diagnose(path: Path, task: str | None = None) -> Diagnosis:
     """Compute the statistics of a JSONL file of rollouts, or of a folder of such files. A line is one of
 
+    - a line of the service's `--rollout-log`, or any line with `group`, `task`, `score` and `exact`;
     - an item for `/v1/score`, with `group`;
-    - a rollout as verl dumps it (`rollout_data_dir`): `input`, `output`, `gts`, `step`, `uid`; grouped by `_verl_group`;
-    - a scored rollout: `task`, `score`, `exact` and `group`.
+    - a rollout as verl dumps it (`rollout_data_dir`): `input`, `output`, `gts`, `step`, `uid`; grouped by `_verl_group`.
 
     Args:
         path: the file or folder.
@@ -45,55 +44,47 @@ def diagnose(path: Path, task: str | None = None) -> Diagnosis:
         FileNotFoundError: if `path` does not exist.
         UsageError: if no line is a rollout.
     """
-    stats = GroupStats()
+    statistics = Statistics(max_groups=sys.maxsize)
     faults: list[str] = []
-    chunk: list[Rollout] = []
     count = 0
-    for line_number, rollout in _read_rollouts(path, task):
+    for number, line in _read_lines(path):
+        rollout = _read_line(line, task, number)
         if isinstance(rollout, str):
-            faults.append(f"line {line_number}: {rollout}")
-            continue
-        count += 1
-        chunk.append(rollout)
-        if len(chunk) >= CHUNK:
-            stats.write(chunk)
-            chunk.clear()
-    stats.write(chunk)
+            faults.append(f"line {number}: {rollout}")
+        else:
+            statistics.add([rollout])
+            count += 1
     if not count:
-        reason = f"; {faults[0]}" if faults else ""
-        raise UsageError(f"{path} holds no rollout{reason}")
-    return Diagnosis(stats.summarize(), count, tuple(faults))
+        raise UsageError(f"{path} holds no rollout{f'; {faults[0]}' if faults else ''}")
+    return Diagnosis(statistics.summary(), count, tuple(faults))
 
 
-def _read_rollouts(path: Path, task: str | None) -> Iterator[tuple[int, Rollout | str]]:
-    """Yield line number, and rollout or error message."""
+def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
         with file.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 number += 1
                 if line.strip():
-                    yield number, _read_line(line, task, number)
+                    yield number, line
 
 
 def _read_line(line: str, task: str | None, number: int) -> Rollout | str:
+    """The rollout of a line, or what is wrong with it."""
     try:
         row = json.loads(line)
     except ValueError as error:
         return f"not valid JSON: {error}"
-    return _read_row(row, task, number) if isinstance(row, dict) else "not a JSON object"
-
-
-def _read_row(row: Mapping[str, Any], task: str | None, number: int) -> Rollout | str:
+    if not isinstance(row, dict):
+        return "not a JSON object"
+    run = str(row.get("run") or "")
+    call = Call(None if row.get("task") or row.get("data_source") else task)
     if "output" in row and "gts" in row:
-        fields = {"group": _verl_group(row), "id": number}
-        item = to_item(row["output"], row["gts"], Call(task), row, **fields)
+        item = to_item(row["output"], row["gts"], Call(task), row, group=_verl_group(row), id=number)
     elif "response" in row:
-        item = to_item(
-            row["response"], row.get("ground_truth"), Call(None if _names_task(row) else task), row, id=row.get("id", number)
-        )
+        item = to_item(row["response"], row.get("ground_truth"), call, row, id=row.get("id", number))
     elif isinstance(row.get("score"), (int, float)) and isinstance(row.get("exact"), (int, float)):
-        return _read_scored_row(row, task)
+        return _read_scored(row, call.task, run)
     else:
         return "neither response and ground_truth, nor output and gts, nor score and exact"
     if isinstance(item, Fault):
@@ -101,7 +92,25 @@ def _read_row(row: Mapping[str, Any], task: str | None, number: int) -> Rollout 
     if item.group is None:
         return "no group; give the rollouts of one prompt the same `group`"
     result = score_item(item)
-    return result.error.message if isinstance(result, Fault) else to_rollout(item, result)
+    return result.error.message if isinstance(result, Fault) else make_rollout(item, result, run)
+
+
+def _read_scored(row: Mapping[str, Any], task: str | None, run: str) -> Rollout | str:
+    if row.get("group") is None:
+        return "no group; give the rollouts of one prompt the same `group`"
+    extra = row.get("extra_info") or {}
+    level = row.get("level", extra.get("level"))
+    return Rollout(
+        run=shorten(run),
+        group=shorten(str(row["group"])),
+        id=None if row.get("id") is None else str(row["id"]),
+        task=str(row.get("task") or task or "unknown"),
+        level=level_label(extra.get("level_name"), level if isinstance(level, (str, int, float)) else None),
+        score=float(row["score"]),
+        exact=float(row["exact"]),
+        parsed=str(row.get("parsed", "?")),
+        blind=row.get("blind"),
+    )
 
 
 def _verl_group(row: Mapping[str, Any]) -> str:
@@ -117,24 +126,6 @@ def _verl_group(row: Mapping[str, Any]) -> str:
     return f"{row.get('step')} {numbered[1] if numbered else uid}"
 
 
-def _names_task(row: Mapping[str, Any]) -> bool:
-    return bool(row.get("task") or row.get("data_source"))
-
-
-def _read_scored_row(row: Mapping[str, Any], task: str | None) -> Rollout | str:
-    fields = {key: row[key] for key in ("group", "id", "extra_info") if row.get(key) is not None}
-    item = parse_item({"response": "", "ground_truth": "", **fields})
-    if isinstance(item, Fault):
-        return item.error.message
-    if item.group is None:
-        return "no group; give the rollouts of one prompt the same `group`"
-    name = str(row.get("task") or task or "unknown")
-    scored = Scored(
-        score=float(row["score"]), exact=float(row["exact"]), above_chance=0.0, parsed=str(row.get("parsed", "?")), reason="", task=name
-    )  # fmt: skip
-    return to_rollout(Item(response="", ground_truth="", group=item.group, id=item.id, extra_info=item.extra_info), scored)
-
-
 COLUMNS = (
     ("rollouts", "rollouts"), ("groups", "groups"), ("mean", "mean"), ("std", "std"), ("within_group_std", "in group"),
     ("exact", "exact"), ("zero_variance", "no grad"), ("zero_variance_strict", "strict"), ("unparseable", "no answer"),
@@ -148,10 +139,13 @@ def table(diagnosis: Diagnosis) -> str:
     `no grad`: share of groups whose smooth scores are all equal. `strict`: share of groups in which all rollouts hit or all
     miss. `top`: share of the most frequent answer.
     """
-    lines = [f"{'task':12}{'level':10}" + "".join(f"{title:>10}" for _, title in COLUMNS)]
-    for task, levels in diagnosis.tasks.items():
-        for level, stats in levels.items():
-            lines.append(f"{task:12}{level:10}" + "".join(f"{_format_cell(stats[key]):>10}" for key, _ in COLUMNS))
+    lines = []
+    for run, levels_by_task in diagnosis.runs.items():
+        lines += [f"run {run}"] if run else []
+        lines.append(f"{'task':12}{'level':10}" + "".join(f"{title:>10}" for _, title in COLUMNS))
+        for task, levels in levels_by_task.items():
+            for level, stats in levels.items():
+                lines.append(f"{task:12}{level:10}" + "".join(f"{_format_cell(stats[key]):>10}" for key, _ in COLUMNS))
     return "\n".join(lines)
 
 

@@ -1,27 +1,24 @@
-"""The record that group statistics keep of a scored rollout."""
+"""The record that group statistics and the rollout log keep of a scored rollout."""
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import count
 from typing import NamedTuple
 
 from dataset_builder.tasks import LEVELS, Level, UsageError
 
-from .items import Item, Scored
+from ..scoring.items import Item, Scored
 
-MAX_ANSWER_CHARS = MAX_NAME_CHARS = 64
-_unnamed_counter = count()
-_process_token = os.urandom(8).hex()  # unlike a process id, never reused
+MAX_CHARS = 64  # of an answer or name
 
 
 class Rollout(NamedTuple):
     """One rollout of a group. Long names are replaced by digests, long answers are cut."""
 
+    run: str
     group: str
-    id: str
+    id: str | None
     task: str
     level: str
     score: float
@@ -30,36 +27,41 @@ class Rollout(NamedTuple):
     blind: bool | None
 
 
-def to_rollout(item: Item, scored: Scored) -> Rollout:
-    """Build the record of an item that has a group; `scored.score` must be the smooth score. Without an id it is always new."""
+def make_rollout(item: Item, scored: Scored, run: str) -> Rollout:
+    """The record of an item that has a group, in a training run; without an id it counts each time that it is sent."""
     extra = item.extra_info
-    name = item.id if item.id is not None else f"{_process_token} {next(_unnamed_counter)}"
     blind = None if extra is None or extra.blind_answer is None else scored.parsed == extra.blind_answer
     return Rollout(
-        _shorten(f"{scored.task} {item.group}"),
-        _shorten(str(name)),
+        shorten(run),
+        shorten(str(item.group)),
+        None if item.id is None else shorten(str(item.id)),
         scored.task,
         "unknown" if extra is None else level_label(extra.level_name, extra.level),
         scored.score,
         scored.exact,
-        scored.parsed[:MAX_ANSWER_CHARS].encode("utf-8", "replace").decode(),
+        scored.parsed[:MAX_CHARS].encode("utf-8", "replace").decode(),
         blind,
     )
 
 
-@lru_cache(maxsize=1024)
 def level_label(name: str | None, value: float | str | None) -> str:
     """The level's name, or its value rounded to 0.1: a curriculum uses any value in [0, 1], and labels must stay few."""
     if name in LEVELS:
         return name
+    return "unknown" if value is None or (isinstance(value, str) and len(value) > MAX_CHARS) else _value_label(value)
+
+
+@lru_cache(maxsize=1024)
+def _value_label(value: float | str) -> str:
     try:
-        level = Level.of(value if value is not None else "")
+        level = Level.of(value)
     except UsageError:
         return "unknown"
     return level.name if level.name in LEVELS else f"{level.value:.1f}"
 
 
-def _shorten(text: str) -> str:
-    if len(text) <= MAX_NAME_CHARS and text.isascii():
+def shorten(text: str) -> str:
+    """The text, or its digest if it is long."""
+    if len(text) <= MAX_CHARS and text.isascii():
         return text
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

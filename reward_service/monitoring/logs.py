@@ -33,7 +33,7 @@ def log_config(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": "reward_service.logs.JsonFormatter"}},
+        "formatters": {"json": {"()": "reward_service.monitoring.logs.JsonFormatter"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
         "loggers": {
             "reward_service": {"handlers": ["stderr"], "level": name, "propagate": False},

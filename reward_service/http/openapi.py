@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from .errors import ErrorBody
-from .items import MODES, Fault, Scored
-from .protocols.base import Protocol
+from ..protocols.base import Protocol
+from ..protocols.refusal import ErrorBody
+from ..scoring.items import MODES, Fault, Scored
 
 _REF = "#/components/schemas/{name}"
 _ERRORS = {
@@ -36,9 +36,7 @@ def add_protocols(document: dict[str, Any], protocols: Iterable[Protocol]) -> di
         for operation in operations.values():
             operation["responses"].update(error_responses)
     for protocol, request, reply in zip(protocols, requests, replies, strict=True):
-        plain_paths = [path for path in (protocol.path, *protocol.aliases) if "{" not in path]
-        task_paths = [f"{protocol.path}/{{task}}", *(alias for alias in protocol.aliases if "{" in alias)]
-        for path in (*plain_paths, *task_paths):
+        for path in protocol.all_paths:
             operation = _make_operation(protocol, request, reply, path, error_responses)
             document["paths"].setdefault(path, {})["post"] = operation
     document_schemas = document.setdefault("components", {}).setdefault("schemas", {})

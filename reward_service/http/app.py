@@ -1,0 +1,135 @@
+"""The application: scoring routes, documentation, statistics, health checks and the live page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.routing import Mount
+
+from dataset_builder import tasks
+from dataset_builder.version import VERSION
+
+from ..monitoring import metrics
+from ..protocols import nemo_gym, openenv, protocols
+from ..service import Service, check_ready
+from ..settings import Settings
+from .body_limits import BodyLimits
+from .error_replies import add_error_replies
+from .openapi import add_protocols
+from .scoring_routes import scoring_routes
+from .token_auth import TokenAuth
+
+LAG_SECONDS = 0.25
+PAGE = Path(__file__).with_name("page.html")
+DOCS = Path(__file__).with_name("docs.html")  # instead of Swagger's page, which loads scripts from the internet
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
+DESCRIPTION = (
+    "Smooth, verifiable rewards for questions about videos. A failed item gets an error, never a 0. Every path may begin with "
+    "`/run/NAME`, which tells the rollouts of several training runs apart."
+)
+# before every path: the name of a training run, or what NeMo Gym adds with its observability on
+PREFIXES = ("/run/{run}", "/ng-rollout/{rollout}")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the service as an ASGI application: `uvicorn --factory reward_service.http.app:create_app`.
+
+    Args:
+        settings: default to the environment.
+
+    Raises:
+        UsageError: if a module of `imports` cannot be imported.
+    """
+    settings = settings or Settings()
+    service = Service(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        lag = asyncio.create_task(_measure_lag(service))
+        yield
+        lag.cancel()
+
+    app = FastAPI(
+        title="VideoSSR reward service",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
+    if settings.bearer_tokens:
+        app.add_middleware(TokenAuth, tokens=settings.bearer_tokens)
+    add_error_replies(app)
+    routes = scoring_routes(service)
+    trainers = APIRouter()
+    trainers.include_router(nemo_gym.router())
+    trainers.include_router(openenv.router(service))
+    app.router.routes.extend(routes)
+    app.include_router(trainers)
+    for prefix in PREFIXES:
+        app.router.routes.append(Mount(prefix, routes=[*routes, *trainers.routes]))
+    _add_pages(app, service)
+    _add_openapi(app)
+    return app
+
+
+async def _measure_lag(service: Service) -> None:
+    """Until cancelled: measure how late the event loop wakes."""
+    while True:
+        due = perf_counter() + LAG_SECONDS
+        await asyncio.sleep(LAG_SECONDS)
+        service.monitor.metrics.lag.set(max(0.0, perf_counter() - due))
+
+
+def _add_pages(app: FastAPI, service: Service) -> None:
+    @app.get("/v1/stats", summary="Group statistics by run, task and level; `process` says whose")
+    async def stats() -> Response:
+        return Response(service.monitor.summary(), media_type="application/json")
+
+    @app.get("/v1/tasks", summary="The tasks: answer formats and blind baselines")
+    async def listing() -> dict[str, Any]:
+        return {name: _describe_task(name) for name in tasks.names()}
+
+    @app.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def prometheus() -> Response:
+        return Response(service.monitor.metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+
+    async def page(request: Request) -> Response:
+        file = DOCS if request.url.path.endswith("/docs") else PAGE
+        return HTMLResponse(file.read_text(), headers={"content-security-policy": POLICY})
+
+    async def healthz(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(request: Request) -> Response:
+        try:
+            check_ready()
+        except Exception as error:  # after any error, no traffic should come here
+            return JSONResponse({"status": "not ready", "error": str(error)}, 503)
+        return JSONResponse({"status": "ready"})
+
+    for path, endpoint in (("/", page), ("/docs", page), ("/healthz", healthz), ("/readyz", readyz)):
+        app.add_route(path, endpoint, include_in_schema=False)
+
+
+def _describe_task(name: str) -> dict[str, Any]:
+    task = tasks.get(name)
+    baselines = {level: task.chance(task.params(level), 48).smooth for level in tasks.LEVELS}
+    return {"version": task.version, "answer_format": task.answer_format, "ability": task.ability, "chance": baselines}
+
+
+def _add_openapi(app: FastAPI) -> None:
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = add_protocols(FastAPI.openapi(app), protocols())
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,98 @@
+"""The scoring routes: plain Starlette, as FastAPI's own cost more than the scoring."""
+
+from __future__ import annotations
+
+import logging
+import os
+from itertools import count
+from time import perf_counter
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from ..protocols import protocols
+from ..protocols.base import Call, Protocol
+from ..protocols.json_body import decode, encode, too_deep
+from ..protocols.refusal import Refusal
+from ..scoring.items import Error, Fault
+from ..service import Service
+
+_request_id_prefix = os.urandom(6).hex()
+_request_numbers = count(1)
+log = logging.getLogger("reward_service.access")
+
+
+def scoring_routes(service: Service) -> list[Route]:
+    """A route for each path of each protocol, the native one first."""
+    ordered = sorted(protocols(), key=lambda protocol: protocol.name != "native")
+    return [
+        Route(path, ScoringEndpoint(protocol, service), methods=["POST"]) for protocol in ordered for path in protocol.all_paths
+    ]
+
+
+class ScoringEndpoint:
+    """An ASGI application that scores the requests of one protocol."""
+
+    def __init__(self, protocol: Protocol, service: Service) -> None:
+        self._protocol = protocol
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        metrics = self._service.monitor.metrics
+        status = 499  # recorded if the client disconnects
+        request = Request(scope, receive)
+        request_id = request.headers.get("x-request-id", "")[:128] or f"{_request_id_prefix}-{next(_request_numbers):x}"
+        metrics.in_flight.inc()
+        try:
+            reply = await self._answer(request)
+            status = 200
+            headers = [
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(reply)),
+                (b"x-request-id", request_id.encode("latin-1")),
+            ]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": reply})
+        except ClientDisconnect:
+            return
+        except RecursionError:
+            raise too_deep() from None
+        except HTTPException as error:
+            status = error.status_code
+            error.headers = {"x-request-id": request_id, **(error.headers or {})}
+            raise
+        except Exception:
+            status = 500
+            raise
+        finally:
+            metrics.in_flight.dec()
+            seconds = perf_counter() - started
+            metrics.record_request(self._protocol.name, status, seconds)
+            if log.isEnabledFor(logging.DEBUG):
+                details = {"request_id": request_id, "route": self._protocol.name, "status": status, "seconds": seconds}
+                log.debug("answered", extra=details)
+
+    async def _answer(self, request: Request) -> bytes:
+        protocol, settings = self._protocol, self._service.settings
+        body = await request.body()
+        call = Call.read(request.path_params, request.scope["query_string"], settings.mode)
+        content = protocol.decode(body) if protocol.decode else decode(body, protocol.request)
+        items = protocol.read(content, call)
+        mode, run = (getattr(content, key, None) or getattr(call, key) for key in ("mode", "run"))
+        results = await self._service.score(items, mode, run)
+        faults = [(index, result.error) for index, result in enumerate(results) if isinstance(result, Fault)]
+        if faults and (not protocol.partial or len(faults) == len(results)):
+            raise _refusal(faults)
+        return encode(protocol.write(content, results, call))
+
+
+def _refusal(faults: list[tuple[int, Error]]) -> Refusal:
+    """The error reply if items failed: 422, which trainers do not retry, unless every error is the server's."""
+    index, first = faults[0]
+    status = 500 if all(error.type == "internal" for _, error in faults) else 422
+    errors: list[dict[str, Any]] = [{"index": k, "type": error.type, "message": error.message} for k, error in faults]
+    return Refusal(status, first.type, f"item {index}: {first.message}", errors)

@@ -1,0 +1,29 @@
+"""The service on a Ray cluster, for slow scorers of your own: `serve run reward_service.ray_serve:build replicas=4`.
+
+Settings come from the environment (`VIDEOSSR_SERVE_…`). Each replica has statistics of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ray import serve
+
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def build(arguments: dict[str, str] | None = None) -> Any:
+    """The Ray Serve application; the argument `replicas` is the number of processes."""
+    settings = Settings()  # the driver's: replicas may have another environment
+
+    def build_app() -> FastAPI:
+        from .http.app import create_app
+
+        return create_app(settings)
+
+    replicas = int((arguments or {}).get("replicas", 1))
+    deployment = serve.deployment(name="videossr-rewards", num_replicas=replicas, max_ongoing_requests=512)
+    return deployment(serve.ingress(build_app)()).bind()

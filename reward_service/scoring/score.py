@@ -1,0 +1,72 @@
+"""Scores items with their tasks. No other module calls the scorers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from math import isfinite
+from time import perf_counter
+
+from msgspec import UNSET
+
+from dataset_builder import tasks
+
+from .items import Fault, Item, Mode, Result, Scored, make_fault
+
+SLICE_SECONDS = 0.002  # scoring lets other requests run after this time
+SLOW_SECONDS = 1.0  # a task that takes longer for one item is logged
+log = logging.getLogger("reward_service")
+
+
+async def score_items(items: Sequence[Item | Fault], mode: Mode, max_chars: int) -> list[Result]:
+    """Score items in order, letting others run in between. An item that is a Fault already is returned as it is."""
+    results: list[Result] = []
+    slice_end = perf_counter() + SLICE_SECONDS
+    for item in items:
+        results.append(item if isinstance(item, Fault) else score_item(item, mode, max_chars))
+        if (now := perf_counter()) > slice_end and len(results) < len(items):
+            await asyncio.sleep(0)
+            slice_end = now + SLICE_SECONDS
+    return results
+
+
+def score_item(item: Item, mode: Mode = "smooth", max_chars: int = 2_000_000) -> Result:
+    """Score one item. A Fault means that it is not valid, or that its task failed; a bad response scores 0."""
+    name = item.task or item.data_source
+    if name is None:
+        return make_fault("unknown_task", f"task or data_source is missing; allowed: {', '.join(tasks.names())}", item)
+    if item.task and item.data_source and not is_same_task(item.task, item.data_source):
+        return make_fault("task_conflict", f"task={item.task!r} and data_source={item.data_source!r} differ; send one", item)
+    if len(item.response) > max_chars:
+        return make_fault("too_long", f"response has {len(item.response)} characters; allowed: {max_chars}", item)
+    extra = item.extra_info
+    started = perf_counter()
+    try:
+        score = tasks.get(name).score(item.response, item.ground_truth, None if extra is None else extra.chance)
+    except tasks.UnknownTask as error:
+        return make_fault("unknown_task", str(error), item)
+    except tasks.UsageError as error:
+        return make_fault("bad_truth", str(error), item)
+    except Exception:  # a task of others may raise anything; only this item fails
+        log.exception("task failed", extra={"task": name})
+        return make_fault("internal", "the task's scorer failed; the server's log has the traceback", item)
+    if (seconds := perf_counter() - started) > SLOW_SECONDS:
+        log.warning("task is slow, and all requests wait for it", extra={"task": name, "seconds": seconds})
+    if not (isfinite(score.score) and isfinite(score.exact) and isfinite(score.above_chance)):
+        return make_fault("internal", f"task {score.task} returned a score that is not finite", item)
+    return Scored(
+        reward=score.score if mode == "smooth" else score.exact if mode == "strict" else score.above_chance,
+        score=score.score,
+        exact=score.exact,
+        above_chance=score.above_chance,
+        parsed=score.parsed,
+        reason=score.reason,
+        task=score.task,
+        id=UNSET if item.id is None else item.id,
+    )
+
+
+def is_same_task(name: str, other_name: str) -> bool:
+    """Whether two names mean one task. A data_source has the prefix `videossr/`."""
+    return name.removeprefix(tasks.PREFIX) == other_name.removeprefix(tasks.PREFIX)

@@ -1,7 +1,5 @@
 """Extracts the model's answer text from a completion, in any shape that trainers use."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

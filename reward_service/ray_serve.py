@@ -3,8 +3,6 @@
 Settings come from the environment (`VIDEOSSR_SERVE_…`). Each replica has statistics of its own.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
@@ -19,7 +17,7 @@ def build(arguments: dict[str, str] | None = None) -> Any:
     """The Ray Serve application; the argument `replicas` is the number of processes."""
     settings = Settings()  # the driver's: replicas may have another environment
 
-    def build_app() -> FastAPI:
+    def build_app() -> "FastAPI":
         from .http.app import create_app
 
         return create_app(settings)

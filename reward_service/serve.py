@@ -1,7 +1,5 @@
 """`videossr serve`: runs the service under uvicorn."""
 
-from __future__ import annotations
-
 import resource
 import signal
 import sys

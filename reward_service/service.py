@@ -1,14 +1,12 @@
 """Scores items for every protocol, and monitors what it scored."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib import import_module
 
 from dataset_builder import tasks
 
 from .monitoring.monitor import Monitor
-from .protocols.refusal import Refusal
+from .protocols.messages import Refusal
 from .scoring.items import Fault, Item, Mode, Result
 from .scoring.score import score_items
 from .settings import Settings

@@ -1,7 +1,5 @@
 """All settings of the service. Each is a keyword, a flag of `videossr serve`, and `VIDEOSSR_SERVE_…` in the environment."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The client of all trainer adapters. An item gets a score or an error, never a made-up 0."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import threading

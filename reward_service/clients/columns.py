@@ -1,7 +1,5 @@
 """Builds items from dataset columns, as TRL and ms-swift pass them to reward functions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

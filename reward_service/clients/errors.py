@@ -1,7 +1,5 @@
 """The errors that take the place of a score."""
 
-from __future__ import annotations
-
 
 class RewardError(RuntimeError):
     """An item has no score."""

@@ -1,7 +1,5 @@
 """Builds items for `/v1/score` from a trainer's values, which may be numpy scalars."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from math import isnan
 from typing import Any

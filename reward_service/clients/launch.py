@@ -1,7 +1,5 @@
 """Names the launch that a process belongs to, so that one service can tell training runs apart."""
 
-from __future__ import annotations
-
 import os
 import socket
 from pathlib import Path

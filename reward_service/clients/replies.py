@@ -1,7 +1,5 @@
 """Reads replies. Only what a reward service wrote is a verdict; any other page is the failure of the server behind the URL."""
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 from datetime import UTC, datetime

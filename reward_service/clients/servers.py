@@ -1,7 +1,5 @@
 """Chooses a server for each request: working servers in turn, and failed ones again after a pause."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sends the items of calls that run at the same time in one event loop: batches, retries, and changes servers."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import ssl

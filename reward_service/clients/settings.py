@@ -1,13 +1,11 @@
 """All settings of the client. Each is a keyword argument, or `VIDEOSSR_REWARD_…` in the environment."""
 
-from __future__ import annotations
-
 import os
 import re
 import ssl
 from dataclasses import dataclass, field, fields
 from math import isfinite
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote
 
 import httpx
@@ -24,7 +22,7 @@ class ClientSettings:
     """How to reach the service. Each field is also `VIDEOSSR_REWARD_…` in the environment.
 
     Attributes:
-        url: base URL of the service, or several, comma-separated. One may hold a token: `http://any:TOKEN@host:8000`.
+        url: base URL of the service, or several, comma-separated; a token may stand in it: `http://any:TOKEN@host:8000`.
         token: bearer token; "" for none.
         mode: smooth, strict or above_chance; "" for the server's default.
         run: name of the training run in the service's statistics; default: one for each launch.
@@ -68,7 +66,7 @@ class ClientSettings:
             raise ValueError("url='' names no server; write http://host:8000, or several addresses separated by commas")
 
     @classmethod
-    def read(cls, **overrides: Any) -> ClientSettings:
+    def read(cls, **overrides: Any) -> Self:
         """Settings from `overrides` that are not None, else from the environment, else defaults.
 
         Raises:

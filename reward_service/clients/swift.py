@@ -4,8 +4,6 @@ from reward_service.clients.swift import register
 register()
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """TRL: `GRPOTrainer(reward_funcs=reward_function(url="http://host:8000"), …)`."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -26,11 +24,7 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
     It reads the columns `data_source` or `task`, and `ground_truth`, `solution` or `reward_model`. `extra_info["index"]`
     tells the service which completions belong to one group.
 
-    Args:
-        settings: fields of `ClientSettings`; the rest comes from `VIDEOSSR_REWARD_…` in the environment.
-
-    Raises:
-        ValueError: if a setting is unknown or its value is not allowed; the message names it.
+    `settings` are fields of `ClientSettings`; the rest comes from `VIDEOSSR_REWARD_…` in the environment.
     """
     reward_client = shared_client(**settings)
     allows_none = _trl_skips_none()
@@ -69,7 +63,6 @@ def _has_other_rewards(log_metric: Any) -> bool:
 
 def _trl_skips_none() -> bool:
     try:
-        major, minor = version("trl").split(".")[:2]
+        return tuple(map(int, version("trl").split(".")[:2])) >= (1, 6)
     except PackageNotFoundError:
         return True
-    return (int(major), int(minor)) >= (1, 6)

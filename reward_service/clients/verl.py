@@ -7,8 +7,6 @@
 Use `reward_service.clients.verl_manager` as well to tell the service which rollouts form a group.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

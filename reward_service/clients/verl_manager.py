@@ -9,8 +9,6 @@
 verl sends each rollout to a random reward worker. With a single worker, all rollouts of a step share requests.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`videossr diagnose`: group statistics of rollouts in a file."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """`videossr serve`: the reward service."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

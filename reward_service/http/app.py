@@ -1,7 +1,5 @@
 """The application: scoring routes, documentation, statistics, health checks and the live page."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,13 +1,11 @@
 """Limits on request bodies: size, time, and no compression."""
 
-from __future__ import annotations
-
 import asyncio
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..protocols.refusal import Refusal
+from ..protocols.messages import Refusal
 
 DISCARD_FACTOR = 8  # at most this many times the limit is read and thrown away
 CLOSE = {"connection": "close"}  # the rest of the body may not have been read

@@ -1,15 +1,12 @@
 """One form for all errors: `{"error": {"type", "message"}, "errors": […]}`."""
 
-from __future__ import annotations
-
 import logging
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from ..protocols.json_body import encode
-from ..protocols.refusal import Refusal
+from ..protocols.messages import Refusal, encode
 
 log = logging.getLogger("reward_service.access")
 

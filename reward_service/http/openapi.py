@@ -1,14 +1,12 @@
 """Adds the scoring routes to FastAPI's OpenAPI document. Schemas come from the types that decode the bodies."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from ..protocols.base import Protocol
-from ..protocols.refusal import ErrorBody
+from ..protocols.messages import ErrorBody
 from ..scoring.items import MODES, Fault, Scored
 
 _REF = "#/components/schemas/{name}"
@@ -27,17 +25,25 @@ def add_protocols(document: dict[str, Any], protocols: Iterable[Protocol]) -> di
     protocols = list(protocols)
     types = [ErrorBody, Scored, Fault, *(p.request for p in protocols), *(p.reply for p in protocols)]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF, schema_hook=lambda _: {})
-    error, requests, replies = schemas[0], schemas[3 : 3 + len(protocols)], schemas[3 + len(protocols) :]
-    error_responses = {
-        str(status): {"description": text, "content": {"application/json": {"schema": error}}}
-        for status, text in _ERRORS.items()
-    }
+    errors = {str(status): {"description": text, **_content(schemas[0])} for status, text in _ERRORS.items()}
     for operations in document["paths"].values():
         for operation in operations.values():
-            operation["responses"].update(error_responses)
-    for protocol, request, reply in zip(protocols, requests, replies, strict=True):
+            operation["responses"].update(errors)
+    for protocol, request, reply in zip(protocols, schemas[3 : 3 + len(protocols)], schemas[3 + len(protocols) :], strict=True):
         for path in protocol.all_paths:
-            operation = _make_operation(protocol, request, reply, path, error_responses)
+            parameters: list[dict[str, Any]] = [
+                {"name": "mode", "in": "query", "schema": {"type": "string", "enum": list(MODES)}}
+            ]
+            if "{task}" in path:
+                parameters.append({"name": "task", "in": "path", "required": True, "schema": {"type": "string"}, "example": "counting"})  # fmt: skip
+            operation = {
+                "operationId": path.strip("/").translate(str.maketrans("/.", "__", "{}")),
+                "tags": [protocol.name],
+                "summary": protocol.summary,
+                "parameters": parameters,
+                "requestBody": {"required": True, **_content(request, example=protocol.example)},
+                "responses": {"200": {"description": "Scored", **_content(reply)}, **errors},
+            }
             document["paths"].setdefault(path, {})["post"] = operation
     document_schemas = document.setdefault("components", {}).setdefault("schemas", {})
     document_schemas |= components
@@ -46,20 +52,5 @@ def add_protocols(document: dict[str, Any], protocols: Iterable[Protocol]) -> di
     return document
 
 
-def _make_operation(protocol: Protocol, request: Any, reply: Any, path: str, error_responses: dict[str, Any]) -> dict[str, Any]:
-    parameters: list[dict[str, Any]] = [
-        {"name": "mode", "in": "query", "required": False, "schema": {"type": "string", "enum": list(MODES)}},
-    ]
-    if "{task}" in path:
-        parameters.append({"name": "task", "in": "path", "required": True, "schema": {"type": "string"}, "example": "counting"})
-    return {
-        "operationId": path.strip("/").replace("/", "_").replace("{task}", "task").replace(".", "_"),
-        "tags": [protocol.name],
-        "summary": protocol.summary,
-        "parameters": parameters,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": request, "example": protocol.example}}},
-        "responses": {
-            "200": {"description": "Scored", "content": {"application/json": {"schema": reply}}},
-            **error_responses,
-        },
-    }
+def _content(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema, **more}}}

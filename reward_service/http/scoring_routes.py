@@ -1,7 +1,5 @@
 """The scoring routes: plain Starlette, as FastAPI's own cost more than the scoring."""
 
-from __future__ import annotations
-
 import logging
 import os
 from itertools import count
@@ -15,8 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..protocols import protocols
 from ..protocols.base import Call, Protocol
-from ..protocols.json_body import decode, encode, too_deep
-from ..protocols.refusal import Refusal
+from ..protocols.messages import Refusal, decode, encode, too_deep
 from ..scoring.items import Error, Fault
 from ..service import Service
 

@@ -1,7 +1,5 @@
 """Token authentication: a bearer token, or a password in the URL for trainers that cannot set headers."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hmac
@@ -11,7 +9,7 @@ from starlette._utils import get_route_path
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..protocols.refusal import Refusal
+from ..protocols.messages import Refusal
 from .error_replies import error_reply
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/health", "/docs", "/openapi.json"})

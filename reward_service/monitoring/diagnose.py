@@ -1,11 +1,9 @@
 """`videossr diagnose`: the group statistics of the service, for rollouts in a file."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,13 @@ from ..scoring.items import Fault
 from ..scoring.score import score_item
 from .rollout import Rollout, level_label, make_rollout, shorten
 from .statistics import Statistics
+
+COLUMNS = (
+    ("rollouts", "rollouts"), ("groups", "groups"), ("mean", "mean"), ("std", "std"), ("within_group_std", "in group"),
+    ("exact", "exact"), ("zero_variance", "no grad"), ("zero_variance_strict", "strict"), ("unparseable", "no answer"),
+    ("blind", "blind"), ("top_answer_share", "top"),
+)  # fmt: skip
+NO_GROUP = "no group; give the rollouts of one prompt the same `group`"
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def diagnose(path: Path, task: str | None = None) -> Diagnosis:
     faults: list[str] = []
     count = 0
     for number, line in _read_lines(path):
-        rollout = _read_line(line, task, number)
+        rollout = _read_rollout(line, task, number)
         if isinstance(rollout, str):
             faults.append(f"line {number}: {rollout}")
         else:
@@ -69,7 +74,7 @@ def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
                     yield number, line
 
 
-def _read_line(line: str, task: str | None, number: int) -> Rollout | str:
+def _read_rollout(line: str, task: str | None, number: int) -> Rollout | str:
     """The rollout of a line, or what is wrong with it."""
     try:
         row = json.loads(line)
@@ -80,40 +85,41 @@ def _read_line(line: str, task: str | None, number: int) -> Rollout | str:
     run = str(row.get("run") or "")
     call = Call(None if row.get("task") or row.get("data_source") else task)
     if "output" in row and "gts" in row:
-        item = to_item(row["output"], row["gts"], Call(task), row, group=_verl_group(row), id=number)
+        item = to_item(row["output"], row["gts"], call, row, group=_verl_group(row), id=number)
     elif "response" in row:
         item = to_item(row["response"], row.get("ground_truth"), call, row, id=row.get("id", number))
-    elif isinstance(row.get("score"), (int, float)) and isinstance(row.get("exact"), (int, float)):
+    elif "score" in row and "exact" in row:
         return _read_scored(row, call.task, run)
     else:
         return "neither response and ground_truth, nor output and gts, nor score and exact"
     if isinstance(item, Fault):
         return item.error.message
     if item.group is None:
-        return "no group; give the rollouts of one prompt the same `group`"
+        return NO_GROUP
     result = score_item(item)
     return result.error.message if isinstance(result, Fault) else make_rollout(item, result, run)
 
 
-def _read_scored(row: Mapping[str, Any], task: str | None, run: str) -> Rollout | str:
+def _read_scored(row: dict[str, Any], task: str | None, run: str) -> Rollout | str:
     if row.get("group") is None:
-        return "no group; give the rollouts of one prompt the same `group`"
-    extra = row.get("extra_info") or {}
-    level = row.get("level", extra.get("level"))
-    return Rollout(
-        run=shorten(run),
-        group=shorten(str(row["group"])),
-        id=None if row.get("id") is None else str(row["id"]),
-        task=str(row.get("task") or task or "unknown"),
-        level=level_label(extra.get("level_name"), level if isinstance(level, (str, int, float)) else None),
-        score=float(row["score"]),
-        exact=float(row["exact"]),
-        parsed=str(row.get("parsed", "?")),
-        blind=row.get("blind"),
-    )
+        return NO_GROUP
+    try:
+        return Rollout(
+            run=shorten(run),
+            group=shorten(str(row["group"])),
+            id=None if row.get("id") is None else str(row["id"]),
+            task=str(row.get("task") or task or "unknown"),
+            level=level_label(None, row.get("level")),
+            score=float(row["score"]),
+            exact=float(row["exact"]),
+            parsed=str(row.get("parsed", "?")),
+            blind=row.get("blind"),
+        )
+    except (TypeError, ValueError) as error:
+        return f"score, exact or level is not a number: {error}"
 
 
-def _verl_group(row: Mapping[str, Any]) -> str:
+def _verl_group(row: dict[str, Any]) -> str:
     """The group of a rollout in a verl dump: its step and prompt.
 
     verl 0.9.1 writes `uid` as prompt_rollout_output. Other versions write the prompt's uid, or none. Without a uid, prompt
@@ -124,13 +130,6 @@ def _verl_group(row: Mapping[str, Any]) -> str:
         return json.dumps([row.get("step"), row.get("input"), row.get("gts")])
     numbered = re.fullmatch(r"(.+)_\d+_\d+", str(uid))
     return f"{row.get('step')} {numbered[1] if numbered else uid}"
-
-
-COLUMNS = (
-    ("rollouts", "rollouts"), ("groups", "groups"), ("mean", "mean"), ("std", "std"), ("within_group_std", "in group"),
-    ("exact", "exact"), ("zero_variance", "no grad"), ("zero_variance_strict", "strict"), ("unparseable", "no answer"),
-    ("blind", "blind"), ("top_answer_share", "top"),
-)  # fmt: skip
 
 
 def table(diagnosis: Diagnosis) -> str:

@@ -1,7 +1,5 @@
 """Logs as JSON lines, one event per line. Response texts are logged only with the setting `log_text`."""
 
-from __future__ import annotations
-
 import json
 import logging
 from datetime import UTC, datetime

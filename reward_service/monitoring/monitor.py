@@ -1,7 +1,5 @@
 """What the service remembers of the items that it scores: metrics, group statistics and the rollout log."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

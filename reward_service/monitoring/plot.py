@@ -1,7 +1,5 @@
 """The bimodality plot: the share of groups without gradient, with strict and with smooth rewards."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,5 @@
 """The record that group statistics and the rollout log keep of a scored rollout."""
 
-from __future__ import annotations
-
-from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -48,13 +45,8 @@ def level_label(name: str | None, value: float | str | None) -> str:
     """The level's name, or its value rounded to 0.1: a curriculum uses any value in [0, 1], and labels must stay few."""
     if name in LEVELS:
         return name
-    return "unknown" if value is None or (isinstance(value, str) and len(value) > MAX_CHARS) else _value_label(value)
-
-
-@lru_cache(maxsize=1024)
-def _value_label(value: float | str) -> str:
     try:
-        level = Level.of(value)
+        level = Level.of(value if value is not None else "")
     except UsageError:
         return "unknown"
     return level.name if level.name in LEVELS else f"{level.value:.1f}"

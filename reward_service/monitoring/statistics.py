@@ -1,11 +1,9 @@
 """Group statistics by run, task and level, as running sums: a look costs what it shows, not what was seen."""
 
-from __future__ import annotations
-
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import sqrt
+from math import inf, sqrt
 from typing import Any
 
 from .rollout import Rollout
@@ -20,26 +18,25 @@ VARIANCE_EPS = 1e-12  # a smaller variance is a rounding error of the sums
 
 @dataclass(slots=True)
 class _Group:
-    level: LevelSums
     ids: set[int] = field(default_factory=set)
     size: int = 0
     hits: int = 0
     total: float = 0.0
     squares: float = 0.0
-    low: float = 0.0
-    high: float = 0.0
+    low: float = inf
+    high: float = -inf
 
     def add(self, rollout: Rollout) -> None:
         score = rollout.score
-        self.low, self.high = (min(self.low, score), max(self.high, score)) if self.size else (score, score)
         self.size += 1
         self.hits += rollout.exact == 1
         self.total += score
         self.squares += score * score
+        self.low, self.high = min(self.low, score), max(self.high, score)
 
 
 @dataclass(slots=True)
-class LevelSums:
+class _Level:
     """The sums over all rollouts and groups of one run, task and level."""
 
     rollouts: int = 0
@@ -65,31 +62,27 @@ class LevelSums:
         self.blind += bool(rollout.blind)
         self.blind_known += rollout.blind is not None
         self.histogram[min(BINS - 1, max(0, int(score * BINS)))] += 1
+        self.unparseable += not rollout.parsed
         if rollout.parsed:
             self.answers[rollout.parsed] += 1
             if len(self.answers) > MAX_ANSWERS:
                 self.answers = Counter(dict(self.answers.most_common(MAX_ANSWERS // 4)))
-        else:
-            self.unparseable += 1
 
     def count_group(self, group: _Group, sign: int) -> None:
         """Add a group to the sums, or take out what it contributed before it grew."""
         if group.size:
             self.within += sign * (group.squares - group.total * group.total / group.size)
         if group.size > 1:
-            key = group.size, group.hits
-            self.hits[key] += sign
-            if not self.hits[key]:
-                del self.hits[key]
             self.flat += sign * (group.high - group.low < ZERO_VARIANCE_EPS)
+            self.hits[group.size, group.hits] += sign
+            if not self.hits[group.size, group.hits]:
+                del self.hits[group.size, group.hits]
 
     def summary(self) -> dict[str, Any]:
-        """Mean, std, groups without variance, hits in a group, unparseable answers, blind answers."""
-        groups = self.hits.total()
         hits: dict[str, list[int]] = {}
         for (size, count), number in sorted(self.hits.items()):
             hits.setdefault(str(size), [0] * (size + 1))[count] = number
-        mean = self.total / self.rollouts
+        groups, mean = self.hits.total(), self.total / self.rollouts
         [(answer, times)] = self.answers.most_common(1) or [("", 0)]
         return {
             "rollouts": self.rollouts,
@@ -99,7 +92,7 @@ class LevelSums:
             "within_group_std": _std(self.within / self.rollouts),
             "exact": self.exact / self.rollouts,
             "zero_variance": _ratio(self.flat, groups),
-            "zero_variance_strict": _ratio(sum(n for (size, count), n in self.hits.items() if count in (0, size)), groups),
+            "zero_variance_strict": _ratio(sum(counts[0] + counts[-1] for counts in hits.values()), groups),
             "unparseable": self.unparseable / self.rollouts,
             "blind": _ratio(self.blind, self.blind_known),
             "top_answer": answer,
@@ -117,42 +110,39 @@ class Statistics:
 
     def __init__(self, max_groups: int) -> None:
         self._max_groups = max_groups
-        self._groups: OrderedDict[tuple[str, str, str], _Group] = OrderedDict()
-        self._runs: dict[str, dict[tuple[str, str], LevelSums]] = {}
+        self._groups: OrderedDict[tuple[str, str, str], tuple[_Level, _Group]] = OrderedDict()
+        self._runs: dict[str, dict[tuple[str, str], _Level]] = {}
 
     def add(self, rollouts: Iterable[Rollout]) -> None:
         """Count rollouts."""
         for rollout in rollouts:
             key = (rollout.run, rollout.task, rollout.group)
-            group = self._groups.get(key)
-            if group is None or group.size >= MAX_GROUP_SIZE:
-                group = self._groups[key] = _Group(self._level(rollout))
+            level, group = self._groups.get(key, (None, None))
+            if level is None or group is None or group.size >= MAX_GROUP_SIZE:
+                level, group = self._groups[key] = self._level(rollout), _Group()
                 if len(self._groups) > self._max_groups:
                     self._groups.popitem(last=False)
             if rollout.id is not None:
-                name = hash(rollout.id)
-                if name in group.ids:
+                if (number := hash(rollout.id)) in group.ids:
                     continue
-                group.ids.add(name)
-            level = group.level
+                group.ids.add(number)
             level.add(rollout)
             level.count_group(group, -1)
             group.add(rollout)
             level.count_group(group, 1)
 
-    def _level(self, rollout: Rollout) -> LevelSums:
+    def _level(self, rollout: Rollout) -> _Level:
         run = self._runs.setdefault(rollout.run, {})
         if len(self._runs) > MAX_RUNS:
             del self._runs[next(iter(self._runs))]
-        return run.setdefault((rollout.task, rollout.level), LevelSums())
+        return run.setdefault((rollout.task, rollout.level), _Level())
 
     def summary(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """`{run: {task: {level: {…}}}}`, the newest run first."""
+        """`{run: {task: {level: {…}}}}`, the newest run first: mean, spread, groups without variance, hits in a group, answers."""
         runs: dict[str, dict[str, dict[str, Any]]] = {}
         for run, levels in reversed(self._runs.items()):
             for (task, level), sums in sorted(levels.items()):
-                if sums.rollouts:
-                    runs.setdefault(run, {}).setdefault(task, {})[level] = sums.summary()
+                runs.setdefault(run, {}).setdefault(task, {})[level] = sums.summary()
         return runs
 
 

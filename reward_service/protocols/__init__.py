@@ -1,7 +1,5 @@
 """The wire formats of trainers. The service serves each module here that defines `PROTOCOL`."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from functools import cache

@@ -1,14 +1,12 @@
 """Defines a protocol: how a trainer's request becomes items, and how their results become the reply."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl
 
 from ..scoring.items import MODES, Fault, Item, Mode
-from .refusal import Refusal
+from .messages import Refusal
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path_params: Mapping[str, str], query_string: bytes, mode: Mode) -> Call:
+    def read(cls, path_params: Mapping[str, str], query_string: bytes, mode: Mode) -> Self:
         """Read the parameters of a URL; `mode` is the default mode.
 
         Raises:
@@ -36,13 +34,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Protocol:
-    """One trainer's wire format.
+    """One trainer's wire format. Its paths set the task of all items if a task's name follows: `path/TASK`.
 
     Attributes:
-        name: its name in documentation and metrics.
-        path: the URL path of its POST requests. `path/TASK` sets the task of all items.
-        request: the type of request bodies, a msgspec Struct; unknown keys are ignored.
-        reply: the type of replies.
+        request: the type of request bodies, a msgspec Struct; unknown keys are ignored. `reply` is the type of replies.
         read: returns the items of a request. An item that is not valid may be a Fault.
         write: returns the reply for the results. Unless `partial`, it is called only if every item was scored.
         example: a valid request, for the documentation.
@@ -55,13 +50,13 @@ class Protocol:
     summary: str
     path: str
     request: Any
-    reply: Any
     read: Callable[[Any, Call], list[Item | Fault]]
     write: Callable[[Any, list[Any], Call], Any]
     example: Any
     aliases: tuple[str, ...] = ()
     partial: bool = False
     decode: Callable[[bytes], Any] | None = None
+    reply: Any = dict[str, Any]
 
     @property
     def all_paths(self) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """eval-protocol: `RewardFunction(mode="remote", endpoint="http://host:8000/eval-protocol/counting")`."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -20,19 +18,6 @@ class Request(Struct):
     group: Any = None
 
 
-class Metric(Struct):
-    score: float
-    reason: str
-    is_score_valid: bool = True
-    success: bool = True
-
-
-class Reply(Struct):
-    score: float
-    reason: str
-    metrics: dict[str, Metric]
-
-
 def _read(request: Request, call: Call) -> list[Item | Fault]:
     row = {key: getattr(request, key) for key in ("task", "data_source", "extra_info", "group")}
     # without a ground truth, the client sends the chat in its place
@@ -40,10 +25,11 @@ def _read(request: Request, call: Call) -> list[Item | Fault]:
     return [to_item(request.messages, ground_truth, call, row)]
 
 
-def _write(request: Request, results: list[Scored], call: Call) -> Reply:
+def _write(request: Request, results: list[Scored], call: Call) -> dict[str, Any]:
     result = results[0]
-    metrics = {key: Metric(getattr(result, key), result.reason) for key in ("exact", "above_chance")}
-    return Reply(result.reward, result.reason, metrics)
+    flags = {"reason": result.reason, "is_score_valid": True, "success": True}
+    metrics = {key: {"score": getattr(result, key), **flags} for key in ("exact", "above_chance")}
+    return {"score": result.reward, "reason": result.reason, "metrics": metrics}
 
 
 PROTOCOL = Protocol(
@@ -51,7 +37,6 @@ PROTOCOL = Protocol(
     summary="eval-protocol remote reward function",
     path="/eval-protocol",
     request=Request,
-    reply=Reply,
     read=_read,
     write=_write,
     example={

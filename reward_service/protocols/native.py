@@ -1,16 +1,13 @@
 """The service's own format: a list of items. Each is scored, or gets its own error."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..scoring.items import Fault, Item, Mode, Result, Scored
+from ..scoring.items import Fault, Item, Mode, Scored
 from .base import Call, Protocol
-from .json_body import decode
-from .refusal import Refusal
+from .messages import Refusal, decode
 from .rows import parse_item
 
 
@@ -47,19 +44,12 @@ def _decode(body: bytes) -> Any:
 
 
 def _read(request: ScoreRequest | UncheckedRequest, call: Call) -> list[Item | Fault]:
-    items = request.items if isinstance(request, ScoreRequest) else [parse_item(item) for item in request.items]
-    if call.task is None:
-        return list(items)
-    return [_with_task(item, call.task) if isinstance(item, Item) else item for item in items]
-
-
-def _with_task(item: Item, task: str) -> Item:
-    """Set the URL's task. The item's own task moves to `data_source`, so that the scorer reports a conflict."""
-    return replace(item, task=task, data_source=item.data_source or item.task)
-
-
-def _write(request: ScoreRequest, results: list[Result], call: Call) -> ScoreReply:
-    return ScoreReply(results)
+    items: list[Item | Fault] = [item if isinstance(item, Item) else parse_item(item) for item in request.items]
+    if call.task is not None:  # an item's own task moves to `data_source`, so that the scorer reports a conflict
+        for index, item in enumerate(items):
+            if isinstance(item, Item):
+                items[index] = replace(item, task=call.task, data_source=item.data_source or item.task)
+    return items
 
 
 PROTOCOL = Protocol(
@@ -69,7 +59,7 @@ PROTOCOL = Protocol(
     request=ScoreRequest,
     reply=ScoreReply,
     read=_read,
-    write=_write,
+    write=lambda request, results, call: ScoreReply(results),
     decode=_decode,
     partial=True,
     example={"items": [{"task": "counting", "ground_truth": "3,1,4", "response": "<answer>3,1,5</answer>"}]},

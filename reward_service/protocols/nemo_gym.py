@@ -5,9 +5,8 @@ group; it names no step, so rollouts of all epochs share a group. Where several 
 as the base URL tells their groups apart.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from statistics import fmean, pstdev
 from typing import Any
 
@@ -16,11 +15,11 @@ from msgspec import Struct
 
 from ..scoring.items import Fault, Item, Scored, make_fault
 from .base import Call, Protocol
-from .json_body import convert, decode
+from .messages import convert, decode
 from .rows import to_item
 
 TASK_INDEX = "_ng_task_index"
-REWARDS = ("reward", "exact", "above_chance", "unparseable")
+METRICS = ("reward", "score", "exact", "above_chance", "unparseable")
 
 
 class Request(Struct):
@@ -40,30 +39,17 @@ def _read(request: dict[str, Any], call: Call) -> list[Item | Fault]:
     outputs = request["response"].get("output")
     if not isinstance(outputs, list):
         return [make_fault("invalid_item", "response.output is not a list of items; send a Responses API object")]
-    messages = [part for part in outputs if isinstance(part, dict) and part.get("type") == "message" and _is_from_model(part)]
+    messages = [part for part in outputs if isinstance(part, dict) and part.get("type") == "message"]
+    texts = [message.get("content") for message in messages if message.get("role", "assistant") == "assistant"]
+    group = {"group": request[TASK_INDEX]} if isinstance(request.get(TASK_INDEX), int) else {}
     # a rollout without a message, e.g. that ends in a tool call, is an unparseable response, and not a Fault
-    text = messages[-1].get("content") if messages else ""
-    fields = {}
-    if isinstance(request.get(TASK_INDEX), int):
-        fields["group"] = request[TASK_INDEX]
-    return [to_item(text, None, call, request, **fields)]
-
-
-def _is_from_model(message: Mapping[str, Any]) -> bool:
-    return bool(message.get("role", "assistant") == "assistant")
+    return [to_item(texts[-1] if texts else "", None, call, request, **group)]
 
 
 def _write(request: dict[str, Any], results: list[Scored], call: Call) -> dict[str, Any]:
     result = results[0]
-    return {
-        **request,
-        "reward": result.reward,
-        "score": result.score,
-        "exact": result.exact,
-        "above_chance": result.above_chance,
-        "unparseable": float(not result.parsed),
-        "reason": result.reason,
-    }
+    metrics = {name: getattr(result, name) for name in METRICS[:-1]}
+    return {**request, **metrics, "unparseable": float(not result.parsed), "reason": result.reason}
 
 
 PROTOCOL = Protocol(
@@ -72,7 +58,6 @@ PROTOCOL = Protocol(
     path="/verify",
     aliases=("/nemo-gym/verify", "/nemo-gym/{task}/verify"),
     request=Request,
-    reply=dict[str, Any],
     read=_read,
     write=_write,
     decode=_decode,
@@ -89,9 +74,9 @@ def router() -> APIRouter:
     """The routes besides `/verify`. They keep no state."""
     routes = APIRouter(tags=["nemo-gym"])
     for prefix in ("", "/nemo-gym", "/nemo-gym/{task}"):
-        in_schema = "{" not in prefix
-        routes.post(f"{prefix}/seed_session", summary="NeMo Gym: begin a rollout", include_in_schema=in_schema)(_seed_session)
-        routes.post(f"{prefix}/aggregate_metrics", summary="NeMo Gym: metrics of rollouts", include_in_schema=in_schema)(
+        shown = "{" not in prefix
+        routes.post(f"{prefix}/seed_session", summary="NeMo Gym: begin a rollout", include_in_schema=shown)(_seed_session)
+        routes.post(f"{prefix}/aggregate_metrics", summary="NeMo Gym: metrics of rollouts", include_in_schema=shown)(
             _aggregate_metrics
         )
     return routes
@@ -102,23 +87,23 @@ async def _seed_session() -> dict[str, Any]:
 
 
 async def _aggregate_metrics(body: dict[str, Any]) -> dict[str, Any]:
-    verified_rows = [row for row in body.get("verify_responses") or [] if isinstance(row, dict)]
-    by_task: dict[Any, list[Mapping[str, Any]]] = {}
-    for row in verified_rows:
-        by_task.setdefault(str(row.get(TASK_INDEX)), []).append(row)
-    overall = _metric_statistics(verified_rows)
+    rows = sorted((row for row in body.get("verify_responses") or [] if isinstance(row, dict)), key=_index)
+    groups = [list(group) for _, group in groupby(rows, key=_index)]
+    overall = _statistics(rows)
     return {
-        "group_level_metrics": [{TASK_INDEX: rows[0].get(TASK_INDEX), **_metric_statistics(rows)} for rows in by_task.values()],
+        "group_level_metrics": [{TASK_INDEX: group[0].get(TASK_INDEX), **_statistics(group)} for group in groups],
         "agent_metrics": overall,
         "key_metrics": {key: value for key, value in overall.items() if key.startswith("mean/")},
     }
 
 
-def _metric_statistics(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    statistics: dict[str, float] = {}
-    rows = list(rows)
-    for key in REWARDS:
-        values = [float(row[key]) for row in rows if isinstance(row.get(key), (int, float))]
-        if values:
-            statistics |= {f"mean/{key}": fmean(values), f"std/{key}": pstdev(values), f"min/{key}": min(values), f"max/{key}": max(values)}  # fmt: skip
-    return statistics
+def _index(row: dict[str, Any]) -> str:
+    return str(row.get(TASK_INDEX))
+
+
+def _statistics(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
+    by_metric = {name: [float(row[name]) for row in rows if isinstance(row.get(name), (int, float))] for name in METRICS}
+    statistics: dict[str, Callable[[list[float]], float]] = {"mean": fmean, "std": pstdev, "min": min, "max": max}
+    return {
+        f"{key}/{name}": compute(values) for name, values in by_metric.items() if values for key, compute in statistics.items()
+    }

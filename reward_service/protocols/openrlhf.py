@@ -4,8 +4,6 @@ The query is prompt and response together, special tokens included. A video has 
 prompt, so the query may not start with the prompt. The response then starts after the last characters of the prompt.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from msgspec import Struct
@@ -22,12 +20,6 @@ class Request(Struct):
     query: list[str] = []
     prompts: list[str] = []
     labels: list[Any] = []
-
-
-class Reply(Struct):
-    rewards: list[float]
-    scores: list[float]
-    extra_logs: dict[str, list[float]]
 
 
 def extract_response(query: str, prompt: str) -> str:
@@ -51,21 +43,20 @@ def _read(request: Request, call: Call) -> list[Item | Fault]:
     if not len(request.prompts) == len(request.query) == len(request.labels):
         sizes = f"{len(request.query)} queries, {len(request.prompts)} prompts, {len(request.labels)} labels"
         return [make_fault("invalid_item", f"{sizes}; send one query, prompt and label for each rollout")]
-    return [_make_item(*row, call) for row in zip(request.query, request.prompts, request.labels, strict=True)]
+    items: list[Item | Fault] = []
+    for query, prompt, label in zip(request.query, request.prompts, request.labels, strict=True):
+        try:
+            items.append(to_item(continue_thought(prompt, extract_response(query, prompt)), label, call))
+        except NoResponse as error:
+            items.append(make_fault("invalid_item", str(error)))
+    return items
 
 
-def _make_item(query: str, prompt: str, label: Any, call: Call) -> Item | Fault:
-    try:
-        return to_item(continue_thought(prompt, extract_response(query, prompt)), label, call)
-    except NoResponse as error:
-        return make_fault("invalid_item", str(error))
-
-
-def _write(request: Request, results: list[Scored], call: Call) -> Reply:
+def _write(request: Request, results: list[Scored], call: Call) -> dict[str, Any]:
     rewards = [result.reward for result in results]
     extra_logs = {key: [getattr(result, key) for result in results] for key in ("exact", "above_chance")}
     extra_logs["unparseable"] = [float(not result.parsed) for result in results]
-    return Reply(rewards, rewards, extra_logs)
+    return {"rewards": rewards, "scores": rewards, "extra_logs": extra_logs}
 
 
 PROTOCOL = Protocol(
@@ -74,7 +65,6 @@ PROTOCOL = Protocol(
     path="/openrlhf",
     aliases=("/get_reward",),
     request=Request,
-    reply=Reply,
     read=_read,
     write=_write,
     example={

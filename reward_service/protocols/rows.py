@@ -1,7 +1,5 @@
 """Shared by the protocols: finds task and ground truth in a label or a row, and builds the item."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

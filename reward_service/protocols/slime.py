@@ -1,14 +1,12 @@
 """slime and miles: `--rm-type remote_rm --rm-url http://host:8000/slime/counting`; add `?reply=object` for `--reward-key reward`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from msgspec import Struct
 
 from ..scoring.items import Fault, Item, Scored
 from .base import Call, Protocol
-from .refusal import Refusal
+from .messages import Refusal
 from .rows import continue_thought, to_item
 
 

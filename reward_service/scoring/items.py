@@ -1,7 +1,5 @@
 """Items and results, as every wire format uses them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType

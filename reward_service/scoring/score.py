@@ -1,7 +1,5 @@
 """Scores items with their tasks. No other module calls the scorers."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Sequence

@@ -1,6 +1,4 @@
-"""Converts JSON bodies to typed values and back."""
-
-from __future__ import annotations
+"""JSON bodies as typed values, and errors: what is wrong with a request, and what to send instead."""
 
 import json
 from collections.abc import Hashable
@@ -8,11 +6,29 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
+from starlette.exceptions import HTTPException
 
-from .refusal import Refusal
+from ..scoring.items import Error
 
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
+
+
+class ErrorBody(msgspec.Struct):
+    """The body of every error reply. `errors` lists the items that could not be scored."""
+
+    error: Error
+    errors: list[dict[str, Any]] = []
+
+
+class Refusal(HTTPException):
+    """A request is refused with an HTTP status. May be raised anywhere; `body` is the reply."""
+
+    def __init__(
+        self, status: int, kind: str, message: str, errors: list[dict[str, Any]] | None = None, headers: dict[str, str] | None = None
+    ) -> None:  # fmt: skip
+        super().__init__(status, message, headers)
+        self.body = ErrorBody(Error(kind, message), errors or [])
 
 
 @lru_cache(maxsize=64)
@@ -38,30 +54,27 @@ def decode(body: bytes, type_: type[T]) -> T:
 
 
 def convert(value: Any, type_: type[T]) -> T:
-    """Convert decoded JSON to a type.
-
-    Raises:
-        Refusal: 422 if it does not match the type; the message says where.
-    """
+    """Convert decoded JSON to a type; raises Refusal 422 if it does not match."""
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
         raise Refusal(422, "invalid_request", str(error)) from None
 
 
-def too_deep() -> Refusal:
-    """The error for JSON that is nested too deeply to be read."""
-    return Refusal(400, "malformed_json", "the body is not valid JSON: it is nested too deeply")
-
-
 def _decode_lenient(body: bytes) -> Any:
     """Decode what Python's json module writes beyond the standard: NaN, and half a surrogate pair."""
-    if not body.strip():
-        raise Refusal(400, "malformed_json", "the body is empty; send JSON")
     try:
         return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, "malformed_json", f"the body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise too_deep() from None
+    except ValueError as error:
+        message = f"the body is not valid JSON: {error}" if body.strip() else "the body is empty; send JSON"
+        raise Refusal(400, "malformed_json", message) from None
+
+
+def too_deep() -> Refusal:
+    """The error for JSON that is nested too deeply to be read or written."""
+    return Refusal(400, "malformed_json", "the body is not valid JSON: it is nested too deeply")
 
 
 def encode(value: Any) -> bytes:

@@ -7,6 +7,7 @@ how fast the generator is. Prints a table against what the project aims at.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import subprocess
@@ -22,6 +23,7 @@ from statistics import median
 import psutil
 
 from dataset_builder import tasks
+from reward_service.clients import RewardClient
 from tests.benchmarks.load import Load, request, run
 from tests.benchmarks.table import Table
 from tests.servers import ROOT, free_port
@@ -91,7 +93,7 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def compare_rates(table: Table, rounds: int) -> None:
-    for name, batch, number, connections, aim in (("single items", 1, 8000, 32, 2.0), ("batches of 64", 64, 400, 8, 1.5)):
+    for name, batch, number, connections, aim in (("single items", 1, 8000, 32, 1.8), ("batches of 64", 64, 400, 8, 1.5)):
         sent, grouped = requests(number, batch), requests(number, batch, grouped=True)
         pairs = [(rate(OURS, sent, connections, batch), rate(PLAIN, sent, connections, batch)) for _ in range(rounds)]
         ours, plain = (median(pair[side][0] for pair in pairs) for side in (0, 1))
@@ -126,14 +128,45 @@ def measure_steps(table: Table, rounds: int) -> None:
             loads = [run(port, sent, 512, keep_alive) for _ in range(2 * rounds + 1)]
         seconds = median(load.seconds for load in loads)
         name = f"512 calls at once, each on a connection of its own{'' if keep_alive else ', without keep-alive'}"
-        table.add(
-            name,
-            seconds,
-            "≤",
-            0.25,
-            f"p99 {median(load.percentile(0.99) for load in loads) * 1000:.0f} ms, with group statistics",
-            unit="s",
-        )
+        note = f"p99 {median(load.percentile(0.99) for load in loads) * 1000:.0f} ms, with group statistics"
+        table.add(name, seconds, "≤", 0.25, note, unit="s")
+    with server(OURS) as (port, _, _):
+        seconds = median(client_step(port) for _ in range(2 * rounds + 1))
+    table.add("512 calls at once through the Python client", seconds, "≤", 0.25, unit="s")
+
+
+def client_step(port: int) -> float:
+    """Seconds for a step's calls, each with one item, on one event loop."""
+    client = RewardClient(url=f"http://127.0.0.1:{port}")
+
+    async def step() -> float:
+        started = time.perf_counter()
+        outcomes = await asyncio.gather(*(client.score_async([one]) for one in items(512, grouped=True)))
+        assert all(isinstance(outcome, dict) for [outcome] in outcomes)
+        return time.perf_counter() - started
+
+    return asyncio.run(step())
+
+
+def measure_statistics(table: Table) -> None:
+    """A look at 20,000 groups while items arrive, and memory while groups come and go."""
+    look = b"GET /v1/stats HTTP/1.1\r\nHost: bench\r\n\r\n"
+    with server(OURS) as (port, process, _):
+        resident = []
+        for start in range(0, 300_000, 100_000):
+            bodies = (json.dumps({"items": items(64, k, grouped=True)}).encode() for k in range(start, start + 100_000, 64))
+            run(port, [request("/v1/score", body) for body in bodies], 8)
+            resident.append(process.memory_info().rss)
+        [score] = requests(1, 1)
+        run(port, [score, look] * 20, 1)
+        costs = []
+        for sent in ([score, look] * 200, [score] * 200):
+            before = _cpu(process)
+            run(port, sent, 1)
+            costs.append((_cpu(process) - before) / 200)
+    table.add("a look at the live page's statistics with 20,000 groups", 1000 * (costs[0] - costs[1]), "≤", 5, unit="ms CPU")
+    table.add("resident after 300,000 grouped rollouts against 200,000", resident[2] / resident[1], "≤", 1.1,
+              f"{resident[2] / 1e6:.0f} MB")  # fmt: skip
 
 
 def measure_the_rest(table: Table) -> None:
@@ -144,7 +177,7 @@ def measure_the_rest(table: Table) -> None:
     for task, truth, answer in QUESTIONS:
         cost = _microseconds(partial(tasks.get(task).score, answer, truth), 5000)
         table.add(f"scoring a short {task} answer", cost, "≤", 20, unit="µs")
-    for text in ("a ", "<answer>", "</answer>", "\\boxed{", "１", "1-"):
+    for text in ("a ", "<answer>", "</answer>", "<think>", "\\boxed{", "１", "1-"):
         score = tasks.get("grounding").score
         short, long = (_microseconds(partial(score, text * (size // len(text)), "1-2"), 5) for size in (100_000, 1_000_000))
         table.add(f"scoring 1 MB of {text!r} against 0.1 MB", long / short, "≤", 15, f"{long / 1000:.2f} ms")
@@ -165,6 +198,7 @@ def main() -> None:
     )
     compare_rates(table, args.rounds)
     measure_steps(table, args.rounds)
+    measure_statistics(table)
     measure_the_rest(table)
     table.save()
 

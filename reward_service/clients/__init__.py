@@ -2,7 +2,7 @@
 
 from .client import RewardClient
 from .errors import RewardError, RewardRefused, RewardUnavailable
-from .item import item
+from .items import item
 from .settings import ClientSettings
 
 __all__ = ["ClientSettings", "RewardClient", "RewardError", "RewardRefused", "RewardUnavailable", "item"]

@@ -1,7 +1,6 @@
 """Reads replies. Only what a reward service wrote is a verdict; any other page is the failure of the server behind the URL."""
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
@@ -20,13 +19,9 @@ class TooLarge(RewardRefused):
 
 
 class ServerFailure(Exception):
-    """The server did not answer as a reward service that works.
+    """The server did not answer as a reward service that works. It asks to wait `retry_after` seconds."""
 
-    Attributes:
-        retry_after: seconds that the server asks to wait.
-    """
-
-    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+    def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
@@ -40,18 +35,18 @@ def read_reply(response: httpx.Response, count: int) -> list[Outcome]:
     """
     status = response.status_code
     try:
-        body = json.loads(response.content)
+        content = json.loads(response.content)
     except (ValueError, RecursionError):
-        body = None
-    body = body if isinstance(body, dict) else {}
+        content = None
+    body = content if isinstance(content, dict) else {}
     # a refusal lists its errors; if every item was refused, there is one for each
     listed = body.get("results" if status == 200 else "errors")
-    outcomes = [_read_result(one) for one in listed] if isinstance(listed, list) and len(listed) == count else []
-    if outcomes and None not in outcomes:
-        return [outcome for outcome in outcomes if outcome is not None]
-    error = body.get("error")
-    is_ours = "errors" in body and isinstance(error, dict) and status != 200
-    text = f"{error.get('type')}: {error.get('message')}" if is_ours and isinstance(error, dict) else response.text[:200]
+    if isinstance(listed, list) and len(listed) == count:
+        outcomes = [outcome for outcome in map(_read_result, listed) if outcome is not None]
+        if len(outcomes) == count:
+            return outcomes
+    is_ours = status != 200 and "errors" in body and isinstance(body.get("error"), dict)
+    text = _error_text(body["error"]) if is_ours else response.text[:200]
     if status == 413 and (is_ours or count > 1):
         raise TooLarge(f"HTTP 413: {text}")
     if is_ours and status < 500 and status not in RETRY_STATUSES:
@@ -67,17 +62,20 @@ def _read_result(result: Any) -> Outcome | None:
         return None
     error = result.get("error", result if "type" in result and "message" in result else None)
     if isinstance(error, dict):
-        kind = RewardUnavailable if error.get("type") == "internal" else RewardRefused
-        return kind(f"{error.get('type')}: {error.get('message')}")
+        return (RewardUnavailable if error.get("type") == "internal" else RewardRefused)(_error_text(error))
     reward = result.get("reward")
     return result if isinstance(reward, (int, float)) and not isinstance(reward, bool) and isfinite(reward) else None
+
+
+def _error_text(error: dict[str, Any]) -> str:
+    return f"{error.get('type')}: {error.get('message')}"
 
 
 def _retry_after(response: httpx.Response) -> float:
     """The seconds in the header, a number or a date; 0 without one."""
     value = response.headers.get("retry-after", "")
-    if value.isdecimal():
-        return float(value)
-    with suppress(ValueError, TypeError):
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    return 0.0
+    try:
+        seconds = float(value) if value.isdecimal() else (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0
+    return max(0.0, seconds)

@@ -1,5 +1,6 @@
 """Chooses a server for each request: working servers in turn, and failed ones again after a pause."""
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,29 +15,25 @@ class Server:
 
     url: str
     token: str
+    turn: int = 0  # when it was last chosen
     failures: int = 0
-    due_at: float = 0.0  # before, other servers are preferred
+    due_at: float = 0.0  # before, other servers are preferred if this one failed
     not_before: float = 0.0  # what the server itself asked for, with Retry-After
 
 
 class Servers:
-    """All servers of a client; `cooldown` is in seconds."""
+    """All servers of a client, for all its threads; `cooldown` is in seconds."""
 
     def __init__(self, addresses: Sequence[tuple[str, str]], cooldown: float) -> None:
-        self._servers = [Server(url, token) for url, token in addresses]
+        self._servers = [Server(url, token) for url, token in random.sample(addresses, len(addresses))]
         self._cooldown = cooldown
-        self._next = random.randrange(len(addresses))
+        self._turns = itertools.count(1)
 
     def choose(self) -> Server:
         """The next server that works or is due for another attempt; else the server that is due first."""
         now = monotonic()
-        for _ in self._servers:
-            self._next = (self._next + 1) % len(self._servers)
-            server = self._servers[self._next]
-            if not server.failures or server.due_at <= now:
-                break
-        else:
-            server = min(self._servers, key=lambda candidate: candidate.due_at)
+        server = min(self._servers, key=lambda one: (max(now, one.due_at) if one.failures else now, one.turn))
+        server.turn = next(self._turns)
         if server.failures:
             server.due_at = now + self._cooldown  # one request tests the server; others prefer another
         return server

@@ -1,10 +1,12 @@
 """Sends the items of calls that run at the same time in one event loop: batches, retries, and changes servers."""
 
 import asyncio
+import json
 import random
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
+import uuid
+from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -33,18 +35,21 @@ class Session:
         self.calls = 0
         self._settings = settings
         self._servers = servers
-        self._tail = "".join(
-            f',"{key}":"{value}"' for key, value in (("mode", settings.mode), ("run", settings.run)) if value
-        ).encode()
-        self._tls = settings.tls_context()
+        options = {"run": settings.run} | ({"mode": settings.mode} if settings.mode else {})
+        self._tail = json.dumps(options)[1:].encode()  # a request's JSON after its items
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(settings.connections)
+        # without the environment: HTTP_PROXY is meant for the internet, not for servers of the cluster
+        self._connect = partial(
+            httpx.AsyncClient, verify=settings.tls_context(), timeout=httpx.Timeout(None, connect=5.0), trust_env=False
+        )
         self._idle: list[httpx.AsyncClient] = []  # at most one for each slot, with a connection to each server
         self._queue: list[_Pending] = []
         self._tasks: set[asyncio.Task[Any]] = set()  # batches, and connections that are being closed
 
-    async def score(self, bodies: Sequence[bytes | RewardError]) -> list[Outcome]:
-        """Send encoded items, together with those of other calls. An item that is an error already is returned as it is."""
+    async def score(self, items: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+        """Send items, together with those of other calls."""
+        bodies = [_encode(item) for item in items]
         pending = [_Pending(body, self._loop.create_future()) for body in bodies if isinstance(body, bytes)]
         if pending and not self._queue:
             self._loop.call_later(self._settings.linger, self._flush)
@@ -63,44 +68,34 @@ class Session:
     def _flush(self) -> None:
         pending, self._queue = self._queue, []
         for batch in _split_into_batches(pending, self._settings.batch):
-            self._start(self._deliver(batch))
+            self._start(self._deliver(batch, self._loop.time() + self._settings.deadline))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, batch: Sequence[_Pending]) -> None:
-        outcomes = await self._score([entry.body for entry in batch], self._loop.time() + self._settings.deadline)
+    async def _deliver(self, batch: Sequence[_Pending], deadline_at: float) -> None:
+        """Send a batch and set the outcome of each item; `deadline_at` is in loop time."""
+        try:
+            outcomes = await self._request(batch, deadline_at)
+        except RewardError as error:
+            if isinstance(error, TooLarge) and len(batch) > 1:
+                half = len(batch) // 2
+                self._start(self._deliver(batch[:half], deadline_at))
+                self._start(self._deliver(batch[half:], deadline_at))
+                return
+            outcomes = [type(error)(*error.args) for _ in batch]
+        except Exception as error:  # a bug of this client must not leave callers waiting
+            outcomes = [RewardUnavailable(f"the client failed: {error!r}") for _ in batch]
         for entry, outcome in zip(batch, outcomes, strict=True):
             if not entry.outcome.done():
                 entry.outcome.set_result(outcome)
 
-    async def _score(self, batch: Sequence[bytes], deadline_at: float) -> list[Outcome]:
-        """The outcome of each item; `deadline_at` is in loop time."""
-        try:
-            return await self._request_until(batch, deadline_at)
-        except TooLarge as error:
-            if len(batch) == 1:
-                return [RewardRefused(*error.args)]
-            half = len(batch) // 2
-            halves = (self._score(part, deadline_at) for part in (batch[:half], batch[half:]))
-            first, second = await asyncio.gather(*halves)
-            return first + second
-        except RewardError as error:
-            return [type(error)(*error.args) for _ in batch]
-        except Exception as error:  # a bug of this client must not leave callers waiting
-            return [RewardUnavailable(f"the client failed: {error!r}") for _ in batch]
-
-    async def _request_until(self, batch: Sequence[bytes], deadline_at: float) -> list[Outcome]:
-        """Send a batch until a server answers.
-
-        Raises:
-            RewardRefused: if the service refuses the whole request.
-            RewardUnavailable: if no server answers within `attempts` and `deadline`.
-        """
+    async def _request(self, batch: Sequence[_Pending], deadline_at: float) -> list[Outcome]:
+        """Send a batch until a server answers. Raises RewardRefused for the whole request, and RewardUnavailable."""
         settings, last = self._settings, "no attempt"
-        body = b'{"items":[%s]%s}' % (b",".join(batch), self._tail)
+        body = b'{"items":[%s],%s' % (b",".join(entry.body for entry in batch), self._tail)
         try:
             async with asyncio.timeout_at(deadline_at):
                 for attempt in range(settings.attempts):
@@ -112,9 +107,8 @@ class Session:
                         outcomes = read_reply(await self._post(server, body), len(batch))
                     except (httpx.RequestError, TimeoutError, ServerFailure) as error:
                         if _is_certificate_error(error):
-                            raise RewardRefused(
-                                f"{server.url}: {error}; name its authority with `ca` or SSL_CERT_FILE"
-                            ) from None
+                            message = f"{server.url}: {error}; name its authority with `ca` or SSL_CERT_FILE"
+                            raise RewardRefused(message) from None
                         last = f"{server.url}: {type(error).__name__} {error}".strip()
                         self._servers.record_failure(server, getattr(error, "retry_after", 0.0))
                     else:
@@ -125,43 +119,42 @@ class Session:
         raise RewardUnavailable(f"no score within {settings.attempts} attempts; last: {last}")
 
     async def _post(self, server: Server, body: bytes) -> httpx.Response:
-        headers = {"content-type": "application/json"}
-        if server.token:
-            headers["authorization"] = f"Bearer {server.token}"
-        async with self._connection() as http, asyncio.timeout(self._settings.timeout):
-            return await http.post(f"{server.url}/v1/score", content=body, headers=headers)
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[httpx.AsyncClient]:
-        """An HTTP client with connections of its own, closed after a failure: one that is cut off would stay open."""
+        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {server.token}"} if server.token else {})
         async with self._slots:
-            # without the environment: HTTP_PROXY is meant for the internet, not for servers of the cluster
-            http = self._idle.pop() if self._idle else httpx.AsyncClient(
-                verify=self._tls, timeout=httpx.Timeout(None, connect=5.0), trust_env=False
-            )  # fmt: skip
+            http = self._idle.pop() if self._idle else self._connect()
             try:
-                yield http
+                async with asyncio.timeout(self._settings.timeout):
+                    response = await http.post(f"{server.url}/v1/score", content=body, headers=headers)
             except BaseException:
-                self._start(http.aclose())
+                self._start(http.aclose())  # a connection that was cut off would stay open
                 raise
             self._idle.append(http)
+            return response
 
 
-def _split_into_batches(pending: Sequence[_Pending], max_items: int) -> Iterator[list[_Pending]]:
+def _encode(item: Mapping[str, Any]) -> bytes | RewardRefused:
+    if "group" in item and "id" not in item:
+        item = {**item, "id": uuid.uuid4().hex}  # a retried request then counts once in the statistics
+    try:
+        return json.dumps(item).encode()  # ASCII, as UTF-8 cannot encode half a surrogate pair
+    except (TypeError, ValueError, RecursionError) as error:
+        return RewardRefused(f"the item cannot be encoded as JSON: {error}; build it with item()")
+
+
+def _split_into_batches(pending: Sequence[_Pending], max_items: int) -> list[list[_Pending]]:
     """Split in order: at most `max_items` entries each, and at most MAX_BODY_BYTES bytes unless it is a single entry."""
-    batch: list[_Pending] = []
-    size = 0
+    batches: list[list[_Pending]] = []
+    free = 0  # bytes that the last batch can still take
     for entry in pending:
-        if batch and (len(batch) == max_items or size + len(entry.body) > MAX_BODY_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(entry)
-        size += len(entry.body) + 1
-    if batch:
-        yield batch
+        if not batches or len(batches[-1]) == max_items or len(entry.body) > free:
+            batches.append([])
+            free = MAX_BODY_BYTES
+        batches[-1].append(entry)
+        free -= len(entry.body) + 1
+    return batches
 
 
 def _is_certificate_error(error: BaseException | None) -> bool:
-    return error is not None and (
-        isinstance(error, ssl.SSLCertVerificationError) or _is_certificate_error(error.__cause__ or error.__context__)
-    )
+    while error and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -52,7 +52,6 @@ class ClientSettings:
     cooldown: float = 2.0
 
     def __post_init__(self) -> None:
-        """Raises ValueError if a value is not allowed; the message names the setting."""
         if self.mode not in MODES:
             raise ValueError(f"mode={self.mode!r} is unknown; allowed: {', '.join(MODES[1:])}")
         object.__setattr__(self, "run", self.run or launch_name())
@@ -72,18 +71,19 @@ class ClientSettings:
         Raises:
             ValueError: if a setting is unknown or its value is not allowed; the message names it.
         """
-        types: dict[str, Any] = {setting.name: type(setting.default) for setting in fields(cls)}
-        if unknown := set(overrides) - set(types):
-            raise ValueError(f"{unknown.pop()} is not a setting of the reward client; allowed: {', '.join(types)}")
-        values = {name: os.environ[ENV_PREFIX + name.upper()] for name in types if ENV_PREFIX + name.upper() in os.environ}
-        values |= {name: value for name, value in overrides.items() if value is not None}
-        typed = {}
-        for name, value in values.items():
+        defaults: dict[str, Any] = {setting.name: setting.default for setting in fields(cls)}
+        if unknown := set(overrides) - set(defaults):
+            raise ValueError(f"{unknown.pop()} is not a setting of the reward client; allowed: {', '.join(defaults)}")
+        settings = {}
+        for name, default in defaults.items():
+            value = overrides.get(name)
+            if value is None:
+                value = os.environ.get(ENV_PREFIX + name.upper(), default)
             try:
-                typed[name] = types[name](value)
+                settings[name] = type(default)(value)
             except (TypeError, ValueError):
                 raise ValueError(f"{name}={value!r} of the reward client is not a number") from None
-        return cls(**typed)
+        return cls(**settings)
 
     @property
     def addresses(self) -> tuple[tuple[str, str], ...]:
@@ -101,11 +101,7 @@ class ClientSettings:
         return bare, unquote(parsed.password or "") or self.token
 
     def tls_context(self) -> ssl.SSLContext | bool:
-        """The certificates that servers are checked with; False if none of them uses TLS.
-
-        Raises:
-            OSError: if a certificate file cannot be read.
-        """
+        """The certificates that servers are checked with; False if none of them uses TLS. Raises OSError for a bad file."""
         if not any(url.startswith("https:") for url, _ in self.addresses):
             return False
         return ssl.create_default_context(cafile=self.ca) if self.ca else httpx.create_ssl_context(trust_env=True)

@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from .client import shared_client
-from .columns import make_items
 from .errors import RewardError
+from .items import make_items
 
 
 class VideoSSRReward:
-    """A reward in ms-swift's ORM interface: created once with the training arguments, called with each batch.
-
-    A call raises RewardError if any completion has no score, as ms-swift would count None as 0.
-    """
+    """ms-swift's ORM. A call raises RewardError if any completion has no score, as ms-swift would count None as 0."""
 
     def __init__(self, args: Any = None, **settings: Any) -> None:
         self.args = args
@@ -24,11 +21,12 @@ class VideoSSRReward:
 
     def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float]:
         step = getattr(columns.get("trainer_state"), "global_step", None)
-        results = self._client.score(make_items(completions, columns, step))
-        for result in results:
+        rewards = []
+        for result in self._client.score(make_items(completions, columns, step)):
             if isinstance(result, RewardError):
                 raise result
-        return [float(result["reward"]) for result in results if not isinstance(result, RewardError)]
+            rewards.append(float(result["reward"]))
+        return rewards
 
 
 def register(name: str = "videossr") -> None:

@@ -8,14 +8,14 @@ from statistics import fmean
 from typing import Any
 
 from .client import shared_client
-from .columns import make_items
 from .errors import RewardError, RewardRefused
+from .items import make_items
 
 log = logging.getLogger(__name__)
 
 
 def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
-    """A reward function for TRL.
+    """A reward function for TRL. `settings` are fields of `ClientSettings`; the rest comes from `VIDEOSSR_REWARD_…`.
 
     A completion without a score gets None, which TRL >= 1.6 leaves out of its group's baseline; the metric
     `videossr/failed` is the share of such completions. The function raises instead if TRL would treat None as 0 (older TRL,
@@ -23,8 +23,6 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
 
     It reads the columns `data_source` or `task`, and `ground_truth`, `solution` or `reward_model`. `extra_info["index"]`
     tells the service which completions belong to one group.
-
-    `settings` are fields of `ClientSettings`; the rest comes from `VIDEOSSR_REWARD_…` in the environment.
     """
     reward_client = shared_client(**settings)
     allows_none = _trl_skips_none()
@@ -38,27 +36,23 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
         **columns: Any,
     ) -> list[float | None]:
         results = reward_client.score(make_items(completions, columns, getattr(trainer_state, "global_step", None)))
+        scored = [result for result in results if isinstance(result, dict)]
         failed = [result for result in results if isinstance(result, RewardError)]
         if failed:
             log.warning("%d of %d completions have no score: %s", len(failed), len(results), failed[0])
-            refused = all(isinstance(result, RewardRefused) for result in results)
-            if refused or not allows_none or _has_other_rewards(log_metric):
+            trainer = getattr(log_metric, "__self__", None)
+            adds_other_rewards = len(getattr(trainer, "reward_funcs", ())) > 1
+            if adds_other_rewards or not allows_none or all(isinstance(result, RewardRefused) for result in results):
                 raise failed[0]
-        scored = [result for result in results if not isinstance(result, RewardError)]
         if log_metric is not None:
             log_metric("videossr/failed", len(failed) / max(1, len(results)))
             for key in ("exact", "above_chance"):  # in every process, as TRL gathers metrics by name
                 log_metric(f"videossr/{key}", fmean(result[key] for result in scored) if scored else nan)
         if log_extra is not None:
-            log_extra("reason", [str(result) if isinstance(result, RewardError) else result["reason"] for result in results])
-        return [None if isinstance(result, RewardError) else float(result["reward"]) for result in results]
+            log_extra("reason", [result["reason"] if isinstance(result, dict) else str(result) for result in results])
+        return [float(result["reward"]) if isinstance(result, dict) else None for result in results]
 
     return videossr_reward
-
-
-def _has_other_rewards(log_metric: Any) -> bool:
-    """Whether the trainer that owns this method sums several reward functions."""
-    return len(getattr(getattr(log_metric, "__self__", None), "reward_funcs", ())) > 1
 
 
 def _trl_skips_none() -> bool:

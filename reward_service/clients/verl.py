@@ -12,32 +12,27 @@ from typing import Any
 
 from .client import shared_client
 from .errors import RewardError
-from .item import item
+from .items import item
 
 GROUP, ROLLOUT = "videossr_group", "videossr_rollout"  # keys that the manager sets in extra_info
-KEYS = ("exact", "above_chance", "parsed", "reason", "task")
-_UNUSED_ARGUMENTS = ("reward_router_address", "reward_model_tokenizer")  # verl passes them to every reward function
 
 
 async def compute_score(
     data_source: str, solution_str: str, ground_truth: str, extra_info: Mapping[str, Any] | None = None, **settings: Any
 ) -> dict[str, Any]:
-    """Score one rollout on the service. Concurrent calls share requests.
+    """Score one rollout. Concurrent calls share requests. `settings` are fields of `ClientSettings`, as for `shared_client`.
 
-    Args:
-        settings: fields of `ClientSettings`, e.g. `url="http://a:8000,http://b:8000"`; the rest from `VIDEOSSR_REWARD_…`.
-
-    Returns:
-        Always the same keys: score (verl's word for the reward), exact, above_chance, parsed, reason, task. There is no `acc`,
-        as in validation verl would count a rollout without a score as 0. Use `exact` for `filter_groups.metric`.
+    Returns always the same keys: score (verl's word for the reward), exact, above_chance, parsed, reason, task. There is no
+    `acc`, as in validation verl would count a rollout without a score as 0. Use `exact` for `filter_groups.metric`.
 
     Raises:
         RewardError: if there is no score. verl then drops the rollout, instead of training on a false 0.
     """
-    overrides = {name: value for name, value in settings.items() if name not in _UNUSED_ARGUMENTS}
+    for unused in ("reward_router_address", "reward_model_tokenizer"):  # verl passes them to every reward function
+        settings.pop(unused, None)
     extra = extra_info or {}
     rollout = item(data_source, solution_str, ground_truth, extra, extra.get(GROUP), extra.get(ROLLOUT))
-    [result] = await shared_client(**overrides).score_async([rollout])
+    [result] = await shared_client(**settings).score_async([rollout])
     if isinstance(result, RewardError):
         raise result
-    return {"score": result["reward"], **{key: result[key] for key in KEYS}}
+    return {"score": result["reward"], **{key: result[key] for key in ("exact", "above_chance", "parsed", "reason", "task")}}

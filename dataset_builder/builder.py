@@ -18,13 +18,13 @@ from datasets.data_files import SPLIT_KEYWORDS, DataFilesDict, get_data_patterns
 from .media.clip_cache import ClipCache
 from .questions.dealing import Unit
 from .questions.identity import dataset_id
-from .questions.job import Job, make_rows
+from .questions.job import Job, make_rows, select_sources
 from .questions.presets import preset, preset_names
 from .questions.report import Report
 from .questions.row import features
 from .questions.spec import BuildSpec
 from .sources.find import find_videos, list_videos
-from .sources.identify import drop_repeats, identify
+from .sources.identify import identify
 from .sources.memory import ContentMemory
 from .sources.source import Source
 from .tasks import UsageError
@@ -45,7 +45,7 @@ class _Config(datasets.BuilderConfig):  # type: ignore[misc]
     clip_cache_gb: float | None
     storage_options: dict[str, Any]
     sources: dict[str, tuple[Source, ...]]  # by split; set by create_config_id
-    duplicates: dict[str, str]
+    left_out: Report
 
     def spec(self) -> BuildSpec:
         """The validated spec; raises UsageError naming the field, the value and what is allowed."""
@@ -75,15 +75,15 @@ class _Config(datasets.BuilderConfig):  # type: ignore[misc]
             raise UsageError(NO_VIDEOS)
         else:
             splits = {str(split): list_videos(map(str, files)) for split, files in self.data_files.items()}
-        self.sources, self.duplicates = {}, {}
+        self.sources, self.left_out = {}, Report()
         names_by_content: dict[str, str] = {}
         for split, sources in splits.items():
             identified = identify(sources, memory, self.storage_options, remote=False)
-            distinct, duplicates = drop_repeats(identified, names_by_content, f"{split}: " if len(splits) > 1 else "")
+            distinct, left_out = select_sources(identified, names_by_content, f"{split}: " if len(splits) > 1 else "")
             if not distinct:
-                raise UsageError(f"split {split!r} holds only videos that earlier splits hold: {duplicates}")
+                raise UsageError(f"split {split!r} holds only videos that earlier splits hold: {left_out.duplicates}")
             self.sources[split] = tuple(distinct)
-            self.duplicates |= duplicates
+            self.left_out.update(left_out)
 
 
 VideoSSRConfig = make_dataclass(
@@ -174,7 +174,8 @@ class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         self._report_folder = tempfile.mkdtemp(prefix="videossr-report-")
         try:
             super()._download_and_prepare(dl_manager, verification_mode, **prepare_split_kwargs)
-            report = Report(duplicates=dict(self.config.duplicates))
+            report = Report()
+            report.update(self.config.left_out)
             for path in sorted(Path(self._report_folder).glob("*.json")):
                 report.update(Report.from_dict(json.loads(path.read_text())))
         finally:

@@ -6,23 +6,26 @@ pictures without a chosen frame and, in the other groups, frames that are neithe
 
 from __future__ import annotations
 
+import errno
 import io
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import av
 
 from ..errors import UnusableVideo
+from .clock import repair_clock
 from .frame import Frame
 from .geometry import scale
 from .sampling import Sampling
 
 av.logging.set_level(av.logging.PANIC)  # errors are raised anyway; FFmpeg's log lines would garble progress bars
+
+Stamp = TypeVar("Stamp", int, Fraction)
 
 MIN_KEYFRAMES = 4
 KEPT_BYTES = 128 << 20  # compressed data kept in memory; a larger video is read twice
@@ -59,27 +62,35 @@ def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
     """
     try:
         return (_sample_keyframes if sampling.mode == "keyframe" else _sample_exactly)(video, sampling)
-    except OSError:  # some FFmpeg errors are OSErrors: the file cannot be read, which does not make the video unusable
+    except (UnusableVideo, MemoryError):
         raise
-    except (av.FFmpegError, UnicodeDecodeError) as error:
-        name = getattr(error, "strerror", None) or str(error)
-        raise UnusableVideo(f"cannot be decoded: {name.lower()}") from error
+    except Exception as error:
+        # Python reads the file, so that its OSErrors are the machine's, but for seeking to where there is nothing
+        is_ours = isinstance(error, OSError) and not isinstance(error, av.FFmpegError) and error.errno != errno.EINVAL
+        if is_ours:
+            raise
+        is_known = isinstance(error, (av.FFmpegError, UnicodeDecodeError))
+        reason = str(getattr(error, "strerror", None) or error).lower() if is_known else f"{type(error).__name__}: {error}"
+        raise UnusableVideo(f"cannot be decoded: {reason}") from error
 
 
 def _sample_exactly(video: str | bytes, sampling: Sampling) -> SampledFrames:
     with _index(video) as indexed:
-        stamps = [packet.pts for packet in _in_time(indexed.packets)]
-        within = _middle(stamps, stamps, sampling.share)
-        chosen = _spread(stamps, within, _count(within, sampling), f"frames{_where(sampling)}")
-        decoded = _decode(indexed, set(chosen), sampling.max_pixels) if indexed.reliable else {}
-        if list(decoded) == chosen:
-            return _sampled(list(decoded.values()), [float((pts - stamps[0]) * indexed.unit) for pts in chosen])
+        if indexed.reliable:
+            stamps = [packet.pts for packet in _in_time(indexed.packets)]
+            within = _middle(stamps, stamps, sampling.share)
+            chosen = _spread(stamps, within, _count(within, sampling), f"frames{_where(sampling)}")
+            decoded = _decode(indexed, set(chosen), sampling.max_pixels)
+            if list(decoded) == chosen:
+                return _sampled(list(decoded.values()), [float((pts - stamps[0]) * indexed.unit) for pts in chosen])
     return _sample_linearly(video, sampling)
 
 
 def _sample_keyframes(video: str | bytes, sampling: Sampling) -> SampledFrames:
     with _index(video) as indexed:
         stamps = [packet.pts for packet in _in_time(indexed.packets)]
+        if not stamps:  # keyframes have no times
+            return _sample_linearly(video, sampling)
         keys = [packet.pts for packet in _in_time(indexed.packets) if packet.keyframe]
         within = _middle(keys, stamps, sampling.share)
         count = min(sampling.frames, len(within)) // 2 * 2
@@ -96,6 +107,8 @@ def _in_time(packets: list[_Packet]) -> list[_Packet]:
 
 
 def _sampled(frames: list[Frame], times: list[float]) -> SampledFrames:
+    if len({frame.shape for frame in frames}) > 1:
+        raise UnusableVideo("has a picture that changes size")
     exact: list[float] = []
     for time in times:
         exact.append(round(max(time, exact[-1] + 0.001) if exact else time, 3))
@@ -105,11 +118,15 @@ def _sampled(frames: list[Frame], times: list[float]) -> SampledFrames:
 
 @contextmanager
 def _opened(video: str | bytes) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    source = io.BytesIO(video) if isinstance(video, bytes) else video
-    with av.open(source, "r", metadata_errors="replace") as container:
+    with (
+        io.BytesIO(video) if isinstance(video, bytes) else open(video, "rb") as file,
+        av.open(file, "r", metadata_errors="replace") as container,
+    ):
         stream = container.streams.best("video")
         if not isinstance(stream, av.VideoStream):
             raise UnusableVideo("has no video stream")
+        if stream.codec_context is None:
+            raise UnusableVideo("is encrypted, or of a codec without a decoder")
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
         yield container, stream
@@ -122,6 +139,7 @@ class _IndexedVideo:
     Attributes:
         packets: packets of the best video stream, in decoding order.
         unit: seconds per time stamp unit.
+        pixel_aspect: width of a stored pixel by its height.
         reliable: whether the packets' time stamps are the times of their frames.
         buffered: the packets with their data, or None if the video is larger than KEPT_BYTES.
     """
@@ -130,6 +148,7 @@ class _IndexedVideo:
     codec: av.VideoCodecContext
     packets: list[_Packet]
     unit: Fraction
+    pixel_aspect: Fraction
     reliable: bool
     buffered: list[av.Packet[av.VideoStream]] | None
 
@@ -159,16 +178,23 @@ def _index(video: str | bytes) -> Iterator[_IndexedVideo]:
                     buffered.append(packet)
                 else:
                     buffered.clear()
-        if not any(packet.shown for packet in packets) or stream.time_base is None:
+        if not packets:
             raise UnusableVideo("holds no video data")
         # AVI stores no presentation times, so streams with reordered frames have wrong time stamps
         reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
-        reliable = None not in stamps and len(stamps) == len(packets) and not reordered
+        is_reliable = (
+            None not in stamps and len(stamps) == len(packets) and not reordered and any(packet.shown for packet in packets)
+        )
         all_packets = buffered if size <= KEPT_BYTES else None
-        yield _IndexedVideo(video, stream.codec_context, packets, stream.time_base, reliable, all_packets)
+        unit = stream.time_base or Fraction(1)
+        yield _IndexedVideo(video, stream.codec_context, packets, unit, _pixel_aspect(stream), is_reliable, all_packets)
 
 
-def _middle(stamps: list[int], whole: list[int], share: float) -> range:
+def _pixel_aspect(stream: av.VideoStream) -> Fraction:
+    return stream.sample_aspect_ratio or Fraction(1)
+
+
+def _middle(stamps: list[Stamp], whole: list[Stamp], share: float) -> range:
     """The indices of those `stamps` that lie in the middle `share` of the video, whose time stamps are `whole`."""
     if len(whole) < 2:
         return range(len(stamps))
@@ -186,7 +212,7 @@ def _where(sampling: Sampling) -> str:
     return f" in its middle {sampling.share:.0%}" if sampling.share < 1 else ""
 
 
-def _spread(stamps: list[int], within: range, count: int, what: str) -> list[int]:
+def _spread(stamps: list[Stamp], within: range, count: int, what: str) -> list[Stamp]:
     """`count` different stamps, evenly spaced in time: the last one at or before each target; raises UnusableVideo."""
     if count < 2 or len(within) < count:
         raise UnusableVideo(f"{len(within)} {what}, {max(count, 2)} wanted")
@@ -208,7 +234,7 @@ def _decode(indexed: _IndexedVideo, chosen: set[int], max_pixels: int) -> dict[i
     def collect(decoded: list[av.VideoFrame]) -> None:
         for frame in decoded:
             if frame.pts in chosen:
-                frames[frame.pts] = scale(frame, max_pixels)
+                frames[frame.pts] = scale(frame, max_pixels, indexed.pixel_aspect)
 
     with indexed.reopen() as (codec, packets):
         previous = -1
@@ -248,27 +274,27 @@ def _decode_keyframes(indexed: _IndexedVideo, chosen: set[int], max_pixels: int)
         for packet in packets:
             if packet.is_keyframe and packet.pts in chosen:
                 for frame in [*codec.decode(packet), *codec.decode(None)]:
-                    frames.setdefault(packet.pts, scale(frame, max_pixels))
+                    frames.setdefault(packet.pts, scale(frame, max_pixels, indexed.pixel_aspect))
                 codec.flush_buffers()
     return frames
 
 
 def _sample_linearly(video: str | bytes, sampling: Sampling) -> SampledFrames:
-    """For streams without reliable packet times: decode everything twice and take frames in decoding order."""
+    """For streams without reliable packet times: decode everything twice and take frames in the decoder's order."""
     with _opened(video) as (container, stream):
-        stamps = [frame.pts for frame in container.decode(stream)]
+        clock = [frame.pts for frame in container.decode(stream)]
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         unit = stream.time_base
-    known = [pts for pts in stamps if pts is not None]
-    if len(known) < len(stamps) or any(b <= a for a, b in pairwise(known)):
-        known, unit = list(range(len(stamps))), 1 / rate
-    if unit is None:
-        raise UnusableVideo("has no frame times")
-    within = _middle(known, known, sampling.share)
-    chosen = _spread(known, within, _count(within, sampling), f"frames{_where(sampling)}")
-    indices = {bisect_left(known, stamp) for stamp in chosen}
+        aspect = _pixel_aspect(stream)
+    repaired = repair_clock(clock)
+    if repaired is None or unit is None:
+        repaired, unit = list(map(Fraction, range(len(clock)))), 1 / rate
+    stamps = repaired
+    within = _middle(stamps, stamps, sampling.share)
+    chosen = _spread(stamps, within, _count(within, sampling), f"frames{_where(sampling)}")
+    indices = {bisect_left(stamps, stamp) for stamp in chosen}
     with _opened(video) as (container, stream):
-        frames = [scale(frame, sampling.max_pixels) for k, frame in enumerate(container.decode(stream)) if k in indices]
+        frames = [scale(frame, sampling.max_pixels, aspect) for k, frame in enumerate(container.decode(stream)) if k in indices]
     if len(frames) != len(chosen):
         raise UnusableVideo(f"{len(frames)} of {len(chosen)} frames could be decoded")
-    return _sampled(frames, [float((stamp - known[0]) * unit) for stamp in chosen])
+    return _sampled(frames, [float((stamp - stamps[0]) * unit) for stamp in chosen])

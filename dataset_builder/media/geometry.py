@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+from fractions import Fraction
 from functools import lru_cache
 from math import log
+from typing import Any
 
 import av
 import numpy as np
@@ -13,20 +16,47 @@ from ..errors import UnusableVideo
 from .frame import Frame
 from .sampling import SIDE
 
+_SQUARE = Fraction(1)
+_HDR = {16: "PQ", 18: "HLG"}  # by transfer characteristics, ITU-T H.273
 _SCALING = Interpolation.AREA | Interpolation.BITEXACT  # bit-exact: the same on every CPU
 
 
-def scale(frame: av.VideoFrame, max_pixels: int) -> Frame:
-    """A decoded frame as an upright RGB array at the output geometry; raises UnusableVideo if it is corrupt."""
+def scale(frame: av.VideoFrame, max_pixels: int, pixel_aspect: Fraction = _SQUARE) -> Frame:
+    """A decoded frame as players show it: an upright RGB array at the output geometry.
+
+    Fields of interlaced video stay woven: scaling to a few hundred lines averages them.
+
+    Args:
+        pixel_aspect: width of a stored pixel by its height.
+
+    Raises:
+        UnusableVideo: if the frame is corrupt, or HDR, whose brightness has no place in 8 bits without grading.
+    """
     if frame.is_corrupt:
         raise UnusableVideo("is corrupt where frames are taken")
-    turns = round(frame.rotation / 90) % 4
-    upright = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-    width, height = output_size(*upright, max_pixels)
-    if turns % 2:
+    if frame.color_trc in _HDR:
+        raise UnusableVideo(f"is HDR ({_HDR[frame.color_trc]}); convert it to SDR")
+    across_x, across_y, down_x, down_y = _display_matrix(frame)
+    transposed = abs(across_y) + abs(down_x) > abs(across_x) + abs(down_y)
+    shown = round(frame.width * max(pixel_aspect, _SQUARE)), round(frame.height / min(pixel_aspect, _SQUARE))
+    width, height = output_size(*(reversed(shown) if transposed else shown), max_pixels)
+    if transposed:
         width, height = height, width
     scaled = frame.reformat(width, height, "rgb24", interpolation=_SCALING, threads=1).to_ndarray()
-    return np.ascontiguousarray(np.rot90(scaled, turns)) if turns else scaled
+    if transposed:
+        scaled, mirrored, upside_down = scaled.transpose(1, 0, 2), down_x < 0, across_y < 0
+    else:
+        mirrored, upside_down = across_x < 0, down_y < 0
+    return np.ascontiguousarray(scaled[:: -1 if upside_down else 1, :: -1 if mirrored else 1])
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """Where a stored pixel (x, y) is shown, up to a shift: at (a x + c y, b x + d y); returns a, b, c, d."""
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))
+    return a, b, c, d
 
 
 @lru_cache(maxsize=256)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..sources.identify import ContentReader, drop_repeats, identify, read_conte
 from ..sources.memory import ContentMemory
 from ..sources.source import Source
 from ..sources.stores import StorageOptions
+from ..tasks.errors import UsageError
 from .dealing import Unit, deal
 from .maker import Question, QuestionMaker, Refusal
 from .report import Report
@@ -59,8 +60,8 @@ def folder_job(
     read: ContentReader = read_contents,
     with_length: bool = False,
     progress: Progress = no_progress,
-) -> tuple[Job, dict[str, str]]:
-    """The job for a folder of videos, and its duplicates: {file left out: file of the same content that stays}.
+) -> tuple[Job, Report]:
+    """The job for a folder of videos, and a report of the files that it leaves out: duplicates, and no video files.
 
     Args:
         read: reads files whose content is not remembered from an earlier build.
@@ -68,12 +69,27 @@ def folder_job(
         progress: called with (videos whose content is known, videos in all).
 
     Raises:
-        UsageError: if there is no video.
+        UsageError: if there is no video file.
     """
     memory = ContentMemory(cache.folder)
     identified = identify(find_videos(videos), memory, read=read, with_length=with_length, progress=progress)
-    sources, duplicates = drop_repeats(identified)
-    return Job(spec, split, tuple(sources), cache), duplicates
+    sources, left_out = select_sources(identified)
+    return Job(spec, split, tuple(sources), cache), left_out
+
+
+def select_sources(
+    identified: Sequence[Source], first: dict[str, str] | None = None, where: str = ""
+) -> tuple[list[Source], Report]:
+    """The sources to ask about, and a report of the others; `first` and `where` as in `drop_repeats`.
+
+    Raises:
+        UsageError: if no source is left that could be a video.
+    """
+    faults = {source.name: source.fault for source in identified if source.fault}
+    if len(faults) == len(identified):
+        raise UsageError(f"there is no video file: {', '.join(f'{name} {fault}' for name, fault in list(faults.items())[:3])}")
+    sources, duplicates = drop_repeats((source for source in identified if not source.fault), first, where)
+    return sources, Report(duplicates=duplicates, unusable=faults)
 
 
 def make_questions(job: Job, units: Iterable[Unit] | None = None) -> Iterator[Question | Refusal]:

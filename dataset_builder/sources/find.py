@@ -3,49 +3,78 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..tasks.errors import UsageError
 from .source import Source
 from .stores import StorageOptions, open_store, remote_stamp
 
 VIDEO_EXTENSIONS = (
-    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg",
-    ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+    ".264", ".265", ".3g2", ".3gp", ".amv", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".h265", ".hevc", ".ivf",
+    ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mk3d", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogm",
+    ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m",
 )  # fmt: skip
+# how files of the common containers begin, or go on after four bytes
+_BEGINNINGS = (
+    b"\x1aE\xdf\xa3",
+    b"FLV\x01",
+    b"GIF8",
+    b"0&\xb2u\x8ef\xcf\x11",
+    b"\x00\x00\x01\xba",
+    b"\x00\x00\x01\xb3",
+    b"YUV4MPEG2",
+)
+_CONTINUATIONS = (b"ftypisom", b"ftypmp4", b"ftypqt", b"ftypavc1", b"ftypM4V", b"ftyp3g", b"ftypiso", b"moov", b"mdat")
 
 
 def find_videos(folder: str | os.PathLike[str], options: StorageOptions | None = None) -> list[Source]:
     """Every video below a folder, by file extension, sorted by name, without hidden files and folders.
 
+    Local files that hold video under another extension, and folders that cannot be read, are sources with a `fault`.
+
     Raises:
         UsageError: if the folder does not exist, cannot be listed, or holds no video.
     """
     sources = _find_remote(str(folder), options) if "://" in str(folder) else _find_local(folder)
-    if not sources:
-        raise UsageError(f"videos={str(folder)!r} holds no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
+    if all(source.fault for source in sources):
+        reason = f"; {sources[0].name} {sources[0].fault}" if sources else ""
+        raise UsageError(f"videos={str(folder)!r} holds no video{reason}; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
     return sorted(sources, key=lambda source: source.name)
 
 
 def list_videos(urls: Iterable[str]) -> list[Source]:
-    """Sources for paths and URLs, sorted by name (the path below their common folder); raises UsageError if none is a video."""
-    paths = sorted({str(url) for url in urls if _is_video(str(url))})
-    if not paths:
+    """Sources for paths and URLs, sorted by name (the path below their common folder); other files get a `fault`.
+
+    Raises:
+        UsageError: if none is a video.
+    """
+    paths = sorted(set(map(str, urls)))
+    if not any(map(_is_video, paths)):
         raise UsageError(f"data_files name no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
     folders = [path.split("/")[:-1] for path in paths]
     shared = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False)))
-    return [Source(_printable("/".join(path.split("/")[shared:])), path) for path in paths]
+    return [
+        Source(_printable("/".join(path.split("/")[shared:])), path, fault="" if _is_video(path) else "has no video extension")
+        for path in paths
+    ]
 
 
 def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
     root = Path(folder).expanduser().resolve()
     if not root.is_dir():
         raise UsageError(f"videos={str(folder)!r} is no folder; give a folder of video files")
+    faults: dict[str, str] = {}
     paths: list[str] = []
     visited: set[str] = set()  # symbolic links may form cycles
-    for parent, folders, files in os.walk(root, followlinks=True):
+
+    def name_folder(error: OSError) -> None:
+        faults[error.filename] = f"cannot be read: {(error.strerror or str(error)).lower()}"
+
+    for parent, folders, files in os.walk(root, onerror=name_folder, followlinks=True):
         real = os.path.realpath(parent)
         if real in visited:
             folders.clear()
@@ -54,7 +83,20 @@ def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         # a folder with a video extension is listed too, so that the report names it as unusable
         paths += [os.path.join(parent, name) for name in [*files, *folders] if _is_video(name)]
-    return [Source(_printable(os.path.relpath(path, root)), path) for path in paths]
+        unknown = [os.path.join(parent, name) for name in files if not (name.startswith(".") or _is_video(name))]
+        faults |= {path: "holds video, but its extension is not known" for path in unknown if _begins_as_video(path)}
+    return [Source(_printable(os.path.relpath(path, root)), path, fault=faults.get(path, "")) for path in [*paths, *faults]]
+
+
+def _begins_as_video(path: str) -> bool:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    return head.startswith(_BEGINNINGS) or head[4:].startswith(_CONTINUATIONS) or (head[:4], head[8:12]) == (b"RIFF", b"AVI ")
 
 
 def _find_remote(folder: str, options: StorageOptions | None) -> list[Source]:
@@ -73,7 +115,8 @@ def _find_remote(folder: str, options: StorageOptions | None) -> list[Source]:
 
 
 def _is_video(name: str) -> bool:
-    return not os.path.basename(name).startswith(".") and os.path.splitext(name)[1].lower() in VIDEO_EXTENSIONS
+    path = urlsplit(name.rpartition("::")[2]).path if "://" in name else name  # without the query of a signed URL
+    return not os.path.basename(path).startswith(".") and os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
 
 
 def _printable(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
+from ..errors import UnusableVideo
 from ..progress import Progress, no_progress
 from .memory import ContentMemory
 from .read import file_stamp, read_content, reading
@@ -100,5 +101,7 @@ def _with_stamp(source: Source, options: StorageOptions | None) -> Source:
             return replace(source, stamp=remote_stamp(fs.info(path)))
     try:
         return replace(source, stamp=file_stamp(source.url))
+    except UnusableVideo as error:
+        return replace(source, fault=str(error))
     except OSError:  # opening the video raises it again, with its reason
         return source

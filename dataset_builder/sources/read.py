@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
+import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -22,10 +24,12 @@ def reading(source: Source) -> Iterator[None]:
     """Converts the errors of reading a source.
 
     Raises:
-        UnusableVideo: if it is a folder or may not be read.
+        UnusableVideo: if it has a `fault`, is a folder, or may not be read.
         SourceChanged: if it no longer exists.
         BuildError: for any other OSError.
     """
+    if source.fault:
+        raise UnusableVideo(source.fault)
     try:
         yield
     except (IsADirectoryError, PermissionError) as error:
@@ -76,10 +80,21 @@ def open_source(source: Source, options: StorageOptions | None = None) -> tuple[
 
 
 def file_stamp(path: str) -> str:
-    """`Source.stamp` of a local file."""
+    """`Source.stamp` of a local file.
+
+    Raises:
+        UnusableVideo: if it is no regular file: a link to nothing or to itself, a pipe, a socket, a device.
+    """
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        if error.errno == errno.ELOOP or os.path.islink(path):
+            raise UnusableVideo("is a link that leads nowhere") from None
+        raise
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # reading a folder says that it is one
+        raise UnusableVideo("is a pipe, socket or device, no file")
     # ctime changes with every write, even if a tool resets mtime
-    stat = os.stat(path)
-    return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}:{stat.st_ino}"
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}"
 
 
 def fingerprint(video: str | bytes) -> str:

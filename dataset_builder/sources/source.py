@@ -15,6 +15,7 @@ class Source:
         stamp: size, times etc. from the file system; equal stamps mean equal content.
         fingerprint: hash of its content; "" for remote files not read yet, and for unreadable files.
         pixels: length as `pixels_to_decode`; None if it was not requested.
+        fault: why it is no video file, if that is known from its place in the file system.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Source:
     stamp: str = ""
     fingerprint: str = ""
     pixels: int | None = None
+    fault: str = ""
 
     @property
     def is_remote(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..media.clip_cache import ClipCache
@@ -68,13 +68,13 @@ def build(
     folder = Folder.of(out)
     with locked(folder):
         previous = _previous(folder, spec, force)  # checked before the videos are read, which may take long
-        job, duplicates = folder_job(
+        job, report = folder_job(
             spec, videos, SPLIT, cache or ClipCache.of(),
             read=engine.read_contents, with_length=engine.wants_length, progress=progress.videos,
         )  # fmt: skip
         if not force:
             _check_same_videos(folder, previous, job)
-        return _build(job, folder, duplicates, previous, engine, progress)
+        return _build(job, folder, report, previous, engine, progress)
 
 
 def build_job(
@@ -85,15 +85,14 @@ def build_job(
     with locked(folder):
         previous = _previous(folder, job.spec, force=False)
         _check_same_videos(folder, previous, job)
-        return _build(job, folder, {}, previous, engine or LocalEngine(), BuildProgress(rows=progress))
+        return _build(job, folder, Report(), previous, engine or LocalEngine(), BuildProgress(rows=progress))
 
 
 def _build(
-    job: Job, folder: Folder, duplicates: Mapping[str, str], previous: Summary | None, engine: Engine, progress: BuildProgress
+    job: Job, folder: Folder, report: Report, previous: Summary | None, engine: Engine, progress: BuildProgress
 ) -> Report:
     shards = plan_shards(job)
     _begin(folder, job, shards, previous)
-    report = Report(duplicates=dict(duplicates))
     for shard_report in engine.make_shards(shards, job, folder, progress.rows):
         report.update(shard_report)
         progress.report(report)

@@ -17,9 +17,7 @@ def extract_text(completion: Any) -> Any:
     Thinking, tool calls and refusals are skipped; without any other text the result is "". A value of another type is
     returned unchanged, and item validation then names its type.
 
-    Raises:
-        NoResponse: if a chat does not end with the model's message, as then its last text may show another answer; or if no
-            content part has a known type.
+    Raises NoResponse if a chat does not end with the model's message, or if no content part has a known type.
     """
     if isinstance(completion, Mapping):
         return _message_text(completion)
@@ -40,12 +38,12 @@ def _message_text(message: Mapping[str, Any]) -> Any:
 
 
 def _join_parts(parts: Sequence[Any]) -> str:
-    known_parts = [part for part in parts if isinstance(part, Mapping) and ("text" in part or _is_non_answer(part))]
-    if parts and not known_parts:
+    texts = []
+    for part in parts:
+        if isinstance(part, Mapping) and (part.get("type") in NON_ANSWER_PARTS or part.get("thought")):
+            texts.append("")
+        elif isinstance(part, Mapping) and "text" in part:
+            texts.append(part["text"] if isinstance(part["text"], str) else "")
+    if parts and not texts:
         raise NoResponse(f"no part of the content holds text: {parts!r:.200}")
-    texts = (part["text"] for part in known_parts if not _is_non_answer(part))
-    return "".join(text for text in texts if isinstance(text, str))
-
-
-def _is_non_answer(part: Mapping[str, Any]) -> bool:
-    return part.get("type") in NON_ANSWER_PARTS or bool(part.get("thought"))
+    return "".join(texts)

@@ -6,8 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-from .errors import RewardRefused, RewardUnavailable
-from .replies import Outcome
+from .replies import Outcome, RewardRefused, RewardUnavailable
 from .servers import Servers
 from .session import Session
 from .settings import ClientSettings

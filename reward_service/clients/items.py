@@ -20,9 +20,7 @@ def item(
     """Build one item for the client. Numpy scalars become Python values; only the EXTRA keys of `extra_info` are sent.
 
     `group` is the same for all rollouts of one prompt in one step; `id` names the rollout.
-
-    Raises:
-        ValueError: if the response is not a string or the ground truth is missing, so that neither is scored as a wrong answer.
+    Raises ValueError if the response is not a string or the ground truth is missing: neither is a wrong answer.
     """
     if not isinstance(response, str):
         raise ValueError(f"response={response!r:.100} is not a string; send the text that the model generated")
@@ -40,9 +38,7 @@ def make_items(completions: Sequence[Any], columns: Mapping[str, Any], step: Any
 
     Columns: `data_source` or `task`; `ground_truth`, `solution` or `reward_model`; maybe `extra_info`. The training step and
     the row's index together name the group of a rollout.
-
-    Raises:
-        ValueError: if a column is missing, or a completion is empty, None or a chat that does not end with the model's message.
+    Raises ValueError if a column is missing, or a completion is empty, None or a chat that ends with someone else's message.
     """
     sources = _column(columns, "data_source", "task")
     truths = _column(columns, "ground_truth", "solution", "reward_model")

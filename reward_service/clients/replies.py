@@ -1,4 +1,4 @@
-"""Reads replies. Only what a reward service wrote is a verdict; any other page is the failure of the server behind the URL."""
+"""Reads replies: results or errors. Only what a reward service wrote is a verdict; any other page is a server's failure."""
 
 import json
 from datetime import UTC, datetime
@@ -8,31 +8,30 @@ from typing import Any
 
 import httpx
 
-from .errors import RewardError, RewardRefused, RewardUnavailable
-
 RETRY_STATUSES = (408, 429)  # and every status from 500 up
-Outcome = dict[str, Any] | RewardError
+
+
+class RewardError(RuntimeError):
+    """An item has no score."""
+
+
+class RewardRefused(RewardError):
+    """The service refused the item or the request. A retry would not help."""
 
 
 class TooLarge(RewardRefused):
     """The request is too large. A request with fewer items may be accepted."""
 
 
-class ServerFailure(Exception):
-    """The server did not answer as a reward service that works. It asks to wait `retry_after` seconds."""
+class RewardUnavailable(RewardError):
+    """No server returned a score in time. A later call may succeed."""
 
-    def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+
+Outcome = dict[str, Any] | RewardError
 
 
 def read_reply(response: httpx.Response, count: int) -> list[Outcome]:
-    """The outcomes of the `count` items of a request.
-
-    Raises:
-        RewardRefused: if the service refuses the whole request, TooLarge for its size.
-        ServerFailure: for any other reply.
-    """
+    """The outcomes of the `count` items of a request. Raises RewardRefused for all of them, else httpx.HTTPStatusError."""
     status = response.status_code
     try:
         content = json.loads(response.content)
@@ -53,7 +52,8 @@ def read_reply(response: httpx.Response, count: int) -> list[Outcome]:
         raise RewardRefused(f"{response.url}: HTTP {status}: {text}")
     location = f" to {response.headers['location']}" if "location" in response.headers else ""
     source = "" if is_ours else ", not from a reward service"
-    raise ServerFailure(f"HTTP {status}{location}{source}: {text}", _retry_after(response))
+    message = f"HTTP {status}{location}{source}: {text}"
+    raise httpx.HTTPStatusError(message, request=response.request, response=response)
 
 
 def _read_result(result: Any) -> Outcome | None:
@@ -71,8 +71,8 @@ def _error_text(error: dict[str, Any]) -> str:
     return f"{error.get('type')}: {error.get('message')}"
 
 
-def _retry_after(response: httpx.Response) -> float:
-    """The seconds in the header, a number or a date; 0 without one."""
+def retry_after(response: httpx.Response) -> float:
+    """The seconds that the server asks to wait, as a number or a date; 0 if it does not ask."""
     value = response.headers.get("retry-after", "")
     try:
         seconds = float(value) if value.isdecimal() else (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()

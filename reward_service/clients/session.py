@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from .errors import RewardError, RewardRefused, RewardUnavailable
-from .replies import Outcome, ServerFailure, TooLarge, read_reply
+from .replies import Outcome, RewardError, RewardRefused, RewardUnavailable, TooLarge, read_reply, retry_after
 from .servers import Server, Servers
 from .settings import ClientSettings
 
@@ -105,12 +104,13 @@ class Session:
                     await asyncio.sleep(max(0.0, server.not_before - monotonic()))
                     try:
                         outcomes = read_reply(await self._post(server, body), len(batch))
-                    except (httpx.RequestError, TimeoutError, ServerFailure) as error:
+                    except (httpx.HTTPError, TimeoutError) as error:
                         if _is_certificate_error(error):
                             message = f"{server.url}: {error}; name its authority with `ca` or SSL_CERT_FILE"
                             raise RewardRefused(message) from None
                         last = f"{server.url}: {type(error).__name__} {error}".strip()
-                        self._servers.record_failure(server, getattr(error, "retry_after", 0.0))
+                        pause = retry_after(error.response) if isinstance(error, httpx.HTTPStatusError) else 0.0
+                        self._servers.record_failure(server, pause)
                     else:
                         server.failures = 0
                         return outcomes

@@ -19,37 +19,24 @@ _MINIMUMS = {"timeout": 0.001, "deadline": 0.001, "attempts": 1, "batch": 1, "co
 
 @dataclass(frozen=True)
 class ClientSettings:
-    """How to reach the service. Each field is also `VIDEOSSR_REWARD_…` in the environment.
+    """How to reach the service. Times are in seconds.
 
-    Attributes:
-        url: base URL of the service, or several, comma-separated; a token may stand in it: `http://any:TOKEN@host:8000`.
-        token: bearer token; "" for none.
-        mode: smooth, strict or above_chance; "" for the server's default.
-        run: name of the training run in the service's statistics; default: one for each launch.
-        ca: file with the certificates of a private authority; default: the system's, or SSL_CERT_FILE, SSL_CERT_DIR.
-        timeout: seconds for one request, from the first byte sent to the last received.
-        deadline: seconds after which a call gives up, retries included.
-        attempts: requests for one call, the first one included. The default outlasts an outage of 30 s.
-        backoff: seconds before the second attempt; doubles with each attempt, up to 8 s, with jitter.
-        batch: maximum items in one request; long responses go in smaller requests.
-        linger: seconds that a call waits for other calls, to share one request.
-        connections: maximum requests at the same time.
-        cooldown: seconds before a failed server is tried again, if others work; up to four times as long if it keeps failing.
+    `url` holds one or more base URLs, comma-separated; each may hold a token: `http://any:TOKEN@host:8000`.
     """
 
     url: str = field(default="http://127.0.0.1:8000", repr=False)
-    token: str = field(default="", repr=False)
-    mode: str = ""
-    run: str = ""
-    ca: str = ""
-    timeout: float = 30.0
-    deadline: float = 120.0
-    attempts: int = 12
-    backoff: float = 0.5
-    batch: int = 64
-    linger: float = 0.002
-    connections: int = 16
-    cooldown: float = 2.0
+    token: str = field(default="", repr=False)  # bearer token of servers without one in `url`
+    mode: str = ""  # smooth, strict or above_chance; "" for the server's default
+    run: str = ""  # name of the training run in the service's statistics; default: one for each launch
+    ca: str = ""  # file with a private authority's certificates; default: the system's, or SSL_CERT_FILE, SSL_CERT_DIR
+    timeout: float = 30.0  # for one request, from the first byte sent to the last received
+    deadline: float = 120.0  # for a call, retries included
+    attempts: int = 12  # requests for one call, the first one included; the default outlasts an outage of 30 s
+    backoff: float = 0.5  # before the second attempt; doubles with each attempt, up to 8 s, with jitter
+    batch: int = 64  # maximum items in one request; long responses go in smaller requests
+    linger: float = 0.002  # how long a call waits for other calls, to share one request
+    connections: int = 16  # maximum requests at the same time
+    cooldown: float = 2.0  # before a failed server is tried again, if others work; up to 4 times that if it keeps failing
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -66,11 +53,7 @@ class ClientSettings:
 
     @classmethod
     def read(cls, **overrides: Any) -> Self:
-        """Settings from `overrides` that are not None, else from the environment, else defaults.
-
-        Raises:
-            ValueError: if a setting is unknown or its value is not allowed; the message names it.
-        """
+        """Settings from `overrides` that are not None, else from the environment, else defaults. Raises ValueError."""
         defaults: dict[str, Any] = {setting.name: setting.default for setting in fields(cls)}
         if unknown := set(overrides) - set(defaults):
             raise ValueError(f"{unknown.pop()} is not a setting of the reward client; allowed: {', '.join(defaults)}")

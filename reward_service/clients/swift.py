@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .client import shared_client
-from .errors import RewardError
 from .items import make_items
+from .replies import RewardError
 
 
 class VideoSSRReward:

@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from .client import shared_client
-from .errors import RewardError, RewardRefused
 from .items import make_items
+from .replies import RewardError, RewardRefused
 
 log = logging.getLogger(__name__)
 

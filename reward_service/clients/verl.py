@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .client import shared_client
-from .errors import RewardError
 from .items import item
+from .replies import RewardError
 
 GROUP, ROLLOUT = "videossr_group", "videossr_rollout"  # keys that the manager sets in extra_info
 
@@ -25,8 +25,7 @@ async def compute_score(
     Returns always the same keys: score (verl's word for the reward), exact, above_chance, parsed, reason, task. There is no
     `acc`, as in validation verl would count a rollout without a score as 0. Use `exact` for `filter_groups.metric`.
 
-    Raises:
-        RewardError: if there is no score. verl then drops the rollout, instead of training on a false 0.
+    Raises RewardError if there is no score. verl then drops the rollout, instead of training on a false 0.
     """
     for unused in ("reward_router_address", "reward_model_tokenizer"):  # verl passes them to every reward function
         settings.pop(unused, None)

@@ -28,20 +28,12 @@ class RemoteRewardManager(NaiveRewardManager):  # type: ignore[misc]
     async def run_single(self, data: Any) -> dict[str, Any]:
         """Score the last row of a DataProto."""
         last = data[-1:]
-        fields = last.non_tensor_batch
-        uid = _first(fields, "uid")
+        row = {key: values[0] for key, values in last.non_tensor_batch.items() if len(values)}
+        uid, step, session = (row.get(key) for key in ("uid", "global_steps", "session_id"))
         if uid is not None:
-            step = _first(fields, "global_steps")
-            extra = dict(_first(fields, "extra_info") or {})
-            extra[GROUP] = f"{uid}" if step is None else f"{step}/{uid}"
-            session = _first(fields, "session_id")
+            extra = {**(row.get("extra_info") or {}), GROUP: f"{uid}" if step is None else f"{step}/{uid}"}
             if session is not None:
                 extra[ROLLOUT] = f"{uid}/{session}"
-            fields["extra_info"][0] = extra
+            last.non_tensor_batch["extra_info"][0] = extra
         result: dict[str, Any] = await super().run_single(last)
         return result
-
-
-def _first(fields: Any, key: str) -> Any:
-    values = fields.get(key)
-    return None if values is None or not len(values) else values[0]

@@ -1,13 +1,17 @@
-"""Defines a protocol: how a trainer's request becomes items, and how their results become the reply."""
+"""A protocol: how a trainer's request becomes items, and how their results become the reply."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
+
+from starlette.requests import HTTPConnection
 
 from ..scoring.items import MODES, Fault, Item, Mode
 from .messages import Refusal
 
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 @dataclass(frozen=True)
 class Call:
@@ -19,17 +23,14 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path_params: Mapping[str, str], query_string: bytes, mode: Mode) -> Self:
-        """Read the parameters of a URL; `mode` is the default mode.
-
-        Raises:
-            Refusal: 422 if the URL names an unknown mode.
-        """
+    def read(cls, connection: HTTPConnection, default_mode: Mode) -> Self:
+        """Read the parameters of a URL; raises Refusal 422 if it names an unknown mode."""
+        query_string, path = connection.scope["query_string"], connection.path_params
         query = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)) if query_string else {}
-        mode_name = query.get("mode", mode)
-        if mode_name not in MODES:
-            raise Refusal(422, "invalid_request", f"mode={mode_name!r} is unknown; allowed: {', '.join(MODES)}")
-        return cls(path_params.get("task"), path_params.get("run", ""), mode_name, query)
+        mode = query.get("mode", default_mode)
+        if mode not in MODES:
+            raise Refusal(422, "invalid_request", f"mode={mode!r} is unknown; allowed: {', '.join(MODES)}")
+        return cls(path.get("task"), path.get("run", ""), mode, query)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Protocol:
         aliases: further paths, if the trainer prescribes them; they may hold `{task}`.
         partial: whether a reply may hold both scores and Faults; else any Fault makes the reply an error.
         decode: decodes a body, if decoding it as `request` is not enough.
+        routes: further routes, served below `/`, `/NAME/` and `/NAME/TASK/`.
     """
 
     name: str
@@ -57,9 +59,10 @@ class Protocol:
     partial: bool = False
     decode: Callable[[bytes], Any] | None = None
     reply: Any = dict[str, Any]
+    routes: "APIRouter | None" = None
 
     @property
     def all_paths(self) -> tuple[str, ...]:
         """All paths; `{task}` stands for a task's name."""
-        with_task = [f"{path}/{{task}}" for path in (self.path, *self.aliases) if "{" not in path]
-        return (self.path, *self.aliases, *(path for path in with_task if path not in self.aliases))
+        paths = (self.path, *self.aliases)
+        return tuple(dict.fromkeys([*paths, *(f"{path}/{{task}}" for path in paths if "{" not in path)]))

@@ -26,7 +26,7 @@ def _read(request: Request, call: Call) -> list[Item | Fault]:
 
 
 def _write(request: Request, results: list[Scored], call: Call) -> dict[str, Any]:
-    result = results[0]
+    [result] = results
     flags = {"reason": result.reason, "is_score_valid": True, "success": True}
     metrics = {key: {"score": getattr(result, key), **flags} for key in ("exact", "above_chance")}
     return {"score": result.reward, "reason": result.reason, "metrics": metrics}

@@ -1,8 +1,7 @@
 """JSON bodies as typed values, and errors: what is wrong with a request, and what to send instead."""
 
 import json
-from collections.abc import Hashable
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,7 +10,6 @@ from starlette.exceptions import HTTPException
 from ..scoring.items import Error
 
 T = TypeVar("T")
-_encoder = msgspec.json.Encoder()
 
 
 class ErrorBody(msgspec.Struct):
@@ -25,15 +23,10 @@ class Refusal(HTTPException):
     """A request is refused with an HTTP status. May be raised anywhere; `body` is the reply."""
 
     def __init__(
-        self, status: int, kind: str, message: str, errors: list[dict[str, Any]] | None = None, headers: dict[str, str] | None = None
-    ) -> None:  # fmt: skip
+        self, status: int, kind: str, message: str, *, errors: Any = (), headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(status, message, headers)
-        self.body = ErrorBody(Error(kind, message), errors or [])
-
-
-@lru_cache(maxsize=64)
-def _decoder(type_: Hashable) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(type_)
+        self.body = ErrorBody(Error(kind, message), list(errors))
 
 
 def decode(body: bytes, type_: type[T]) -> T:
@@ -43,14 +36,17 @@ def decode(body: bytes, type_: type[T]) -> T:
         Refusal: 400 if it is not JSON, 422 if the JSON does not match the type; the message says where.
     """
     try:
-        value: T = _decoder(type_).decode(body)  # type: ignore[arg-type]
-        return value
-    except msgspec.ValidationError as error:
-        raise Refusal(422, "invalid_request", str(error)) from None
-    except msgspec.DecodeError:
-        return convert(_decode_lenient(body), type_)
+        try:
+            return msgspec.json.decode(body, type=type_)
+        except msgspec.ValidationError as error:
+            raise Refusal(422, "invalid_request", str(error)) from None
+        except msgspec.DecodeError:  # Python's json module writes more than the standard: NaN, and half a surrogate pair
+            return convert(json.loads(body), type_)
     except RecursionError:
         raise too_deep() from None
+    except ValueError as error:
+        message = f"the body is not valid JSON: {error}" if body.strip() else "the body is empty; send JSON"
+        raise Refusal(400, "malformed_json", message) from None
 
 
 def convert(value: Any, type_: type[T]) -> T:
@@ -61,17 +57,6 @@ def convert(value: Any, type_: type[T]) -> T:
         raise Refusal(422, "invalid_request", str(error)) from None
 
 
-def _decode_lenient(body: bytes) -> Any:
-    """Decode what Python's json module writes beyond the standard: NaN, and half a surrogate pair."""
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise too_deep() from None
-    except ValueError as error:
-        message = f"the body is not valid JSON: {error}" if body.strip() else "the body is empty; send JSON"
-        raise Refusal(400, "malformed_json", message) from None
-
-
 def too_deep() -> Refusal:
     """The error for JSON that is nested too deeply to be read or written."""
     return Refusal(400, "malformed_json", "the body is not valid JSON: it is nested too deeply")
@@ -80,6 +65,6 @@ def too_deep() -> Refusal:
 def encode(value: Any) -> bytes:
     """Encode a value as JSON."""
     try:
-        return _encoder.encode(value)
+        return msgspec.json.encode(value)
     except UnicodeEncodeError:  # a text of the request holds half a surrogate pair
         return json.dumps(msgspec.to_builtins(value)).encode()

@@ -5,33 +5,29 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..scoring.items import Fault, Item, Mode, Scored
+from ..scoring.items import Fault, Item, Mode
 from .base import Call, Protocol
 from .messages import Refusal, decode
 from .rows import parse_item
 
 
-class ScoreRequest(Struct):
+RESULT = {"anyOf": [{"$ref": "#/components/schemas/Scored"}, {"$ref": "#/components/schemas/Fault"}]}
+
+
+class ScoreRequest(Struct, kw_only=True):
     items: list[Item]
     mode: Annotated[Mode, Meta(description="the score that `reward` holds; default: the server's setting")] | None = None
     run: Annotated[str, Meta(description="the training run, for the statistics")] | None = None
 
 
-class UncheckedRequest(Struct):
+class UncheckedRequest(ScoreRequest):
     items: list[Any]
-    mode: Mode | None = None
-    run: str | None = None
-
-
-def ref(type_: type) -> str:
-    """The reference to a type in the OpenAPI document."""
-    return f"#/components/schemas/{type_.__name__}"
 
 
 class ScoreReply(Struct):
     """`results[k]` belongs to `items[k]`: a score, or an `error` that says why there is none."""
 
-    results: Annotated[list[Any], Meta(extra_json_schema={"items": {"anyOf": [{"$ref": ref(Scored)}, {"$ref": ref(Fault)}]}})]
+    results: Annotated[list[Any], Meta(extra_json_schema={"items": RESULT})]
 
 
 def _decode(body: bytes) -> Any:

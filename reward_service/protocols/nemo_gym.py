@@ -5,7 +5,6 @@ group; it names no step, so rollouts of all epochs share a group. Where several 
 as the base URL tells their groups apart.
 """
 
-from collections.abc import Callable, Iterable
 from itertools import groupby
 from statistics import fmean, pstdev
 from typing import Any
@@ -19,7 +18,8 @@ from .messages import convert, decode
 from .rows import to_item
 
 TASK_INDEX = "_ng_task_index"
-METRICS = ("reward", "score", "exact", "above_chance", "unparseable")
+SCORES = ("reward", "score", "exact", "above_chance")
+routes = APIRouter(tags=["nemo-gym"])  # besides `/verify`; they keep no state
 
 
 class Request(Struct):
@@ -30,7 +30,7 @@ class Request(Struct):
 
 
 def _decode(body: bytes) -> dict[str, Any]:
-    request = decode(body, dict[str, Any])
+    request: dict[str, Any] = decode(body, Any)
     convert(request, Request)
     return request
 
@@ -47,45 +47,17 @@ def _read(request: dict[str, Any], call: Call) -> list[Item | Fault]:
 
 
 def _write(request: dict[str, Any], results: list[Scored], call: Call) -> dict[str, Any]:
-    result = results[0]
-    metrics = {name: getattr(result, name) for name in METRICS[:-1]}
-    return {**request, **metrics, "unparseable": float(not result.parsed), "reason": result.reason}
+    [result] = results
+    scores = {name: getattr(result, name) for name in SCORES}
+    return {**request, **scores, "unparseable": float(not result.parsed), "reason": result.reason}
 
 
-PROTOCOL = Protocol(
-    name="nemo-gym",
-    summary="NeMo Gym, verifiers and prime-rl: verify a rollout",
-    path="/verify",
-    aliases=("/nemo-gym/verify", "/nemo-gym/{task}/verify"),
-    request=Request,
-    read=_read,
-    write=_write,
-    decode=_decode,
-    example={
-        "task": "counting",
-        "ground_truth": "3,1,4",
-        "responses_create_params": {"input": []},
-        "response": {"output": [{"type": "message", "content": [{"type": "output_text", "text": "<answer>3,1,5</answer>"}]}]},
-    },
-)
-
-
-def router() -> APIRouter:
-    """The routes besides `/verify`. They keep no state."""
-    routes = APIRouter(tags=["nemo-gym"])
-    for prefix in ("", "/nemo-gym", "/nemo-gym/{task}"):
-        shown = "{" not in prefix
-        routes.post(f"{prefix}/seed_session", summary="NeMo Gym: begin a rollout", include_in_schema=shown)(_seed_session)
-        routes.post(f"{prefix}/aggregate_metrics", summary="NeMo Gym: metrics of rollouts", include_in_schema=shown)(
-            _aggregate_metrics
-        )
-    return routes
-
-
+@routes.post("/seed_session", summary="NeMo Gym: begin a rollout")
 async def _seed_session() -> dict[str, Any]:
     return {}
 
 
+@routes.post("/aggregate_metrics", summary="NeMo Gym: metrics of rollouts")
 async def _aggregate_metrics(body: dict[str, Any]) -> dict[str, Any]:
     rows = sorted((row for row in body.get("verify_responses") or [] if isinstance(row, dict)), key=_index)
     groups = [list(group) for _, group in groupby(rows, key=_index)]
@@ -101,9 +73,29 @@ def _index(row: dict[str, Any]) -> str:
     return str(row.get(TASK_INDEX))
 
 
-def _statistics(rows: Iterable[dict[str, Any]]) -> dict[str, float]:
-    by_metric = {name: [float(row[name]) for row in rows if isinstance(row.get(name), (int, float))] for name in METRICS}
-    statistics: dict[str, Callable[[list[float]], float]] = {"mean": fmean, "std": pstdev, "min": min, "max": max}
-    return {
-        f"{key}/{name}": compute(values) for name, values in by_metric.items() if values for key, compute in statistics.items()
-    }
+def _statistics(rows: list[dict[str, Any]]) -> dict[str, float]:
+    statistics: dict[str, float] = {}
+    for name in (*SCORES, "unparseable"):
+        if values := [float(row[name]) for row in rows if isinstance(row.get(name), (int, float))]:
+            statistics |= {f"mean/{name}": fmean(values), f"std/{name}": pstdev(values)}
+            statistics |= {f"min/{name}": min(values), f"max/{name}": max(values)}
+    return statistics
+
+
+PROTOCOL = Protocol(
+    name="nemo-gym",
+    summary="NeMo Gym, verifiers and prime-rl: verify a rollout",
+    path="/verify",
+    aliases=("/nemo-gym/verify", "/nemo-gym/{task}/verify"),
+    routes=routes,
+    request=Request,
+    read=_read,
+    write=_write,
+    decode=_decode,
+    example={
+        "task": "counting",
+        "ground_truth": "3,1,4",
+        "responses_create_params": {"input": []},
+        "response": {"output": [{"type": "message", "content": [{"type": "output_text", "text": "<answer>3,1,5</answer>"}]}]},
+    },
+)

@@ -6,7 +6,7 @@ ends it. A step may hold task and ground truth itself. Over plain HTTP, which ha
 
 import uuid
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from msgspec import Struct
@@ -18,16 +18,9 @@ from .base import Call, Protocol
 from .messages import Refusal, decode, encode
 from .rows import to_item
 
-if TYPE_CHECKING:
-    from ..service import Service
-
-
-# an action; in a session, the fields besides the response come from `reset`
-SCHEMA = {
-    "type": "object",
-    "required": ["response"],
-    "properties": {key: {} for key in ("response", "task", "ground_truth", "extra_info")},
-}
+ACTION_KEYS = ("response", "task", "ground_truth", "extra_info")  # in a session, all but the response may come from `reset`
+ACTION = {"type": "object", "required": ["response"], "properties": {key: {} for key in ACTION_KEYS}}
+routes = APIRouter(tags=["openenv"])
 
 
 class Request(Struct):
@@ -39,42 +32,32 @@ class Message(Struct):
     data: dict[str, Any] = {}
 
 
+def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}
+
+
 def _to_item(action: dict[str, Any], episode: dict[str, Any], call: Call) -> Item | Fault:
-    fields = {key: value for key, value in action.items() if value is not None and key != "response"}
-    return to_item(action.get("response"), None, call, {**episode, **fields})
+    return to_item(action.get("response"), None, call, {**episode, **_without_none(action)})
 
 
-def _reply(result: Scored) -> dict[str, Any]:
+def _describe_result(result: Scored) -> dict[str, Any]:
     observation = {key: getattr(result, key) for key in ("parsed", "reason", "score", "exact", "above_chance", "task")}
     return {"observation": observation, "reward": result.reward, "done": True}
 
 
-def _reset(episode: dict[str, Any], task: str | None) -> dict[str, Any]:
+def _describe_episode(episode: dict[str, Any], task: str | None) -> dict[str, Any]:
     task = task or episode.get("task")
     observation = {"prompt": episode.get("prompt"), "task": task}
     if isinstance(task, str):
         with suppress(tasks.UnknownTask):  # the step reports it
             observation["answer_format"] = tasks.get(task).answer_format
-    known = {key: value for key, value in observation.items() if value is not None}
-    return {"observation": known, "reward": None, "done": False}
-
-
-PROTOCOL = Protocol(
-    name="openenv",
-    summary="OpenEnv: one step without a session",
-    path="/step",
-    aliases=("/openenv/step", "/openenv/{task}/step"),
-    request=Request,
-    read=lambda request, call: [_to_item(request.action, {}, call)],
-    write=lambda request, results, call: _reply(results[0]),
-    example={"action": {"response": "<answer>3,1,5</answer>", "task": "counting", "ground_truth": "3,1,4"}},
-)
+    return {"observation": _without_none(observation), "reward": None, "done": False}
 
 
 class Session:
     """One WebSocket's episode."""
 
-    def __init__(self, service: "Service", call: Call) -> None:
+    def __init__(self, service: Any, call: Call) -> None:
         self._service = service
         self._call = call
         self._episode: dict[str, Any] = {}
@@ -88,61 +71,68 @@ class Session:
             return _error(refusal.detail, "INVALID_JSON" if refusal.status_code == 400 else "VALIDATION_ERROR")
         match message.type:
             case "reset":
-                self._episode = {key: value for key, value in message.data.items() if value is not None}
+                self._episode = _without_none(message.data)
                 self._state = {"episode_id": self._episode.get("episode_id") or uuid.uuid4().hex, "step_count": 0}
-                return {"type": "observation", "data": _reset(self._episode, self._call.task)}
+                return {"type": "observation", "data": _describe_episode(self._episode, self._call.task)}
             case "step":
-                return await self._step(message.data)
+                item = _to_item(message.data, self._episode, self._call)
+                [result] = await self._service.score([item], self._call.mode, self._call.run)
+                if isinstance(result, Fault):
+                    code = "EXECUTION_ERROR" if result.error.type == "internal" else "VALIDATION_ERROR"
+                    return _error(result.error.message, code)
+                self._state["step_count"] += 1
+                return {"type": "observation", "data": _describe_result(result)}
             case "state":
                 return {"type": "state", "data": self._state}
             case "close":
                 return None
         return _error(f"type={message.type!r} is unknown; allowed: reset, step, state, close", "UNKNOWN_TYPE")
 
-    async def _step(self, action: dict[str, Any]) -> dict[str, Any]:
-        call = self._call
-        [result] = await self._service.score([_to_item(action, self._episode, call)], call.mode, call.run)
-        if isinstance(result, Fault):
-            return _error(result.error.message, "EXECUTION_ERROR" if result.error.type == "internal" else "VALIDATION_ERROR")
-        self._state["step_count"] += 1
-        return {"type": "observation", "data": _reply(result)}
-
 
 def _error(message: str, code: str) -> dict[str, Any]:
     return {"type": "error", "data": {"message": message, "code": code}}
 
 
-def router(service: "Service") -> APIRouter:
-    """The WebSocket session, and the other routes that OpenEnv requires."""
-    routes = APIRouter(tags=["openenv"])
+@routes.websocket("/ws")
+async def session(socket: WebSocket) -> None:
+    service = socket.app.state.service
+    try:
+        session = Session(service, Call.read(socket, service.settings.mode))
+    except Refusal as refusal:
+        return await socket.close(1008, refusal.detail)
+    await socket.accept()
+    with suppress(WebSocketDisconnect):
+        while (message := await socket.receive())["type"] == "websocket.receive":
+            text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")
+            if (reply := await session.answer(text)) is None:
+                return await socket.close()
+            await socket.send_text(encode(reply).decode())
+    return None
 
-    async def session(socket: WebSocket) -> None:
-        try:
-            session = Session(service, Call.read(socket.path_params, socket.scope["query_string"], service.settings.mode))
-        except Refusal as refusal:
-            return await socket.close(1008, refusal.detail)
-        await socket.accept()
-        with suppress(WebSocketDisconnect):
-            while (message := await socket.receive())["type"] == "websocket.receive":
-                text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")
-                if (reply := await session.answer(text)) is None:
-                    return await socket.close()
-                await socket.send_text(encode(reply).decode())
-        return None
 
-    async def reset(body: dict[str, Any], task: str | None = None) -> dict[str, Any]:
-        return _reset(body, task)
+@routes.post("/reset", summary="OpenEnv: begin an episode")
+async def reset(body: dict[str, Any], task: str | None = None) -> dict[str, Any]:
+    return _describe_episode(body, task)
 
-    async def health() -> dict[str, str]:
-        return {"status": "healthy"}
 
-    async def schema() -> dict[str, Any]:
-        return {"action": SCHEMA, "observation": {"type": "object"}, "state": {"type": "object"}}
+@routes.get("/health", summary="OpenEnv: health")
+async def health() -> dict[str, str]:
+    return {"status": "healthy"}
 
-    for prefix in ("", "/openenv", "/openenv/{task}"):
-        routes.add_api_websocket_route(f"{prefix}/ws", session)
-        shown = "{" not in prefix
-        routes.post(f"{prefix}/reset", summary="OpenEnv: begin an episode", include_in_schema=shown)(reset)
-        routes.get(f"{prefix}/health", summary="OpenEnv: health", include_in_schema=shown)(health)
-        routes.get(f"{prefix}/schema", summary="OpenEnv: schema", include_in_schema=shown)(schema)
-    return routes
+
+@routes.get("/schema", summary="OpenEnv: schema")
+async def schema() -> dict[str, Any]:
+    return {"action": ACTION, "observation": {"type": "object"}, "state": {"type": "object"}}
+
+
+PROTOCOL = Protocol(
+    name="openenv",
+    summary="OpenEnv: one step without a session",
+    path="/step",
+    aliases=("/openenv/step", "/openenv/{task}/step"),
+    routes=routes,
+    request=Request,
+    read=lambda request, call: [_to_item(request.action, {}, call)],
+    write=lambda request, results, call: _describe_result(results[0]),
+    example={"action": {"response": "<answer>3,1,5</answer>", "task": "counting", "ground_truth": "3,1,4"}},
+)

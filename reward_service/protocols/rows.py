@@ -1,7 +1,7 @@
 """Shared by the protocols: finds task and ground truth in a label or a row, and builds the item."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,8 +9,6 @@ import msgspec
 from ..completion import NoResponse, extract_text
 from ..scoring.items import ExtraInfo, Fault, Item, make_fault
 from .base import Call
-
-_EXTRA_KEYS = tuple(field.name for field in msgspec.structs.fields(ExtraInfo))
 
 
 def to_item(response: Any, label: Any, call: Call, row: Any = None, **fields: Any) -> Item | Fault:
@@ -20,31 +18,35 @@ def to_item(response: Any, label: Any, call: Call, row: Any = None, **fields: An
     `ground_truth` or `reward_model.ground_truth`, and optionally `extra_info` and `group`. The label takes precedence over
     the row. The row's `id` is not used: it names the question, which all rollouts of a group share.
     """
-    sources = [source for source in (_parse_object(label), _parse_object(row)) if source is not None]
-    label_is_truth = isinstance(label, (str, int)) and not isinstance(label, bool) and _parse_object(label) is None
-    truth: Any = label if label_is_truth else _find_ground_truth(sources)
+    label_object, row_object = _parse_object(label), _parse_object(row)
+    sources = [source for source in (label_object, row_object) if source is not None]
+
+    def first(key: str) -> Any:
+        return next((source[key] for source in sources if source.get(key) is not None), None)
+
+    if label_object is None and type(label) in (str, int):
+        truth = label
+    else:
+        holders = (holder for source in sources for holder in (source, _parse_object(source.get("reward_model")) or {}))
+        truth = next((holder["ground_truth"] for holder in holders if holder.get("ground_truth") is not None), None)
     if truth is None:
         return make_fault("invalid_item", "no ground truth; send it as the label, or in an object with task and ground_truth")
-    extra_info = _parse_object(_first_value(sources, "extra_info")) or {}
+    extra_info = _parse_object(first("extra_info")) or {}
     try:
         text = extract_text(response)
     except NoResponse as error:
         return make_fault("invalid_item", str(error))
-    raw = {
-        "response": text,
-        "ground_truth": str(truth) if isinstance(truth, int) and not isinstance(truth, bool) else truth,
-        "task": call.task or _first_value(sources, "task"),
-        "data_source": _first_value(sources, "data_source") or (_first_value(sources, "task") if call.task else None),
-        "extra_info": {key: extra_info[key] for key in _EXTRA_KEYS if extra_info.get(key) is not None},
-        "group": next((group for source in sources if isinstance(group := source.get("group"), (str, int))), None),
-        **fields,
-    }
-    return parse_item(raw)
-
-
-def continue_thought(prompt: Any, response: str) -> str:
-    """The response, with the opening of its thought where the chat template has put it into the prompt already."""
-    return f"<think>{response}" if isinstance(prompt, str) and prompt.rstrip().endswith("<think>") else response
+    return parse_item(
+        {
+            "response": text,
+            "ground_truth": str(truth) if type(truth) is int else truth,
+            "task": call.task or first("task"),
+            "data_source": first("data_source") or (first("task") if call.task else None),
+            "extra_info": {key: extra_info[key] for key in ExtraInfo.__struct_fields__ if extra_info.get(key) is not None},
+            "group": next((group for source in sources if isinstance(group := source.get("group"), (str, int))), None),
+            **fields,
+        }
+    )
 
 
 def parse_item(raw: Any) -> Item | Fault:
@@ -55,26 +57,16 @@ def parse_item(raw: Any) -> Item | Fault:
         return make_fault("invalid_item", str(error))
 
 
+def continue_thought(prompt: Any, response: str) -> str:
+    """The response, with the opening of its thought where the chat template has put it into the prompt already."""
+    return f"<think>{response}" if isinstance(prompt, str) and prompt.rstrip().endswith("<think>") else response
+
+
 def _parse_object(value: Any) -> Mapping[str, Any] | None:
-    if isinstance(value, Mapping):
-        return value
+    """The value if it is an object, or the JSON text of one."""
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         try:
-            parsed = json.loads(value)
+            value = json.loads(value)
         except (ValueError, RecursionError):
             return None
-        return parsed if isinstance(parsed, dict) else None
-    return None
-
-
-def _find_ground_truth(sources: Sequence[Mapping[str, Any]]) -> Any:
-    for source in sources:
-        inner = _parse_object(source.get("reward_model")) or {}
-        for truth in (source.get("ground_truth"), inner.get("ground_truth")):
-            if truth is not None:
-                return truth
-    return None
-
-
-def _first_value(sources: Sequence[Mapping[str, Any]], key: str) -> Any:
-    return next((source[key] for source in sources if source.get(key) is not None), None)
+    return value if isinstance(value, Mapping) else None

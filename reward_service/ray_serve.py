@@ -3,25 +3,17 @@
 Settings come from the environment (`VIDEOSSR_SERVE_…`). Each replica has statistics of its own.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ray import serve
 
+from .http.app import create_app
 from .settings import Settings
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 
 def build(arguments: dict[str, str] | None = None) -> Any:
     """The Ray Serve application; the argument `replicas` is the number of processes."""
     settings = Settings()  # the driver's: replicas may have another environment
-
-    def build_app() -> "FastAPI":
-        from .http.app import create_app
-
-        return create_app(settings)
-
     replicas = int((arguments or {}).get("replicas", 1))
     deployment = serve.deployment(name="videossr-rewards", num_replicas=replicas, max_ongoing_requests=512)
-    return deployment(serve.ingress(build_app)()).bind()
+    return deployment(serve.ingress(lambda: create_app(settings))()).bind()

@@ -3,30 +3,31 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.routing import Mount
 
 from dataset_builder import tasks
 from dataset_builder.version import VERSION
 
-from ..monitoring import metrics
-from ..protocols import nemo_gym, openenv, protocols
+from ..protocols import protocols
 from ..service import Service, check_ready
 from ..settings import Settings
 from .body_limits import BodyLimits
 from .error_replies import add_error_replies
-from .openapi import add_protocols
+from .openapi import make_document
 from .scoring_routes import scoring_routes
 from .token_auth import TokenAuth
 
 LAG_SECONDS = 0.25
-PAGE = Path(__file__).with_name("page.html")
-DOCS = Path(__file__).with_name("docs.html")  # instead of Swagger's page, which loads scripts from the internet
+FOLDER = Path(__file__).parent
+# docs.html is here instead of Swagger's page, which loads scripts from the internet
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 DESCRIPTION = (
     "Smooth, verifiable rewards for questions about videos. A failed item gets an error, never a 0. Every path may begin with "
@@ -62,20 +63,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.state.service = service
+    app.openapi = partial(make_document, app)  # type: ignore[method-assign]
     app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
     if settings.bearer_tokens:
         app.add_middleware(TokenAuth, tokens=settings.bearer_tokens)
     add_error_replies(app)
-    routes = scoring_routes(service)
-    trainers = APIRouter()
-    trainers.include_router(nemo_gym.router())
-    trainers.include_router(openenv.router(service))
-    app.router.routes.extend(routes)
-    app.include_router(trainers)
-    for prefix in PREFIXES:
-        app.router.routes.append(Mount(prefix, routes=[*routes, *trainers.routes]))
+    further_routes = APIRouter()
+    for protocol in protocols():
+        if protocol.routes is not None:
+            for prefix in ("", f"/{protocol.name}", f"/{protocol.name}/{{task}}"):
+                further_routes.include_router(protocol.routes, prefix=prefix, include_in_schema="{" not in prefix)
+    routes = [*scoring_routes(service), *further_routes.routes]
+    app.router.routes += [*routes, *(Mount(prefix, routes=routes) for prefix in PREFIXES)]
     _add_pages(app, service)
-    _add_openapi(app)
     return app
 
 
@@ -94,15 +95,15 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/tasks", summary="The tasks: answer formats and blind baselines")
     async def listing() -> dict[str, Any]:
-        return {name: _describe_task(name) for name in tasks.names()}
+        return {name: _describe_task(tasks.get(name)) for name in tasks.names()}
 
     @app.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def prometheus() -> Response:
-        return Response(service.monitor.metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+        return Response(service.monitor.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     async def page(request: Request) -> Response:
-        file = DOCS if request.url.path.endswith("/docs") else PAGE
-        return HTMLResponse(file.read_text(), headers={"content-security-policy": POLICY})
+        file = "docs.html" if request.url.path.endswith("/docs") else "page.html"
+        return HTMLResponse((FOLDER / file).read_text(), headers={"content-security-policy": POLICY})
 
     async def healthz(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -118,16 +119,6 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         app.add_route(path, endpoint, include_in_schema=False)
 
 
-def _describe_task(name: str) -> dict[str, Any]:
-    task = tasks.get(name)
+def _describe_task(task: tasks.Task) -> dict[str, Any]:
     baselines = {level: task.chance(task.params(level), 48).smooth for level in tasks.LEVELS}
     return {"version": task.version, "answer_format": task.answer_format, "ability": task.ability, "chance": baselines}
-
-
-def _add_openapi(app: FastAPI) -> None:
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = add_protocols(FastAPI.openapi(app), protocols())
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -23,13 +23,13 @@ class BodyLimits:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         deadline = asyncio.get_running_loop().time() + self._seconds
+        refusal = _check_encoding(Headers(scope=scope))
         size, is_complete = 0, False
 
         async def receive_within_limits() -> Message:
-            nonlocal size, is_complete
+            nonlocal refusal, size, is_complete
             if is_complete:  # the application waits for the client to disconnect
                 return await receive()
-            refusal = None if size else self._check_encoding(scope)
             try:
                 async with asyncio.timeout_at(deadline):
                     while True:
@@ -37,7 +37,8 @@ class BodyLimits:
                         size += len(message.get("body", b""))
                         is_complete = not message.get("more_body", False)
                         if size > self._max_bytes:
-                            refusal = self._too_large()
+                            text = f"the body is larger than {self._max_bytes} bytes; send fewer items at once"
+                            refusal = Refusal(413, "body_too_large", text, headers=CLOSE)
                         # read the rest and drop it: closing a connection with unread data would lose the reply
                         if refusal is None or is_complete or size > DISCARD_FACTOR * self._max_bytes:
                             break
@@ -49,13 +50,10 @@ class BodyLimits:
 
         return await self._app(scope, receive_within_limits, send)
 
-    def _too_large(self) -> Refusal:
-        message = f"the body is larger than {self._max_bytes} bytes; send fewer items at once"
-        return Refusal(413, "body_too_large", message, headers=CLOSE)
 
-    def _check_encoding(self, scope: Scope) -> Refusal | None:
-        encoding = Headers(scope=scope).get("content-encoding", "").strip().lower()
-        if encoding in ("", "identity"):
-            return None
-        message = f"the body is compressed ({encoding}); send it without content-encoding"
-        return Refusal(415, "unsupported_encoding", message, headers=CLOSE)
+def _check_encoding(headers: Headers) -> Refusal | None:
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    text = f"the body is compressed ({encoding}); send it without content-encoding"
+    return Refusal(415, "unsupported_encoding", text, headers=CLOSE)

@@ -27,7 +27,7 @@ def add_error_replies(app: FastAPI) -> None:
     async def refused(request: Request, error: HTTPException) -> Response:
         if not isinstance(error, Refusal):
             message = f"{request.method} {request.url.path}: {error.detail}; the routes are listed at /docs"
-            error = Refusal(error.status_code, "http", message, headers=dict(error.headers or {}))
+            error = Refusal(error.status_code, "http", message, headers=error.headers)
         log.info("refused", extra={"path": request.url.path, "status": error.status_code, "error": error.detail[:500]})
         return error_reply(error)
 

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from ..protocols import protocols
 from ..protocols.base import Call, Protocol
 from ..protocols.messages import Refusal, decode, encode, too_deep
-from ..scoring.items import Error, Fault
+from ..scoring.items import Fault
 from ..service import Service
 
 _request_id_prefix = os.urandom(6).hex()
@@ -76,20 +76,19 @@ class ScoringEndpoint:
     async def _answer(self, request: Request) -> bytes:
         protocol, settings = self._protocol, self._service.settings
         body = await request.body()
-        call = Call.read(request.path_params, request.scope["query_string"], settings.mode)
+        call = Call.read(request, settings.mode)
         content = protocol.decode(body) if protocol.decode else decode(body, protocol.request)
         items = protocol.read(content, call)
         mode, run = (getattr(content, key, None) or getattr(call, key) for key in ("mode", "run"))
         results = await self._service.score(items, mode, run)
-        faults = [(index, result.error) for index, result in enumerate(results) if isinstance(result, Fault)]
+        faults: list[dict[str, Any]] = [
+            {"index": index, "type": result.error.type, "message": result.error.message}
+            for index, result in enumerate(results)
+            if isinstance(result, Fault)
+        ]
         if faults and (not protocol.partial or len(faults) == len(results)):
-            raise _refusal(faults)
+            # 422, which trainers do not retry, unless every error is the server's
+            status = 500 if all(fault["type"] == "internal" for fault in faults) else 422
+            message = f"item {faults[0]['index']}: {faults[0]['message']}"
+            raise Refusal(status, faults[0]["type"], message, errors=faults)
         return encode(protocol.write(content, results, call))
-
-
-def _refusal(faults: list[tuple[int, Error]]) -> Refusal:
-    """The error reply if items failed: 422, which trainers do not retry, unless every error is the server's."""
-    index, first = faults[0]
-    status = 500 if all(error.type == "internal" for _, error in faults) else 422
-    errors: list[dict[str, Any]] = [{"index": k, "type": error.type, "message": error.message} for k, error in faults]
-    return Refusal(status, first.type, f"item {index}: {first.message}", errors)

@@ -1,7 +1,6 @@
 """Token authentication: a bearer token, or a password in the URL for trainers that cannot set headers."""
 
 import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 
@@ -25,37 +24,25 @@ class TokenAuth:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or get_route_path(scope) in OPEN_PATHS:
             return await self._app(scope, receive, send)
-        try:
-            check_token(Headers(scope=scope).get("authorization", ""), self._tokens)
-        except Refusal as refusal:
-            if scope["type"] == "websocket":
-                return await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail})
-            return await error_reply(refusal)(scope, receive, send)
-        return await self._app(scope, receive, send)
-
-
-def check_token(header: str, tokens: Sequence[bytes]) -> None:
-    """Check that an Authorization header, decoded as Latin-1, holds one of the tokens.
-
-    A basic password counts as a token as well: `http://any:TOKEN@host` sends one.
-
-    Raises:
-        Refusal: 401 if the token is missing or wrong.
-    """
-    scheme, _, token = header.strip().partition(" ")
-    token = token.strip()
-    if scheme.lower() == "basic":
-        token = _read_password(token)
-    elif scheme.lower() != "bearer":
-        token = ""
-    # compare with every token, so that the time does not reveal which one is close
-    if not sum(hmac.compare_digest(token.encode("latin-1"), allowed) for allowed in tokens):
+        token = _read_token(Headers(scope=scope).get("authorization", ""))
+        # compare with every token, so that the time does not reveal which one is close
+        if sum(hmac.compare_digest(token, allowed) for allowed in self._tokens):
+            return await self._app(scope, receive, send)
         message = "the token is not one of this server's" if token else "send the header `Authorization: Bearer TOKEN`"
-        raise Refusal(401, "unauthorized", message, headers={"www-authenticate": "Bearer"})
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008, "reason": message})
+        refusal = Refusal(401, "unauthorized", message, headers={"www-authenticate": "Bearer"})
+        return await error_reply(refusal)(scope, receive, send)
 
 
-def _read_password(credentials: str) -> str:
-    try:
-        return base64.b64decode(credentials, validate=True).decode("latin-1").partition(":")[2]
-    except (binascii.Error, ValueError):
-        return ""
+def _read_token(header: str) -> bytes:
+    """The token in an Authorization header, which may be a password: `http://any:TOKEN@host` sends one."""
+    scheme, _, credentials = header.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip().encode("latin-1")
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(credentials.strip(), validate=True).partition(b":")[2]
+        except ValueError:
+            pass
+    return b""

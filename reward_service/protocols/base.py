@@ -13,6 +13,7 @@ from .messages import Refusal
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+
 @dataclass(frozen=True)
 class Call:
     """The parameters in a request's URL, e.g. `/run/exp7/slime/counting?mode=strict`."""

@@ -10,7 +10,6 @@ from .base import Call, Protocol
 from .messages import Refusal, decode
 from .rows import parse_item
 
-
 RESULT = {"anyOf": [{"$ref": "#/components/schemas/Scored"}, {"$ref": "#/components/schemas/Fault"}]}
 
 

@@ -30,7 +30,7 @@ class Request(Struct):
 
 
 def _decode(body: bytes) -> dict[str, Any]:
-    request: dict[str, Any] = decode(body, Any)
+    request = decode(body, dict[str, Any])
     convert(request, Request)
     return request
 

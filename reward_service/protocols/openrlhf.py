@@ -67,5 +67,9 @@ PROTOCOL = Protocol(
     request=Request,
     read=_read,
     write=_write,
-    example={"query": ["How many?<answer>3,1,5</answer>"], "prompts": ["How many?"], "labels": ['{"task": "counting", "ground_truth": "3,1,4"}']},
+    example={
+        "query": ["How many?<answer>3,1,5</answer>"],
+        "prompts": ["How many?"],
+        "labels": ['{"task": "counting", "ground_truth": "3,1,4"}'],
+    },
 )

@@ -1,8 +1,6 @@
 """Scores items with their tasks. No other module calls the scorers."""
 
-import asyncio
 import logging
-from collections.abc import Sequence
 from math import isfinite
 from time import perf_counter
 
@@ -10,23 +8,10 @@ from msgspec import UNSET
 
 from dataset_builder import tasks
 
-from .items import Fault, Item, Mode, Result, Scored, make_fault
+from .items import Item, Mode, Result, Scored, make_fault
 
-SLICE_SECONDS = 0.002  # scoring lets other requests run after this time
 SLOW_SECONDS = 1.0  # a task that takes longer for one item is logged
 log = logging.getLogger("reward_service")
-
-
-async def score_items(items: Sequence[Item | Fault], mode: Mode, max_chars: int) -> list[Result]:
-    """Score items in order, letting others run in between. An item that is a Fault already is returned as it is."""
-    results: list[Result] = []
-    slice_end = perf_counter() + SLICE_SECONDS
-    for item in items:
-        results.append(item if isinstance(item, Fault) else score_item(item, mode, max_chars))
-        if (now := perf_counter()) > slice_end and len(results) < len(items):
-            await asyncio.sleep(0)
-            slice_end = now + SLICE_SECONDS
-    return results
 
 
 def score_item(item: Item, mode: Mode = "smooth", max_chars: int = 2_000_000) -> Result:
@@ -34,7 +19,7 @@ def score_item(item: Item, mode: Mode = "smooth", max_chars: int = 2_000_000) ->
     name = item.task or item.data_source
     if name is None:
         return make_fault("unknown_task", f"task or data_source is missing; allowed: {', '.join(tasks.names())}", item)
-    if item.task and item.data_source and not is_same_task(item.task, item.data_source):
+    if item.task and item.data_source and _bare_name(item.task) != _bare_name(item.data_source):
         return make_fault("task_conflict", f"task={item.task!r} and data_source={item.data_source!r} differ; send one", item)
     if len(item.response) > max_chars:
         return make_fault("too_long", f"response has {len(item.response)} characters; allowed: {max_chars}", item)
@@ -65,6 +50,5 @@ def score_item(item: Item, mode: Mode = "smooth", max_chars: int = 2_000_000) ->
     )
 
 
-def is_same_task(name: str, other_name: str) -> bool:
-    """Whether two names mean one task. A data_source has the prefix `videossr/`."""
-    return name.removeprefix(tasks.PREFIX) == other_name.removeprefix(tasks.PREFIX)
+def _bare_name(name: str) -> str:
+    return name.removeprefix(tasks.PREFIX)

@@ -142,8 +142,11 @@ class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     _report_folder: str | None = None  # worker processes write their reports here; None while streaming
 
     def _create_builder_config(self, *args: Any, **config_kwargs: Any) -> tuple[Any, str]:
-        # datasets does not pass storage_options on; finding and identifying videos needs them
-        return super()._create_builder_config(*args, storage_options=dict(self.storage_options or {}), **config_kwargs)  # type: ignore[no-any-return]
+        # datasets does not pass storage_options and token on; finding and identifying videos needs them
+        options = dict(self.storage_options or {})
+        if self.token is not None:
+            options["hf"] = {"token": self.token, **options.get("hf", {})}
+        return super()._create_builder_config(*args, storage_options=options, **config_kwargs)  # type: ignore[no-any-return]
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(

@@ -313,19 +313,22 @@ def test_what_was_learned_of_remote_files_changes_no_row(load: Any, few: Path, t
     assert again.cache_files == first.cache_files
 
 
-def test_files_on_the_hub(few: Path, tmp_path: Path, clip_cache: str) -> None:
-    """`data_files="hf://…"` with the real client, against a Hub on loopback."""
+@pytest.mark.parametrize("private", [False, True])
+def test_files_on_the_hub(few: Path, tmp_path: Path, clip_cache: str, private: bool) -> None:
+    """`data_files="hf://…"` with the real client, against a Hub on loopback; the token of a private one reaches the reader."""
     repo = tmp_path / "repo"
     shutil.copytree(few, repo / "clips" / "deep")
     program = f"""
 import dataset_builder, datasets
-choice = dict(data_files="hf://datasets/me/clips/**/*.mp4", split="train", cache_dir={str(tmp_path / "hf")!r}, clip_cache={clip_cache!r})
+choice = dict(data_files="hf://datasets/me/clips/**/*.mp4", split="train", cache_dir={str(tmp_path / "hf")!r}, clip_cache={clip_cache!r}, token={"hf_mine" if private else None!r})
 streamed = [row["extra_info"]["source"] for row in datasets.load_dataset("videossr", "counting", streaming=True, **choice)]
 loaded = datasets.load_dataset("videossr", "counting", num_proc=2, **choice)["extra_info"]
 print(streamed, [row["source"] for row in loaded])
 """
     with serving(me__clips=repo) as hub:
-        environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home")}
+        hub.repos["me/clips"].private = private
+        known = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        environment = {**known, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "home")}
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )

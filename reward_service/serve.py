@@ -4,8 +4,6 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
 import uvicorn
 from pydantic import ValidationError
@@ -20,11 +18,7 @@ BACKLOG = 4096  # connections waiting to be accepted: a training step opens hund
 
 
 def read_settings(args: Sequence[str]) -> Settings:
-    """Read settings from command-line flags, else from the environment.
-
-    Raises:
-        UsageError: if a setting is not allowed; the message names each one.
-    """
+    """Read settings from command-line flags, else from the environment; raises UsageError that names each wrong one."""
     try:
         return Settings(_cli_parse_args=list(args))
     except ValidationError as error:
@@ -33,13 +27,11 @@ def read_settings(args: Sequence[str]) -> Settings:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish running requests.
-
-    Raises:
-        UsageError: if a module of `imports` cannot be imported.
-    """
-    _raise_file_limit()
-    signal.signal(signal.SIGTERM, _exit)  # uvicorn raises the signal again when it has ended
+    """Serve until SIGTERM or SIGINT, then finish running requests; raises UsageError as `create_app` does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection is an open file
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it has ended
     uvicorn.run(
         create_app(settings),
         host=settings.host,
@@ -52,14 +44,3 @@ def serve(settings: Settings) -> None:
         server_header=False,
         log_config=log_config(settings.log_level),
     )
-
-
-def _exit(signum: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(0)
-
-
-def _raise_file_limit() -> None:
-    """Raise the limit of open files, and so of connections, to the highest value that the system allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -12,11 +12,8 @@ def add(commands: Any) -> None:
     example = "example: videossr diagnose rollouts.jsonl --plot groups.png"
     parser = commands.add_parser("diagnose", help=doc, description=doc, epilog=example)
     parser.set_defaults(command=run)
-    parser.add_argument(
-        "rollouts",
-        type=Path,
-        help="JSONL file or folder: serve's --rollout-log, verl's rollout_data_dir, or items for /v1/score with `group`",
-    )
+    sources = "serve's --rollout-log, verl's rollout_data_dir, or items for /v1/score with `group`"
+    parser.add_argument("rollouts", type=Path, help=f"JSONL file or folder: {sources}")
     parser.add_argument("--task", help="the task of lines that do not name one")
     parser.add_argument("--plot", type=Path, help="write the bimodality plot to this file (needs matplotlib)")
     parser.add_argument("--json", action="store_true", help="print JSON: `runs` as in /v1/stats, `rollouts`, `faults`")
@@ -26,10 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from ..monitoring.diagnose import diagnose, table
 
     diagnosis = diagnose(args.rollouts, args.task)
-    if args.json:
-        print(json.dumps({"runs": diagnosis.runs, "rollouts": diagnosis.rollouts, "faults": diagnosis.faults}, indent=2))
-    else:
-        print(table(diagnosis))
+    print(json.dumps(vars(diagnosis), indent=2) if args.json else table(diagnosis))
     for fault in diagnosis.faults[:20]:
         print(f"left out: {fault}", file=sys.stderr)
     if len(diagnosis.faults) > 20:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.routing import Mount
 
 from dataset_builder import tasks
@@ -99,7 +99,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
 
     @app.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def prometheus() -> Response:
-        return Response(service.monitor.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(service.monitor.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def page(request: Request) -> Response:
         file = "docs.html" if request.url.path.endswith("/docs") else "page.html"

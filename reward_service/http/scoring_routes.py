@@ -68,7 +68,7 @@ class ScoringEndpoint:
         finally:
             metrics.in_flight.dec()
             seconds = perf_counter() - started
-            metrics.record_request(self._protocol.name, status, seconds)
+            metrics.seconds.labels(self._protocol.name, str(status)).observe(seconds)
             if log.isEnabledFor(logging.DEBUG):
                 details = {"request_id": request_id, "route": self._protocol.name, "status": status, "seconds": seconds}
                 log.debug("answered", extra=details)

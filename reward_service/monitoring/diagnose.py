@@ -41,47 +41,37 @@ def diagnose(path: Path, task: str | None = None) -> Diagnosis:
     - an item for `/v1/score`, with `group`;
     - a rollout as verl dumps it (`rollout_data_dir`): `input`, `output`, `gts`, `step`, `uid`; grouped by `_verl_group`.
 
-    Args:
-        path: the file or folder.
-        task: the task of lines that do not name one.
-
-    Raises:
-        FileNotFoundError: if `path` does not exist.
-        UsageError: if no line is a rollout.
+    `task` is the task of lines that do not name one. Raises UsageError if no line is a rollout.
     """
     statistics = Statistics(max_groups=sys.maxsize)
-    faults: list[str] = []
-    count = 0
-    for number, line in _read_lines(path):
-        rollout = _read_rollout(line, task, number)
-        if isinstance(rollout, str):
-            faults.append(f"line {number}: {rollout}")
-        else:
-            statistics.add([rollout])
-            count += 1
-    if not count:
+    rollouts, faults = 0, []
+    for number, line in enumerate(_read_lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            statistics.add([_read_rollout(line, task, number)])
+            rollouts += 1
+        except UsageError as fault:
+            faults.append(f"line {number}: {fault}")
+    if not rollouts:
         raise UsageError(f"{path} holds no rollout{f'; {faults[0]}' if faults else ''}")
-    return Diagnosis(statistics.summary(), count, tuple(faults))
+    return Diagnosis(statistics.summary(), rollouts, tuple(faults))
 
 
-def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    number = 0
+def _read_lines(path: Path) -> Iterator[str]:
     for file in sorted(path.glob("*.jsonl")) if path.is_dir() else [path]:
         with file.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                number += 1
-                if line.strip():
-                    yield number, line
+            yield from lines
 
 
-def _read_rollout(line: str, task: str | None, number: int) -> Rollout | str:
-    """The rollout of a line, or what is wrong with it."""
+def _read_rollout(line: str, task: str | None, number: int) -> Rollout:
+    """The rollout of a line; raises UsageError if it holds none."""
     try:
         row = json.loads(line)
     except ValueError as error:
-        return f"not valid JSON: {error}"
+        raise UsageError(f"not valid JSON: {error}") from None
     if not isinstance(row, dict):
-        return "not a JSON object"
+        raise UsageError("not a JSON object")
     run = str(row.get("run") or "")
     call = Call(None if row.get("task") or row.get("data_source") else task)
     if "output" in row and "gts" in row:
@@ -91,18 +81,20 @@ def _read_rollout(line: str, task: str | None, number: int) -> Rollout | str:
     elif "score" in row and "exact" in row:
         return _read_scored(row, call.task, run)
     else:
-        return "neither response and ground_truth, nor output and gts, nor score and exact"
+        raise UsageError("neither response and ground_truth, nor output and gts, nor score and exact")
     if isinstance(item, Fault):
-        return item.error.message
+        raise UsageError(item.error.message)
     if item.group is None:
-        return NO_GROUP
+        raise UsageError(NO_GROUP)
     result = score_item(item)
-    return result.error.message if isinstance(result, Fault) else make_rollout(item, result, run)
+    if isinstance(result, Fault):
+        raise UsageError(result.error.message)
+    return make_rollout(item, result, run)
 
 
-def _read_scored(row: dict[str, Any], task: str | None, run: str) -> Rollout | str:
+def _read_scored(row: dict[str, Any], task: str | None, run: str) -> Rollout:
     if row.get("group") is None:
-        return NO_GROUP
+        raise UsageError(NO_GROUP)
     try:
         return Rollout(
             run=shorten(run),
@@ -116,7 +108,7 @@ def _read_scored(row: dict[str, Any], task: str | None, run: str) -> Rollout | s
             blind=row.get("blind"),
         )
     except (TypeError, ValueError) as error:
-        return f"score, exact or level is not a number: {error}"
+        raise UsageError(f"score, exact or level is not a number: {error}") from None
 
 
 def _verl_group(row: dict[str, Any]) -> str:

@@ -27,14 +27,11 @@ class JsonFormatter(logging.Formatter):
 
 def log_config(level: str) -> dict[str, Any]:
     """The configuration for `logging.config.dictConfig`, which uvicorn takes as well."""
-    name = level.upper()
+    logger = {"handlers": ["stderr"], "level": level.upper(), "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": "reward_service.monitoring.logs.JsonFormatter"}},
+        "formatters": {"json": {"()": JsonFormatter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
-        "loggers": {
-            "reward_service": {"handlers": ["stderr"], "level": name, "propagate": False},
-            "uvicorn": {"handlers": ["stderr"], "level": "INFO" if name == "DEBUG" else name, "propagate": False},
-        },
+        "loggers": {"reward_service": logger, "uvicorn": {**logger, "level": "INFO"} if level == "debug" else logger},
     }

@@ -25,16 +25,14 @@ class Monitor:
         self._statistics = Statistics(max_groups)
         self._log_text = log_text
         self._log_file = None if rollout_log is None else os.open(rollout_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        self._owner = {
-            "process": f"{socket.gethostname()}:{os.getpid()}",
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._owner = {"process": f"{socket.gethostname()}:{os.getpid()}", "since": started}
         self._summary: bytes | None = None  # shared by all viewers until the next item
 
     def record(self, items: Sequence[Item | Fault], results: Sequence[Result], run: str) -> None:
         """Count results, and the rollouts of groups among them for their training run."""
         self._summary = None
-        self.metrics.record_results(results)
+        self.metrics.record(results)
         rollouts: list[Rollout] = []
         for item, result in zip(items, results, strict=True):
             if isinstance(item, Fault):

@@ -10,15 +10,10 @@ NO_GRADIENT, GRADIENT, SMOOTH = "#c0504d", "#9bbb59", "#4f81bd"  # colors
 
 
 def plot(runs: dict[str, dict[str, dict[str, Any]]], path: Path) -> None:
-    """For each task of each run, plot the hits per group (strict; groups with none or all have no gradient) and the smooth scores.
+    """Plot the hits per group and the smooth scores for each task of each run of `Statistics.summary`.
 
-    Args:
-        runs: the result of `Statistics.summary`.
-        path: the file to write; its suffix is the format, e.g. `.png` or `.svg`.
-
-    Raises:
-        UsageError: if no group has several rollouts.
-        ValueError: if matplotlib does not know the format.
+    With strict rewards, groups with no or only hits have no gradient. The suffix of `path` is the format, e.g. `.png`. Raises
+    UsageError if no group has several rollouts, ValueError if matplotlib does not know the format.
     """
     from matplotlib.figure import Figure
 
@@ -35,7 +30,8 @@ def plot(runs: dict[str, dict[str, dict[str, Any]]], path: Path) -> None:
         size, hits = _hits_of_main_size(levels)
         colors = [NO_GRADIENT if k in (0, size) else GRADIENT for k in range(size + 1)]
         strict.bar(range(size + 1), [100 * count / sum(hits) for count in hits], color=colors)
-        strict.set(title=f"{title}: strict", xlabel=f"hits in a group of {size}", ylabel="groups, %", xticks=range(0, size + 1, max(1, size // 8)))  # fmt: skip
+        ticks = range(0, size + 1, max(1, size // 8))
+        strict.set(title=f"{title}: strict", xlabel=f"hits in a group of {size}", ylabel="groups, %", xticks=ticks)
         _note(strict, f"{100 * (hits[0] + hits[-1]) / sum(hits):.0f} % without gradient", NO_GRADIENT)
         scores = [sum(column) for column in zip(*(level["histogram"] for level in levels), strict=True)]
         centers = [(k + 0.5) / len(scores) for k in range(len(scores))]

@@ -27,7 +27,6 @@ class Rollout(NamedTuple):
 def make_rollout(item: Item, scored: Scored, run: str) -> Rollout:
     """The record of an item that has a group, in a training run; without an id it counts each time that it is sent."""
     extra = item.extra_info
-    blind = None if extra is None or extra.blind_answer is None else scored.parsed == extra.blind_answer
     return Rollout(
         shorten(run),
         shorten(str(item.group)),
@@ -37,7 +36,7 @@ def make_rollout(item: Item, scored: Scored, run: str) -> Rollout:
         scored.score,
         scored.exact,
         scored.parsed[:MAX_CHARS].encode("utf-8", "replace").decode(),
-        blind,
+        None if extra is None or extra.blind_answer is None else scored.parsed == extra.blind_answer,
     )
 
 
@@ -46,7 +45,7 @@ def level_label(name: str | None, value: float | str | None) -> str:
     if name in LEVELS:
         return name
     try:
-        level = Level.of(value if value is not None else "")
+        level = Level.of("" if value is None else value)
     except UsageError:
         return "unknown"
     return level.name if level.name in LEVELS else f"{level.value:.1f}"

@@ -14,9 +14,7 @@ class NoResponse(ValueError):
 def extract_text(completion: Any) -> Any:
     """The text of a completion: a string, a message, a chat that ends with the model's message, or a list of content parts.
 
-    Thinking, tool calls and refusals are skipped; without any other text the result is "". A value of another type is
-    returned unchanged, and item validation then names its type.
-
+    Thinking, tool calls and refusals count as "". A value of another type is returned unchanged; item validation names it.
     Raises NoResponse if a chat does not end with the model's message, or if no content part has a known type.
     """
     if isinstance(completion, Mapping):

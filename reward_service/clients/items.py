@@ -36,8 +36,8 @@ def item(
 def make_items(completions: Sequence[Any], columns: Mapping[str, Any], step: Any = None) -> list[dict[str, Any]]:
     """Build one item for each completion, a string or a chat, from dataset columns as TRL and ms-swift pass them.
 
-    Columns: `data_source` or `task`; `ground_truth`, `solution` or `reward_model`; maybe `extra_info`. The training step and
-    the row's index together name the group of a rollout.
+    Columns: `data_source` or `task`; `ground_truth`, `solution` or `reward_model`; maybe `extra_info`, whose `index` names,
+    with the training step, the group of a rollout.
     Raises ValueError if a column is missing, or a completion is empty, None or a chat that ends with someone else's message.
     """
     sources = _column(columns, "data_source", "task")

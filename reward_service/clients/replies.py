@@ -8,8 +8,6 @@ from typing import Any
 
 import httpx
 
-RETRY_STATUSES = (408, 429)  # and every status from 500 up
-
 
 class RewardError(RuntimeError):
     """An item has no score."""
@@ -45,15 +43,14 @@ def read_reply(response: httpx.Response, count: int) -> list[Outcome]:
         if len(outcomes) == count:
             return outcomes
     is_ours = status != 200 and "errors" in body and isinstance(body.get("error"), dict)
-    text = _error_text(body["error"]) if is_ours else response.text[:200]
+    text = f"{_read_result(body)}" if is_ours else response.text[:200]
     if status == 413 and (is_ours or count > 1):
         raise TooLarge(f"HTTP 413: {text}")
-    if is_ours and status < 500 and status not in RETRY_STATUSES:
+    if is_ours and status < 500 and status not in (408, 429):  # else a later attempt may succeed
         raise RewardRefused(f"{response.url}: HTTP {status}: {text}")
     location = f" to {response.headers['location']}" if "location" in response.headers else ""
     source = "" if is_ours else ", not from a reward service"
-    message = f"HTTP {status}{location}{source}: {text}"
-    raise httpx.HTTPStatusError(message, request=response.request, response=response)
+    raise httpx.HTTPStatusError(f"HTTP {status}{location}{source}: {text}", request=response.request, response=response)
 
 
 def _read_result(result: Any) -> Outcome | None:
@@ -62,18 +59,15 @@ def _read_result(result: Any) -> Outcome | None:
         return None
     error = result.get("error", result if "type" in result and "message" in result else None)
     if isinstance(error, dict):
-        return (RewardUnavailable if error.get("type") == "internal" else RewardRefused)(_error_text(error))
+        kind = RewardUnavailable if error.get("type") == "internal" else RewardRefused
+        return kind(f"{error.get('type')}: {error.get('message')}")
     reward = result.get("reward")
     return result if isinstance(reward, (int, float)) and not isinstance(reward, bool) and isfinite(reward) else None
 
 
-def _error_text(error: dict[str, Any]) -> str:
-    return f"{error.get('type')}: {error.get('message')}"
-
-
-def retry_after(response: httpx.Response) -> float:
+def retry_after(error: Exception) -> float:
     """The seconds that the server asks to wait, as a number or a date; 0 if it does not ask."""
-    value = response.headers.get("retry-after", "")
+    value = error.response.headers.get("retry-after", "") if isinstance(error, httpx.HTTPStatusError) else ""
     try:
         seconds = float(value) if value.isdecimal() else (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError):

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-MAX_COOLDOWNS = 4  # longest pause of a failing server, in cooldowns
-
 
 @dataclass
 class Server:
@@ -39,7 +37,7 @@ class Servers:
         return server
 
     def record_failure(self, server: Server, retry_after: float) -> None:
-        """Prefer other servers for a while, and send this one nothing for `retry_after` seconds."""
+        """Prefer other servers for one to four cooldowns, and send this one nothing for `retry_after` seconds."""
         server.not_before = monotonic() + retry_after
-        server.due_at = max(server.not_before, monotonic() + self._cooldown * min(2**server.failures, MAX_COOLDOWNS))
+        server.due_at = max(server.not_before, monotonic() + self._cooldown * min(2**server.failures, 4))
         server.failures += 1

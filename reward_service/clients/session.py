@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 
@@ -18,13 +18,7 @@ from .settings import ClientSettings
 
 MAX_BACKOFF = 8.0  # seconds
 MAX_BODY_BYTES = 4 << 20  # half of the server's default limit
-
-
-class _Pending(NamedTuple):
-    """An item that is queued or being sent."""
-
-    body: bytes
-    outcome: asyncio.Future[Outcome]
+_Pending = tuple[bytes, asyncio.Future[Outcome]]  # an item that is queued or being sent
 
 
 class Session:
@@ -49,13 +43,13 @@ class Session:
     async def score(self, items: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         """Send items, together with those of other calls."""
         bodies = [_encode(item) for item in items]
-        pending = [_Pending(body, self._loop.create_future()) for body in bodies if isinstance(body, bytes)]
+        pending = [(body, self._loop.create_future()) for body in bodies if isinstance(body, bytes)]
         if pending and not self._queue:
             self._loop.call_later(self._settings.linger, self._flush)
         self._queue.extend(pending)
         if len(self._queue) >= self._settings.batch:
             self._flush()
-        outcomes = iter(await asyncio.gather(*(entry.outcome for entry in pending)))
+        outcomes = iter(await asyncio.gather(*(outcome for _, outcome in pending)))
         return [next(outcomes) if isinstance(body, bytes) else body for body in bodies]
 
     async def close(self) -> None:
@@ -65,8 +59,17 @@ class Session:
         await asyncio.gather(*self._tasks, *(http.aclose() for http in self._idle), return_exceptions=True)
 
     def _flush(self) -> None:
-        pending, self._queue = self._queue, []
-        for batch in _split_into_batches(pending, self._settings.batch):
+        """Send the queue, in requests of at most `batch` items, and of at most MAX_BODY_BYTES unless of a single item."""
+        batches: list[list[_Pending]] = []
+        free = 0  # bytes that the last batch can still take
+        for item, outcome in self._queue:
+            if not batches or len(batches[-1]) == self._settings.batch or len(item) > free:
+                batches.append([])
+                free = MAX_BODY_BYTES
+            batches[-1].append((item, outcome))
+            free -= len(item) + 1
+        self._queue = []
+        for batch in batches:
             self._start(self._deliver(batch, self._loop.time() + self._settings.deadline))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -87,14 +90,14 @@ class Session:
             outcomes = [type(error)(*error.args) for _ in batch]
         except Exception as error:  # a bug of this client must not leave callers waiting
             outcomes = [RewardUnavailable(f"the client failed: {error!r}") for _ in batch]
-        for entry, outcome in zip(batch, outcomes, strict=True):
-            if not entry.outcome.done():
-                entry.outcome.set_result(outcome)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if not future.done():
+                future.set_result(outcome)
 
     async def _request(self, batch: Sequence[_Pending], deadline_at: float) -> list[Outcome]:
         """Send a batch until a server answers. Raises RewardRefused for the whole request, and RewardUnavailable."""
         settings, last = self._settings, "no attempt"
-        body = b'{"items":[%s],%s' % (b",".join(entry.body for entry in batch), self._tail)
+        body = b'{"items":[%s],%s' % (b",".join(item for item, _ in batch), self._tail)
         try:
             async with asyncio.timeout_at(deadline_at):
                 for attempt in range(settings.attempts):
@@ -104,16 +107,14 @@ class Session:
                     await asyncio.sleep(max(0.0, server.not_before - monotonic()))
                     try:
                         outcomes = read_reply(await self._post(server, body), len(batch))
+                        server.failures = 0
+                        return outcomes
                     except (httpx.HTTPError, TimeoutError) as error:
                         if _is_certificate_error(error):
                             message = f"{server.url}: {error}; name its authority with `ca` or SSL_CERT_FILE"
                             raise RewardRefused(message) from None
                         last = f"{server.url}: {type(error).__name__} {error}".strip()
-                        pause = retry_after(error.response) if isinstance(error, httpx.HTTPStatusError) else 0.0
-                        self._servers.record_failure(server, pause)
-                    else:
-                        server.failures = 0
-                        return outcomes
+                        self._servers.record_failure(server, retry_after(error))
         except TimeoutError:
             raise RewardUnavailable(f"no score within {settings.deadline:g} s, the deadline; last: {last}") from None
         raise RewardUnavailable(f"no score within {settings.attempts} attempts; last: {last}")
@@ -139,19 +140,6 @@ def _encode(item: Mapping[str, Any]) -> bytes | RewardRefused:
         return json.dumps(item).encode()  # ASCII, as UTF-8 cannot encode half a surrogate pair
     except (TypeError, ValueError, RecursionError) as error:
         return RewardRefused(f"the item cannot be encoded as JSON: {error}; build it with item()")
-
-
-def _split_into_batches(pending: Sequence[_Pending], max_items: int) -> list[list[_Pending]]:
-    """Split in order: at most `max_items` entries each, and at most MAX_BODY_BYTES bytes unless it is a single entry."""
-    batches: list[list[_Pending]] = []
-    free = 0  # bytes that the last batch can still take
-    for entry in pending:
-        if not batches or len(batches[-1]) == max_items or len(entry.body) > free:
-            batches.append([])
-            free = MAX_BODY_BYTES
-        batches[-1].append(entry)
-        free -= len(entry.body) + 1
-    return batches
 
 
 def _is_certificate_error(error: BaseException | None) -> bool:

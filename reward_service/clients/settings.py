@@ -2,17 +2,16 @@
 
 import os
 import re
+import socket
 import ssl
 from dataclasses import dataclass, field, fields
 from math import isfinite
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
 
 import httpx
 
-from .launch import launch_name
-
-ENV_PREFIX = "VIDEOSSR_REWARD_"
 MODES = ("", "smooth", "strict", "above_chance")
 _MINIMUMS = {"timeout": 0.001, "deadline": 0.001, "attempts": 1, "batch": 1, "connections": 1}  # other numbers: 0
 
@@ -41,7 +40,7 @@ class ClientSettings:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ValueError(f"mode={self.mode!r} is unknown; allowed: {', '.join(MODES[1:])}")
-        object.__setattr__(self, "run", self.run or launch_name())
+        object.__setattr__(self, "run", self.run or _launch_name())
         if not re.fullmatch(r"[\w.:/@+-]{1,200}", self.run):
             raise ValueError(f"run={self.run!r:.80} is not a name; use letters, digits and . _ : / @ + -, at most 200")
         for setting in fields(self):
@@ -57,11 +56,10 @@ class ClientSettings:
         defaults: dict[str, Any] = {setting.name: setting.default for setting in fields(cls)}
         if unknown := set(overrides) - set(defaults):
             raise ValueError(f"{unknown.pop()} is not a setting of the reward client; allowed: {', '.join(defaults)}")
+        given = {name: value for name, value in overrides.items() if value is not None}
         settings = {}
         for name, default in defaults.items():
-            value = overrides.get(name)
-            if value is None:
-                value = os.environ.get(ENV_PREFIX + name.upper(), default)
+            value = given.get(name, os.environ.get(f"VIDEOSSR_REWARD_{name.upper()}", default))
             try:
                 settings[name] = type(default)(value)
             except (TypeError, ValueError):
@@ -71,20 +69,37 @@ class ClientSettings:
     @property
     def addresses(self) -> tuple[tuple[str, str], ...]:
         """For each server: its base URL, without token or trailing slash, and its token."""
-        return tuple(self._split_token(url.strip().rstrip("/")) for url in self.url.split(",") if url.strip())
-
-    def _split_token(self, address: str) -> tuple[str, str]:
-        bare = re.sub(r"//[^/]*@", "//", address)
-        try:
-            parsed = httpx.URL(address)
-            if parsed.scheme not in ("http", "https"):
-                raise httpx.InvalidURL("not http")
-        except httpx.InvalidURL:
-            raise ValueError(f"url={bare!r} is not a server address; write it as http://host:8000") from None
-        return bare, unquote(parsed.password or "") or self.token
+        addresses = []
+        for address in (part.strip().rstrip("/") for part in self.url.split(",") if part.strip()):
+            bare = re.sub(r"//[^/]*@", "//", address)
+            try:
+                parsed = httpx.URL(address)
+                if parsed.scheme not in ("http", "https"):
+                    raise httpx.InvalidURL("not http")
+            except httpx.InvalidURL:
+                raise ValueError(f"url={bare!r} is not a server address; write it as http://host:8000") from None
+            addresses.append((bare, unquote(parsed.password or "") or self.token))
+        return tuple(addresses)
 
     def tls_context(self) -> ssl.SSLContext | bool:
         """The certificates that servers are checked with; False if none of them uses TLS. Raises OSError for a bad file."""
         if not any(url.startswith("https:") for url, _ in self.addresses):
             return False
         return ssl.create_default_context(cafile=self.ca) if self.ca else httpx.create_ssl_context(trust_env=True)
+
+
+def _launch_name() -> str:
+    """One name for each launch: the same on all ranks of a node, whose parent is its launcher; another after a restart.
+
+    Several nodes share a name under Slurm and with torchrun's `--rdzv-id`; otherwise set `VIDEOSSR_REWARD_RUN` there.
+    """
+    if "SLURM_STEP_ID" in os.environ:
+        return ".".join(os.environ.get(f"SLURM_{part}", "0") for part in ("JOB_ID", "STEP_ID", "RESTART_COUNT"))
+    if (name := os.environ.get("TORCHELASTIC_RUN_ID", "none")) != "none":
+        return name
+    pid = os.getppid() if "LOCAL_RANK" in os.environ or "RAY_JOB_ID" in os.environ else os.getpid()
+    try:  # containers give their processes the same ids each time, but not the same start, in ticks of the machine
+        start = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        start = ""
+    return ".".join(filter(None, (socket.gethostname(), str(pid), start, os.environ.get("RAY_JOB_ID"))))

@@ -17,15 +17,15 @@ log = logging.getLogger(__name__)
 def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
     """A reward function for TRL. `settings` are fields of `ClientSettings`; the rest comes from `VIDEOSSR_REWARD_…`.
 
-    A completion without a score gets None, which TRL >= 1.6 leaves out of its group's baseline; the metric
-    `videossr/failed` is the share of such completions. The function raises instead if TRL would treat None as 0 (older TRL,
-    or several reward functions), and if the service refuses every completion of a batch, as then the dataset is wrong.
-
-    It reads the columns `data_source` or `task`, and `ground_truth`, `solution` or `reward_model`. `extra_info["index"]`
-    tells the service which completions belong to one group.
+    It reads the columns that `make_items` names. A completion without a score gets None, which TRL >= 1.6 leaves out of its
+    group's baseline; the metric `videossr/failed` is their share. The function raises instead if TRL would treat None as 0
+    (older TRL, several reward functions), and if the service refuses a whole batch, as then the dataset is wrong.
     """
     reward_client = shared_client(**settings)
-    allows_none = _trl_skips_none()
+    try:
+        skips_none = tuple(map(int, version("trl").split(".")[:2])) >= (1, 6)
+    except PackageNotFoundError:
+        skips_none = True
 
     def videossr_reward(
         prompts: Sequence[Any],
@@ -42,7 +42,7 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
             log.warning("%d of %d completions have no score: %s", len(failed), len(results), failed[0])
             trainer = getattr(log_metric, "__self__", None)
             adds_other_rewards = len(getattr(trainer, "reward_funcs", ())) > 1
-            if adds_other_rewards or not allows_none or all(isinstance(result, RewardRefused) for result in results):
+            if adds_other_rewards or not skips_none or all(isinstance(result, RewardRefused) for result in results):
                 raise failed[0]
         if log_metric is not None:
             log_metric("videossr/failed", len(failed) / max(1, len(results)))
@@ -53,10 +53,3 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
         return [float(result["reward"]) if isinstance(result, dict) else None for result in results]
 
     return videossr_reward
-
-
-def _trl_skips_none() -> bool:
-    try:
-        return tuple(map(int, version("trl").split(".")[:2])) >= (1, 6)
-    except PackageNotFoundError:
-        return True

@@ -24,7 +24,6 @@ async def compute_score(
 
     Returns always the same keys: score (verl's word for the reward), exact, above_chance, parsed, reason, task. There is no
     `acc`, as in validation verl would count a rollout without a score as 0. Use `exact` for `filter_groups.metric`.
-
     Raises RewardError if there is no score. verl then drops the rollout, instead of training on a false 0.
     """
     for unused in ("reward_router_address", "reward_model_tokenizer"):  # verl passes them to every reward function

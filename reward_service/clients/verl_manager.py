@@ -26,7 +26,6 @@ class RemoteRewardManager(NaiveRewardManager):  # type: ignore[misc]
         super().__init__(config, tokenizer, partial(remote_score, **settings), **kwargs)
 
     async def run_single(self, data: Any) -> dict[str, Any]:
-        """Score the last row of a DataProto."""
         last = data[-1:]
         row = {key: values[0] for key, values in last.non_tensor_batch.items() if len(values)}
         uid, step, session = (row.get(key) for key in ("uid", "global_steps", "session_id"))

@@ -17,11 +17,7 @@ SLICE_SECONDS = 0.002  # scoring lets other requests run after this time
 
 
 class Service:
-    """The scorer and the monitor of one process.
-
-    Raises:
-        UsageError: if a module of `imports` cannot be imported.
-    """
+    """The scorer and the monitor of one process. Raises UsageError if a module of `imports` cannot be imported."""
 
     def __init__(self, settings: Settings) -> None:
         for module in settings.import_names:
@@ -33,10 +29,9 @@ class Service:
         self.monitor = Monitor(settings.stats_groups, settings.rollout_log, settings.log_text)
 
     async def score(self, items: Sequence[Item | Fault], mode: Mode, run: str = "") -> list[Result]:
-        """Score items in order, in a training run. An item that is a Fault already is returned as it is.
+        """Score items in order, in a training run; raises Refusal 413 if there are more than `max_batch`.
 
-        Raises:
-            Refusal: 413 if there are more than `max_batch` items.
+        An item that is a Fault already is returned as it is. Other requests run in between.
         """
         settings = self.settings
         if len(items) > settings.max_batch:

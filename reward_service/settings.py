@@ -62,7 +62,6 @@ class Settings(BaseSettings):
 
     @property
     def import_names(self) -> tuple[str, ...]:
-        """The modules in `imports`."""
         return _split_commas(self.imports)
 
 

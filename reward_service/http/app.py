@@ -19,11 +19,10 @@ from dataset_builder.version import VERSION
 from ..protocols import protocols
 from ..service import Service, check_ready
 from ..settings import Settings
-from .body_limits import BodyLimits
 from .error_replies import add_error_replies
+from .middleware import BodyLimits, TokenAuth
 from .openapi import make_document
 from .scoring_routes import scoring_routes
-from .token_auth import TokenAuth
 
 LAG_SECONDS = 0.25
 FOLDER = Path(__file__).parent
@@ -40,26 +39,15 @@ PREFIXES = ("/run/{run}", "/ng-rollout/{rollout}")
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the service as an ASGI application: `uvicorn --factory reward_service.http.app:create_app`.
 
-    Args:
-        settings: default to the environment.
-
-    Raises:
-        UsageError: if a module of `imports` cannot be imported.
+    `settings` default to the environment. Raises UsageError if a module of `imports` cannot be imported.
     """
     settings = settings or Settings()
     service = Service(settings)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        lag = asyncio.create_task(_measure_lag(service))
-        yield
-        lag.cancel()
-
     app = FastAPI(
         title="VideoSSR reward service",
         version=VERSION,
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=partial(_measure_lag, service),
         docs_url=None,
         redoc_url=None,
     )
@@ -80,12 +68,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _measure_lag(service: Service) -> None:
-    """Until cancelled: measure how late the event loop wakes."""
-    while True:
-        due = perf_counter() + LAG_SECONDS
-        await asyncio.sleep(LAG_SECONDS)
-        service.monitor.metrics.lag.set(max(0.0, perf_counter() - due))
+@asynccontextmanager
+async def _measure_lag(service: Service, app: FastAPI) -> AsyncIterator[None]:
+    """Measure how late the event loop wakes, as long as the application runs."""
+
+    async def measure() -> None:
+        while True:
+            due = perf_counter() + LAG_SECONDS
+            await asyncio.sleep(LAG_SECONDS)
+            service.monitor.metrics.lag.set(max(0.0, perf_counter() - due))
+
+    task = asyncio.create_task(measure())
+    yield
+    task.cancel()
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:

@@ -2,9 +2,9 @@
 
 import logging
 import os
+from dataclasses import dataclass
 from itertools import count
 from time import perf_counter
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -25,21 +25,20 @@ log = logging.getLogger("reward_service.access")
 def scoring_routes(service: Service) -> list[Route]:
     """A route for each path of each protocol, the native one first."""
     ordered = sorted(protocols(), key=lambda protocol: protocol.name != "native")
-    return [
-        Route(path, ScoringEndpoint(protocol, service), methods=["POST"]) for protocol in ordered for path in protocol.all_paths
-    ]
+    endpoints = [(path, ScoringEndpoint(protocol, service)) for protocol in ordered for path in protocol.all_paths]
+    return [Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints]
 
 
+@dataclass(frozen=True)
 class ScoringEndpoint:
     """An ASGI application that scores the requests of one protocol."""
 
-    def __init__(self, protocol: Protocol, service: Service) -> None:
-        self._protocol = protocol
-        self._service = service
+    protocol: Protocol
+    service: Service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        metrics = self._service.monitor.metrics
+        metrics = self.service.monitor.metrics
         status = 499  # recorded if the client disconnects
         request = Request(scope, receive)
         request_id = request.headers.get("x-request-id", "")[:128] or f"{_request_id_prefix}-{next(_request_numbers):x}"
@@ -68,27 +67,24 @@ class ScoringEndpoint:
         finally:
             metrics.in_flight.dec()
             seconds = perf_counter() - started
-            metrics.seconds.labels(self._protocol.name, str(status)).observe(seconds)
+            metrics.seconds.labels(self.protocol.name, str(status)).observe(seconds)
             if log.isEnabledFor(logging.DEBUG):
-                details = {"request_id": request_id, "route": self._protocol.name, "status": status, "seconds": seconds}
+                details = {"request_id": request_id, "route": self.protocol.name, "status": status, "seconds": seconds}
                 log.debug("answered", extra=details)
 
     async def _answer(self, request: Request) -> bytes:
-        protocol, settings = self._protocol, self._service.settings
+        protocol, settings = self.protocol, self.service.settings
         body = await request.body()
         call = Call.read(request, settings.mode)
         content = protocol.decode(body) if protocol.decode else decode(body, protocol.request)
         items = protocol.read(content, call)
         mode, run = (getattr(content, key, None) or getattr(call, key) for key in ("mode", "run"))
-        results = await self._service.score(items, mode, run)
-        faults: list[dict[str, Any]] = [
-            {"index": index, "type": result.error.type, "message": result.error.message}
-            for index, result in enumerate(results)
-            if isinstance(result, Fault)
-        ]
+        results = await self.service.score(items, mode, run)
+        faults = [(index, result.error) for index, result in enumerate(results) if isinstance(result, Fault)]
         if faults and (not protocol.partial or len(faults) == len(results)):
+            index, first = faults[0]
             # 422, which trainers do not retry, unless every error is the server's
-            status = 500 if all(fault["type"] == "internal" for fault in faults) else 422
-            message = f"item {faults[0]['index']}: {faults[0]['message']}"
-            raise Refusal(status, faults[0]["type"], message, errors=faults)
+            status = 500 if all(error.type == "internal" for _, error in faults) else 422
+            errors = [{"index": index, "type": error.type, "message": error.message} for index, error in faults]
+            raise Refusal(status, first.type, f"item {index}: {first.message}", errors=errors)
         return encode(protocol.write(content, results, call))

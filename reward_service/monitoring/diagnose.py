@@ -114,8 +114,8 @@ def _read_scored(row: dict[str, Any], task: str | None, run: str) -> Rollout:
 def _verl_group(row: dict[str, Any]) -> str:
     """The group of a rollout in a verl dump: its step and prompt.
 
-    verl 0.9.1 writes `uid` as prompt_rollout_output. Other versions write the prompt's uid, or none. Without a uid, prompt
-    text and ground truth name the group, as questions about different videos may have the same text.
+    verl 0.9.1 writes `uid` as prompt_rollout_output; other versions write the prompt's uid, or none. Then prompt text and
+    ground truth name the group, as questions about different videos may have the same text.
     """
     uid = row.get("uid")
     if uid is None:
@@ -127,8 +127,8 @@ def _verl_group(row: dict[str, Any]) -> str:
 def table(diagnosis: Diagnosis) -> str:
     """Format the statistics as text.
 
-    `no grad`: share of groups whose smooth scores are all equal. `strict`: share of groups in which all rollouts hit or all
-    miss. `top`: share of the most frequent answer.
+    `no grad` is the share of groups with equal smooth scores, `strict` of groups in which all rollouts hit or all miss, and
+    `top` the share of the most frequent answer.
     """
     lines = []
     for run, levels_by_task in diagnosis.runs.items():

@@ -44,9 +44,8 @@ class Monitor:
                 rollouts.append(make_rollout(item, result, run))
         self._statistics.add(rollouts)
         if self._log_file is not None and rollouts:
-            lines = b"".join(msgspec.json.encode(rollout._asdict()) + b"\n" for rollout in rollouts)
             try:
-                os.write(self._log_file, lines)
+                os.write(self._log_file, msgspec.json.Encoder().encode_lines(rollouts))
             except OSError as error:  # a full disk must not stop a training run
                 log.error("rollouts not logged", extra={"rollouts": len(rollouts), "error": str(error)})
 

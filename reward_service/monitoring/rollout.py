@@ -1,7 +1,8 @@
 """The record that group statistics and the rollout log keep of a scored rollout."""
 
 from hashlib import blake2b
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from dataset_builder.tasks import LEVELS, Level, UsageError
 
@@ -10,7 +11,7 @@ from ..scoring.items import Item, Scored
 MAX_CHARS = 64  # of an answer or name
 
 
-class Rollout(NamedTuple):
+class Rollout(Struct, frozen=True, gc=False):
     """One rollout of a group. Long names are replaced by digests, long answers are cut."""
 
     run: str

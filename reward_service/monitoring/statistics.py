@@ -119,7 +119,11 @@ class Statistics:
             key = (rollout.run, rollout.task, rollout.group)
             level, group = self._groups.get(key, (None, None))
             if level is None or group is None or group.size >= MAX_GROUP_SIZE:
-                level, group = self._groups[key] = self._level(rollout), _Group()
+                run = self._runs.setdefault(rollout.run, {})
+                if len(self._runs) > MAX_RUNS:
+                    del self._runs[next(iter(self._runs))]
+                level, group = run.setdefault((rollout.task, rollout.level), _Level()), _Group()
+                self._groups[key] = level, group
                 if len(self._groups) > self._max_groups:
                     self._groups.popitem(last=False)
             if rollout.id is not None:
@@ -130,12 +134,6 @@ class Statistics:
             level.count_group(group, -1)
             group.add(rollout)
             level.count_group(group, 1)
-
-    def _level(self, rollout: Rollout) -> _Level:
-        run = self._runs.setdefault(rollout.run, {})
-        if len(self._runs) > MAX_RUNS:
-            del self._runs[next(iter(self._runs))]
-        return run.setdefault((rollout.task, rollout.level), _Level())
 
     def summary(self) -> dict[str, dict[str, dict[str, Any]]]:
         """`{run: {task: {level: {…}}}}`, the newest run first: mean, spread, groups without variance, hits in a group, answers."""

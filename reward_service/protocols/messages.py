@@ -30,11 +30,7 @@ class Refusal(HTTPException):
 
 
 def decode(body: bytes, type_: type[T]) -> T:
-    """Decode a JSON body as a type.
-
-    Raises:
-        Refusal: 400 if it is not JSON, 422 if the JSON does not match the type; the message says where.
-    """
+    """Decode a JSON body as a type; raises Refusal 400 if it is not JSON, 422 if the JSON does not match the type."""
     try:
         try:
             return msgspec.json.decode(body, type=type_)

@@ -59,18 +59,17 @@ async def _seed_session() -> dict[str, Any]:
 
 @routes.post("/aggregate_metrics", summary="NeMo Gym: metrics of rollouts")
 async def _aggregate_metrics(body: dict[str, Any]) -> dict[str, Any]:
-    rows = sorted((row for row in body.get("verify_responses") or [] if isinstance(row, dict)), key=_index)
-    groups = [list(group) for _, group in groupby(rows, key=_index)]
+    def index(row: dict[str, Any]) -> str:
+        return str(row.get(TASK_INDEX))
+
+    rows = sorted((row for row in body.get("verify_responses") or [] if isinstance(row, dict)), key=index)
+    groups = [list(group) for _, group in groupby(rows, key=index)]
     overall = _statistics(rows)
     return {
         "group_level_metrics": [{TASK_INDEX: group[0].get(TASK_INDEX), **_statistics(group)} for group in groups],
         "agent_metrics": overall,
         "key_metrics": {key: value for key, value in overall.items() if key.startswith("mean/")},
     }
-
-
-def _index(row: dict[str, Any]) -> str:
-    return str(row.get(TASK_INDEX))
 
 
 def _statistics(rows: list[dict[str, Any]]) -> dict[str, float]:

@@ -6,6 +6,7 @@ ends it. A step may hold task and ground truth itself. Over plain HTTP, which ha
 
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -54,43 +55,43 @@ def _describe_episode(episode: dict[str, Any], task: str | None) -> dict[str, An
     return {"observation": _without_none(observation), "reward": None, "done": False}
 
 
+def _describe_error(message: str, code: str) -> dict[str, Any]:
+    return {"type": "error", "data": {"message": message, "code": code}}
+
+
+@dataclass
 class Session:
     """One WebSocket's episode."""
 
-    def __init__(self, service: Any, call: Call) -> None:
-        self._service = service
-        self._call = call
-        self._episode: dict[str, Any] = {}
-        self._state: dict[str, Any] = {"episode_id": None, "step_count": 0}
+    service: Any
+    call: Call
+    episode: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=lambda: {"episode_id": None, "step_count": 0})
 
     async def answer(self, text: str) -> dict[str, Any] | None:
         """The reply to a message; None closes the session."""
         try:
             message = decode(text.encode("utf-8", "surrogatepass"), Message)
         except Refusal as refusal:
-            return _error(refusal.detail, "INVALID_JSON" if refusal.status_code == 400 else "VALIDATION_ERROR")
+            return _describe_error(refusal.detail, "INVALID_JSON" if refusal.status_code == 400 else "VALIDATION_ERROR")
         match message.type:
             case "reset":
-                self._episode = _without_none(message.data)
-                self._state = {"episode_id": self._episode.get("episode_id") or uuid.uuid4().hex, "step_count": 0}
-                return {"type": "observation", "data": _describe_episode(self._episode, self._call.task)}
+                self.episode = _without_none(message.data)
+                self.state = {"episode_id": self.episode.get("episode_id") or uuid.uuid4().hex, "step_count": 0}
+                return {"type": "observation", "data": _describe_episode(self.episode, self.call.task)}
             case "step":
-                item = _to_item(message.data, self._episode, self._call)
-                [result] = await self._service.score([item], self._call.mode, self._call.run)
+                item = _to_item(message.data, self.episode, self.call)
+                [result] = await self.service.score([item], self.call.mode, self.call.run)
                 if isinstance(result, Fault):
                     code = "EXECUTION_ERROR" if result.error.type == "internal" else "VALIDATION_ERROR"
-                    return _error(result.error.message, code)
-                self._state["step_count"] += 1
+                    return _describe_error(result.error.message, code)
+                self.state["step_count"] += 1
                 return {"type": "observation", "data": _describe_result(result)}
             case "state":
-                return {"type": "state", "data": self._state}
+                return {"type": "state", "data": self.state}
             case "close":
                 return None
-        return _error(f"type={message.type!r} is unknown; allowed: reset, step, state, close", "UNKNOWN_TYPE")
-
-
-def _error(message: str, code: str) -> dict[str, Any]:
-    return {"type": "error", "data": {"message": message, "code": code}}
+        return _describe_error(f"type={message.type!r} is unknown; allowed: reset, step, state, close", "UNKNOWN_TYPE")
 
 
 @routes.websocket("/ws")

@@ -25,8 +25,7 @@ class Request(Struct):
 def extract_response(query: str, prompt: str) -> str:
     """The model's response in a query.
 
-    Raises:
-        NoResponse: if the prompt is not in the query. An example answer in the prompt might else be scored.
+    Raises NoResponse if the prompt is not in the query: an example answer in the prompt might else be scored.
     """
     if query.startswith(prompt):
         return query[len(prompt) :]

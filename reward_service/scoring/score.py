@@ -19,7 +19,7 @@ def score_item(item: Item, mode: Mode = "smooth", max_chars: int = 2_000_000) ->
     name = item.task or item.data_source
     if name is None:
         return make_fault("unknown_task", f"task or data_source is missing; allowed: {', '.join(tasks.names())}", item)
-    if item.task and item.data_source and _bare_name(item.task) != _bare_name(item.data_source):
+    if item.task and item.data_source and item.task.removeprefix(tasks.PREFIX) != item.data_source.removeprefix(tasks.PREFIX):
         return make_fault("task_conflict", f"task={item.task!r} and data_source={item.data_source!r} differ; send one", item)
     if len(item.response) > max_chars:
         return make_fault("too_long", f"response has {len(item.response)} characters; allowed: {max_chars}", item)
@@ -48,7 +48,3 @@ def score_item(item: Item, mode: Mode = "smooth", max_chars: int = 2_000_000) ->
         task=score.task,
         id=UNSET if item.id is None else item.id,
     )
-
-
-def _bare_name(name: str) -> str:
-    return name.removeprefix(tasks.PREFIX)

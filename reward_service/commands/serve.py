@@ -5,10 +5,9 @@ from typing import Any
 
 
 def add(commands: Any) -> None:
+    doc = "score rollouts over HTTP, see `videossr serve --help`"
     # pydantic parses the flags, so that other commands do not load it: argparse must treat no argument as a flag
-    parser = commands.add_parser(
-        "serve", help="score rollouts over HTTP, see `videossr serve --help`", add_help=False, prefix_chars="\0"
-    )
+    parser = commands.add_parser("serve", help=doc, add_help=False, prefix_chars="\0")
     parser.add_argument("settings", nargs="*")
     parser.set_defaults(command=run)
 

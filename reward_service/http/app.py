@@ -25,9 +25,9 @@ from .openapi import make_document
 from .scoring_routes import scoring_routes
 
 LAG_SECONDS = 0.25
-FOLDER = Path(__file__).parent
-# docs.html is here instead of Swagger's page, which loads scripts from the internet
+FOLDER = Path(__file__).parent  # of page.html, and docs.html, as Swagger's page loads scripts from the internet
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
+TITLE = "VideoSSR reward service"
 DESCRIPTION = (
     "Smooth, verifiable rewards for questions about videos. A failed item gets an error, never a 0. Every path may begin with "
     "`/run/NAME`, which tells the rollouts of several training runs apart."
@@ -43,14 +43,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     service = Service(settings)
-    app = FastAPI(
-        title="VideoSSR reward service",
-        version=VERSION,
-        description=DESCRIPTION,
-        lifespan=partial(_measure_lag, service),
-        docs_url=None,
-        redoc_url=None,
-    )
+    lifespan = partial(_measure_lag, service)
+    app = FastAPI(title=TITLE, version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]
     app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds)

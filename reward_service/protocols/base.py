@@ -36,31 +36,20 @@ class Call:
 
 @dataclass(frozen=True)
 class Protocol:
-    """One trainer's wire format. Its paths set the task of all items if a task's name follows: `path/TASK`.
-
-    Attributes:
-        request: the type of request bodies, a msgspec Struct; unknown keys are ignored. `reply` is the type of replies.
-        read: returns the items of a request. An item that is not valid may be a Fault.
-        write: returns the reply for the results. Unless `partial`, it is called only if every item was scored.
-        example: a valid request, for the documentation.
-        aliases: further paths, if the trainer prescribes them; they may hold `{task}`.
-        partial: whether a reply may hold both scores and Faults; else any Fault makes the reply an error.
-        decode: decodes a body, if decoding it as `request` is not enough.
-        routes: further routes, served below `/`, `/NAME/` and `/NAME/TASK/`.
-    """
+    """One trainer's wire format. Its paths set the task of all items if a task's name follows: `path/TASK`."""
 
     name: str
     summary: str
     path: str
-    request: Any
-    read: Callable[[Any, Call], list[Item | Fault]]
-    write: Callable[[Any, list[Any], Call], Any]
-    example: Any
-    aliases: tuple[str, ...] = ()
-    partial: bool = False
-    decode: Callable[[bytes], Any] | None = None
-    reply: Any = dict[str, Any]
-    routes: "APIRouter | None" = None
+    request: Any  # the type of bodies, a msgspec Struct; unknown keys are ignored
+    read: Callable[[Any, Call], list[Item | Fault]]  # the items of a request; one that is not valid may be a Fault
+    write: Callable[[Any, list[Any], Call], Any]  # the reply; unless `partial`, it is called only if every item was scored
+    example: Any  # a valid request, for the documentation
+    aliases: tuple[str, ...] = ()  # paths that the trainer prescribes; they may hold `{task}`
+    partial: bool = False  # whether a reply may hold both scores and Faults; else any Fault makes the reply an error
+    decode: Callable[[bytes], Any] | None = None  # if decoding a body as `request` is not enough
+    reply: Any = dict[str, Any]  # the type of replies
+    routes: "APIRouter | None" = None  # further routes, served below `/`, `/NAME/` and `/NAME/TASK/`
 
     @property
     def all_paths(self) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """NeMo Gym resources server, also for verifiers and prime-rl: the base URL is `http://host:8000`, or `…/nemo-gym/counting`.
 
 A request holds the dataset row's `ground_truth` and `task` (or `reward_model`, `data_source`). NeMo Gym's task index is the
-group; it names no step, so rollouts of all epochs share a group. Where several runs share a service, `http://host:8000/run/NAME`
-as the base URL tells their groups apart.
+group; it names no step, so rollouts of all epochs share a group. The base URL `http://host:8000/run/NAME` tells runs apart.
 """
 
 from itertools import groupby

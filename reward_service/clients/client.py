@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-from .replies import Outcome, RewardRefused, RewardUnavailable
+from .replies import Outcome, RewardUnavailable
 from .servers import Servers
 from .session import Session
 from .settings import ClientSettings
@@ -17,6 +17,7 @@ class RewardClient:
 
     def __init__(self, settings: ClientSettings | None = None, **overrides: Any) -> None:
         self.settings = settings or ClientSettings.read(**overrides)
+        self._tls = self.settings.tls_context()  # made once: a fork while it is made would hang
         self._servers = Servers(self.settings.addresses, self.settings.cooldown)
         self._sessions: dict[asyncio.AbstractEventLoop, Session] = {}
 
@@ -32,10 +33,7 @@ class RewardClient:
     async def score_async(self, items: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         """Like `score`. Calls of one event loop that run at the same time share requests and connections."""
         loop = asyncio.get_running_loop()
-        try:
-            session = self._sessions.get(loop) or Session(self.settings, self._servers)
-        except OSError as error:
-            return [RewardRefused(f"ca={self.settings.ca!r}: {error}") for _ in items]
+        session = self._sessions.get(loop) or Session(self.settings, self._servers, self._tls)
         self._sessions[loop] = session
         session.calls += 1
         try:

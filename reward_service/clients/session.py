@@ -24,7 +24,7 @@ _Pending = tuple[bytes, asyncio.Future[Outcome]]  # an item that is queued or be
 class Session:
     """Connections and a queue for the calls of one event loop, while there are any."""
 
-    def __init__(self, settings: ClientSettings, servers: Servers) -> None:
+    def __init__(self, settings: ClientSettings, servers: Servers, tls: ssl.SSLContext) -> None:
         self.calls = 0
         self._settings = settings
         self._servers = servers
@@ -33,9 +33,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._slots = asyncio.Semaphore(settings.connections)
         # without the environment: HTTP_PROXY is meant for the internet, not for servers of the cluster
-        self._connect = partial(
-            httpx.AsyncClient, verify=settings.tls_context(), timeout=httpx.Timeout(None, connect=5.0), trust_env=False
-        )
+        self._connect = partial(httpx.AsyncClient, verify=tls, timeout=httpx.Timeout(None, connect=5.0), trust_env=False)
         self._idle: list[httpx.AsyncClient] = []  # at most one for each slot, with a connection to each server
         self._queue: list[_Pending] = []
         self._tasks: set[asyncio.Task[Any]] = set()  # batches, and connections that are being closed
@@ -54,6 +52,7 @@ class Session:
 
     async def close(self) -> None:
         """Close all connections. Only requests that nobody waits for can still be running."""
+        self._queue = []
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, *(http.aclose() for http in self._idle), return_exceptions=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields
 from math import isfinite
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import unquote
 
 import httpx
 
@@ -62,7 +61,7 @@ class ClientSettings:
             value = given.get(name, os.environ.get(f"VIDEOSSR_REWARD_{name.upper()}", default))
             try:
                 settings[name] = type(default)(value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise ValueError(f"{name}={value!r} of the reward client is not a number") from None
         return cls(**settings)
 
@@ -78,14 +77,17 @@ class ClientSettings:
                     raise httpx.InvalidURL("not http")
             except httpx.InvalidURL:
                 raise ValueError(f"url={bare!r} is not a server address; write it as http://host:8000") from None
-            addresses.append((bare, unquote(parsed.password or "") or self.token))
+            addresses.append((bare, parsed.password or self.token))
         return tuple(addresses)
 
-    def tls_context(self) -> ssl.SSLContext | bool:
-        """The certificates that servers are checked with; False if none of them uses TLS. Raises OSError for a bad file."""
-        if not any(url.startswith("https:") for url, _ in self.addresses):
-            return False
-        return ssl.create_default_context(cafile=self.ca) if self.ca else httpx.create_ssl_context(trust_env=True)
+    def tls_context(self) -> ssl.SSLContext:
+        """The certificates that servers are checked with. Raises ValueError for a bad file."""
+        if not self.ca and not any(httpx.URL(url).scheme == "https" for url, _ in self.addresses):
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, and trusts nobody
+        try:
+            return ssl.create_default_context(cafile=self.ca) if self.ca else httpx.create_ssl_context(trust_env=True)
+        except OSError as error:
+            raise ValueError(f"ca={self.ca!r} holds no certificates: {error}") from None
 
 
 def _launch_name() -> str:

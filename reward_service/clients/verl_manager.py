@@ -9,6 +9,7 @@
 verl sends each rollout to a random reward worker. With a single worker, all rollouts of a step share requests.
 """
 
+import re
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,12 @@ class RemoteRewardManager(NaiveRewardManager):  # type: ignore[misc]
     """verl's naive manager with `compute_score` of this package; adds group and rollout id to `extra_info`."""
 
     def __init__(self, config: Any, tokenizer: Any, compute_score: Any = None, **kwargs: Any) -> None:
-        settings = config.reward.custom_reward_function.get("reward_kwargs") or {}
+        # unlike the client's own default, this name is the same on all nodes
+        run = f"{config.trainer.project_name}/{config.trainer.experiment_name}"
+        settings = {
+            "run": re.sub(r"[^\w.:/@+-]", "_", run),
+            **(config.reward.custom_reward_function.get("reward_kwargs") or {}),
+        }
         super().__init__(config, tokenizer, partial(remote_score, **settings), **kwargs)
 
     async def run_single(self, data: Any) -> dict[str, Any]:

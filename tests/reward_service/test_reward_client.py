@@ -462,16 +462,38 @@ def test_a_private_authority(certificate: Path, tmp_path: Path, monkeypatch: pyt
         monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "authorities"))
         assert isinstance(client(url).score([counting(1)])[0], dict)
     assert len(seen) == 3
-    assert isinstance(client(url, ca="/nowhere.pem").score([counting(1)])[0], RewardRefused)
+    with pytest.raises(ValueError, match=r"ca='/nowhere\.pem'"):
+        client(url, ca="/nowhere.pem")
+
+
+def test_certificates_are_checked_however_the_url_is_written(certificate: Path, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, tmp_path / "key")
+    with flaky(context=context) as (url, seen):
+        assert isinstance(client(url.replace("https", "HTTPS")).score([counting(1)])[0], RewardRefused)
+    assert not seen
+
+
+def test_calls_that_are_cancelled_leave_no_connection(server: Server) -> None:
+    async def cancel() -> int:
+        process = psutil.Process()
+        before = len(process.net_connections())
+        call = asyncio.create_task(client(server.url, linger=0.05).score_async([counting(1)]))
+        await asyncio.sleep(0.01)
+        call.cancel()
+        await asyncio.sleep(0.3)
+        return len(process.net_connections()) - before
+
+    assert asyncio.run(cancel()) == 0
 
 
 def test_a_token_in_the_url_is_sent_and_never_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     shown = []
     port = free_port()
-    url = f"http://any:s3cret%2B@127.0.0.1:{port}"
+    url = f"http://any:s3cret%2541@127.0.0.1:{port}"
     shown += [repr(client(url).settings), repr(client(url, attempts=1).score([counting(1)]))]
-    with serving(tmp_path, port=port, tokens="s3cret+"):
+    with serving(tmp_path, port=port, tokens="s3cret%41"):
         assert isinstance(client(url).score([counting(1)])[0], dict)
         [refused] = client(url.replace("cret", "cret-wrong")).score([counting(1)])
         assert isinstance(refused, RewardRefused)

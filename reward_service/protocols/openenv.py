@@ -21,6 +21,7 @@ from .rows import to_item
 
 ACTION_KEYS = ("response", "task", "ground_truth", "extra_info")  # in a session, all but the response may come from `reset`
 ACTION = {"type": "object", "required": ["response"], "properties": {key: {} for key in ACTION_KEYS}}
+CODES = {400: "INVALID_JSON", 404: "UNKNOWN_TYPE", 422: "VALIDATION_ERROR", 500: "EXECUTION_ERROR"}
 routes = APIRouter(tags=["openenv"])
 
 
@@ -55,10 +56,6 @@ def _describe_episode(episode: dict[str, Any], task: str | None) -> dict[str, An
     return {"observation": _without_none(observation), "reward": None, "done": False}
 
 
-def _describe_error(message: str, code: str) -> dict[str, Any]:
-    return {"type": "error", "data": {"message": message, "code": code}}
-
-
 @dataclass
 class Session:
     """One WebSocket's episode."""
@@ -68,12 +65,8 @@ class Session:
     episode: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=lambda: {"episode_id": None, "step_count": 0})
 
-    async def answer(self, text: str) -> dict[str, Any] | None:
-        """The reply to a message; None closes the session."""
-        try:
-            message = decode(text.encode("utf-8", "surrogatepass"), Message)
-        except Refusal as refusal:
-            return _describe_error(refusal.detail, "INVALID_JSON" if refusal.status_code == 400 else "VALIDATION_ERROR")
+    async def answer(self, message: Message) -> dict[str, Any] | None:
+        """The reply to a message; None closes the session. Raises Refusal if there is no reply."""
         match message.type:
             case "reset":
                 self.episode = _without_none(message.data)
@@ -83,15 +76,15 @@ class Session:
                 item = _to_item(message.data, self.episode, self.call)
                 [result] = await self.service.score([item], self.call.mode, self.call.run)
                 if isinstance(result, Fault):
-                    code = "EXECUTION_ERROR" if result.error.type == "internal" else "VALIDATION_ERROR"
-                    return _describe_error(result.error.message, code)
+                    kind = result.error.type
+                    raise Refusal(500 if kind == "internal" else 422, kind, result.error.message)
                 self.state["step_count"] += 1
                 return {"type": "observation", "data": _describe_result(result)}
             case "state":
                 return {"type": "state", "data": self.state}
             case "close":
                 return None
-        return _describe_error(f"type={message.type!r} is unknown; allowed: reset, step, state, close", "UNKNOWN_TYPE")
+        raise Refusal(404, "unknown_type", f"type={message.type!r} is unknown; allowed: reset, step, state, close")
 
 
 @routes.websocket("/ws")
@@ -103,9 +96,13 @@ async def session(socket: WebSocket) -> None:
         return await socket.close(1008, refusal.detail)
     await socket.accept()
     with suppress(WebSocketDisconnect):
-        while (message := await socket.receive())["type"] == "websocket.receive":
-            text = message.get("text") or (message.get("bytes") or b"").decode("utf-8", "replace")
-            if (reply := await session.answer(text)) is None:
+        while (received := await socket.receive())["type"] == "websocket.receive":
+            text = received.get("text") or (received.get("bytes") or b"").decode("utf-8", "replace")
+            try:
+                reply = await session.answer(decode(text.encode("utf-8", "surrogatepass"), Message))
+            except Refusal as refusal:
+                reply = {"type": "error", "data": {"message": refusal.detail, "code": CODES[refusal.status_code]}}
+            if reply is None:
                 return await socket.close()
             await socket.send_text(encode(reply).decode())
     return None

@@ -1,1 +1,1 @@
-"""Scores rollouts over HTTP for any RL trainer. `uvicorn reward_service.app:app`, or `videossr serve`."""
+"""Scores rollouts over HTTP for any RL trainer. `videossr serve`, or `uvicorn --factory reward_service.http.app:create_app`."""

@@ -22,7 +22,10 @@ def to_item(response: Any, label: Any, call: Call, row: Any = None, **fields: An
     sources = [source for source in (label_object, row_object) if source is not None]
 
     def first(key: str) -> Any:
-        return next((source[key] for source in sources if source.get(key) is not None), None)
+        for source in sources:
+            if (value := source.get(key)) is not None:
+                return value
+        return None
 
     if label_object is None and type(label) in (str, int):
         truth = label

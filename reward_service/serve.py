@@ -14,6 +14,7 @@ from .http.app import create_app
 from .monitoring.logs import log_config
 from .settings import Settings
 
+KEEP_ALIVE_SECONDS = 120  # longer than any client keeps an idle connection
 BACKLOG = 4096  # connections waiting to be accepted: a training step opens hundreds at once
 
 
@@ -36,11 +37,11 @@ def serve(settings: Settings) -> None:
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_seconds,
         backlog=BACKLOG,
         ws_max_size=settings.max_body_bytes,
-        access_log=False,
+        access_log=settings.log_level == "debug",
         server_header=False,
         log_config=log_config(settings.log_level),
     )

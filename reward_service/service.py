@@ -17,16 +17,20 @@ SLICE_SECONDS = 0.002  # scoring lets other requests run after this time
 
 
 class Service:
-    """The scorer and the monitor of one process. Raises UsageError if a module of `imports` cannot be imported."""
+    """The scorer and the monitor of one process. Raises UsageError if a module of `imports` or a task is wrong."""
 
     def __init__(self, settings: Settings) -> None:
-        for module in settings.import_names:
+        for module in filter(None, map(str.strip, settings.imports.split(","))):
             try:
                 import_module(module)
             except ImportError as error:
                 raise tasks.UsageError(f"imports={module!r}: {error}; it must be on PYTHONPATH") from None
         self.settings = settings
-        self.monitor = Monitor(settings.stats_groups, settings.rollout_log, settings.log_text)
+        self.monitor = Monitor(settings.stats_groups, settings.rollout_log)
+        for task in map(tasks.get, tasks.names()):
+            answer = task.chance(task.params("medium"), 48).blind.format()
+            if task.score(answer, answer).score != 1:
+                raise tasks.UsageError(f"task {task.name} does not score its own ground truth as 1")
 
     async def score(self, items: Sequence[Item | Fault], mode: Mode, run: str = "") -> list[Result]:
         """Score items in order, in a training run; raises Refusal 413 if there are more than `max_batch`.
@@ -39,18 +43,9 @@ class Service:
         results: list[Result] = []
         slice_end = perf_counter() + SLICE_SECONDS
         for item in items:
-            results.append(item if isinstance(item, Fault) else score_item(item, mode, settings.max_response_chars))
+            results.append(item if isinstance(item, Fault) else score_item(item, mode))
             if (now := perf_counter()) > slice_end and len(results) < len(items):
                 await asyncio.sleep(0)
                 slice_end = now + SLICE_SECONDS
         self.monitor.record(items, results, run)
         return results
-
-
-def check_ready() -> None:
-    """Score each task's blind answer against itself. Raises if that fails or does not give a score of 1."""
-    for name in tasks.names():
-        task = tasks.get(name)
-        answer = task.chance(task.params("medium"), 48).blind.format()
-        if task.score(answer, answer).score != 1:
-            raise RuntimeError(f"task {name} does not score its own ground truth as 1")

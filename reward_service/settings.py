@@ -36,17 +36,12 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(8 << 20, ge=1024, description="largest request body in bytes")
     max_batch: int = Field(1024, ge=1, description="maximum items in a request")
-    max_response_chars: int = Field(2_000_000, ge=1, description="longest response of an item, in characters")
     body_seconds: float = Field(30.0, gt=0, description="time limit for receiving a request's body")
-    keep_alive_seconds: int = Field(
-        120, ge=1, description="how long an idle connection stays open; longer than any client keeps it"
-    )
     drain_seconds: int = Field(30, ge=1, description="how long running requests may take after SIGTERM")
 
     stats_groups: int = Field(20_000, ge=1, description="newest groups, which accept rollouts; older ones become sums")
     rollout_log: Path | None = Field(None, description="append scored rollouts to this file, for `videossr diagnose`")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug also logs every request")
-    log_text: bool = Field(False, description="log the response text of items that could not be scored")
 
     @field_validator("tokens")
     @classmethod
@@ -59,10 +54,6 @@ class Settings(BaseSettings):
     def bearer_tokens(self) -> tuple[bytes, ...]:
         """The accepted tokens; empty if the server is open to all."""
         return tuple(token.encode() for token in _split_commas(self.tokens.get_secret_value()))
-
-    @property
-    def import_names(self) -> tuple[str, ...]:
-        return _split_commas(self.imports)
 
 
 def _split_commas(text: str) -> tuple[str, ...]:

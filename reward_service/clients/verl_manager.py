@@ -1,10 +1,8 @@
 """verl: a reward manager that sends each rollout's group (verl's uid) to the service.
 
-    reward.reward_manager.source=importlib
-    reward.reward_manager.name=RemoteRewardManager
+    reward.reward_manager.source=importlib reward.reward_manager.name=RemoteRewardManager
     reward.reward_manager.module.path=pkg://reward_service.clients.verl_manager
-    +reward.custom_reward_function.reward_kwargs.url=http://host:8000
-    reward.num_workers=1
+    +reward.custom_reward_function.reward_kwargs.url=http://host:8000 reward.num_workers=1
 
 verl sends each rollout to a random reward worker. With a single worker, all rollouts of a step share requests.
 """

@@ -24,10 +24,8 @@ def run(args: argparse.Namespace) -> int:
 
     diagnosis = diagnose(args.rollouts, args.task)
     print(json.dumps(vars(diagnosis), indent=2) if args.json else table(diagnosis))
-    for fault in diagnosis.faults[:20]:
+    for fault in diagnosis.faults:
         print(f"left out: {fault}", file=sys.stderr)
-    if len(diagnosis.faults) > 20:
-        print(f"left out: {len(diagnosis.faults) - 20} more", file=sys.stderr)
     if args.plot:
         from ..monitoring.plot import plot
 

@@ -1,30 +1,28 @@
 """The application: scoring routes, documentation, statistics, health checks and the live page."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 
 from dataset_builder import tasks
 from dataset_builder.version import VERSION
 
 from ..protocols import protocols
-from ..service import Service, check_ready
+from ..protocols.messages import Refusal
+from ..service import Service
 from ..settings import Settings
-from .error_replies import add_error_replies
 from .middleware import BodyLimits, TokenAuth
 from .openapi import make_document
 from .scoring_routes import scoring_routes
 
-LAG_SECONDS = 0.25
 FOLDER = Path(__file__).parent  # of page.html, and docs.html, as Swagger's page loads scripts from the internet
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 TITLE = "VideoSSR reward service"
@@ -35,6 +33,8 @@ DESCRIPTION = (
 # before every path: the name of a training run, or what NeMo Gym adds with its observability on
 PREFIXES = ("/run/{run}", "/ng-rollout/{rollout}")
 
+log = logging.getLogger("reward_service")
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the service as an ASGI application: `uvicorn --factory reward_service.http.app:create_app`.
@@ -43,14 +43,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     service = Service(settings)
-    lifespan = partial(_measure_lag, service)
-    app = FastAPI(title=TITLE, version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title=TITLE, version=VERSION, description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.service = service
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]
     app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
     if settings.bearer_tokens:
         app.add_middleware(TokenAuth, tokens=settings.bearer_tokens)
-    add_error_replies(app)
+    _add_error_replies(app)
     further_routes = APIRouter()
     for protocol in protocols():
         if protocol.routes is not None:
@@ -60,21 +59,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.router.routes += [*routes, *(Mount(prefix, routes=routes) for prefix in PREFIXES)]
     _add_pages(app, service)
     return app
-
-
-@asynccontextmanager
-async def _measure_lag(service: Service, app: FastAPI) -> AsyncIterator[None]:
-    """Measure how late the event loop wakes, as long as the application runs."""
-
-    async def measure() -> None:
-        while True:
-            due = perf_counter() + LAG_SECONDS
-            await asyncio.sleep(LAG_SECONDS)
-            service.monitor.metrics.lag.set(max(0.0, perf_counter() - due))
-
-    task = asyncio.create_task(measure())
-    yield
-    task.cancel()
 
 
 def _add_pages(app: FastAPI, service: Service) -> None:
@@ -94,20 +78,34 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         file = "docs.html" if request.url.path.endswith("/docs") else "page.html"
         return HTMLResponse((FOLDER / file).read_text(), headers={"content-security-policy": POLICY})
 
-    async def healthz(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+    async def health(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})  # it has scored a truth of each task at its start
 
-    async def readyz(request: Request) -> Response:
-        try:
-            check_ready()
-        except Exception as error:  # after any error, no traffic should come here
-            return JSONResponse({"status": "not ready", "error": str(error)}, 503)
-        return JSONResponse({"status": "ready"})
-
-    for path, endpoint in (("/", page), ("/docs", page), ("/healthz", healthz), ("/readyz", readyz)):
+    for path, endpoint in (("/", page), ("/docs", page), ("/healthz", health), ("/readyz", health)):
         app.add_route(path, endpoint, include_in_schema=False)
 
 
 def _describe_task(task: tasks.Task) -> dict[str, Any]:
     baselines = {level: task.chance(task.params(level), 48).smooth for level in tasks.LEVELS}
     return {"version": task.version, "answer_format": task.answer_format, "ability": task.ability, "chance": baselines}
+
+
+def _add_error_replies(app: FastAPI) -> None:
+    """Answer every exception in this form. The traceback of a fault is in the log of uvicorn."""
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> Response:
+        return Refusal(500, "internal", "an error of the server; its log has the traceback").reply()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return Refusal(422, "invalid_request", f"{first['msg']} - at {'.'.join(map(str, first['loc']))}").reply()
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        if not isinstance(error, Refusal):
+            message = f"{request.method} {request.url.path}: {error.detail}; the routes are listed at /docs"
+            error = Refusal(error.status_code, "http", message, headers=error.headers)
+        log.info("refused", extra={"path": request.url.path, "status": error.status_code, "error": error.detail[:500]})
+        return error.reply()

@@ -11,7 +11,6 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..protocols.messages import Refusal
-from .error_replies import error_reply
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/health", "/docs", "/openapi.json"})
 DISCARD_FACTOR = 8  # at most this many times the limit is read and thrown away
@@ -36,7 +35,7 @@ class TokenAuth:
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008, "reason": message})
         refusal = Refusal(401, "unauthorized", message, headers={"www-authenticate": "Bearer"})
-        return await error_reply(refusal)(scope, receive, send)
+        return await refusal.reply()(scope, receive, send)
 
 
 def _read_token(header: str) -> bytes:

@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's, with the scoring routes. Schemas come from the types that decode the bodies."""
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -10,14 +11,7 @@ from ..protocols.messages import ErrorBody
 from ..scoring.items import MODES, Fault, Scored
 
 REFERENCE = "#/components/schemas/{name}"
-ERRORS = {
-    400: "The body is not JSON",
-    401: "A token is missing or wrong",
-    408: "The body took too long to arrive",
-    413: "The body or the batch is too large",
-    415: "The body has a content encoding",
-    422: "The request cannot be scored; the message says why",
-}
+ERRORS = (400, 401, 408, 413, 415, 422)
 MODE = {"name": "mode", "in": "query", "schema": {"type": "string", "enum": list(MODES)}}
 TASK = {"name": "task", "in": "path", "required": True, "schema": {"type": "string"}, "example": "counting"}
 
@@ -30,7 +24,7 @@ def make_document(app: FastAPI) -> dict[str, Any]:
     types = [ErrorBody, Scored, Fault, *(type_ for protocol in protocols() for type_ in (protocol.request, protocol.reply))]
     references, components = msgspec.json.schema_components(types, ref_template=REFERENCE, schema_hook=lambda _: {})
     schemas = dict(zip(types, references, strict=True))
-    errors = {str(status): {"description": text, **_content(schemas[ErrorBody])} for status, text in ERRORS.items()}
+    errors = {str(code): {"description": HTTPStatus(code).phrase, **_content(schemas[ErrorBody])} for code in ERRORS}
     for operations in document["paths"].values():
         for operation in operations.values():
             operation["responses"].update(errors)

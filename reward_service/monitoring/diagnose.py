@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dataset_builder.tasks import UsageError
 
 from ..protocols.base import Call
 from ..protocols.rows import to_item
 from ..scoring.items import Fault
 from ..scoring.score import score_item
-from .rollout import Rollout, level_label, make_rollout, shorten
+from .rollout import Rollout, level_label, make_rollout
 from .statistics import Statistics
 
 COLUMNS = (
@@ -79,7 +81,14 @@ def _read_rollout(line: str, task: str | None, number: int) -> Rollout:
     elif "response" in row:
         item = to_item(row["response"], row.get("ground_truth"), call, row, id=row.get("id", number))
     elif "score" in row and "exact" in row:
-        return _read_scored(row, call.task, run)
+        if row.get("group") is None:
+            raise UsageError(NO_GROUP)
+        fields = {"task": task or "unknown", "parsed": "?"} | row | {"run": run, "level": level_label(None, row.get("level"))}
+        fields |= {key: str(row[key]) for key in ("group", "id") if row.get(key) is not None}
+        try:
+            return msgspec.convert(fields, Rollout)
+        except msgspec.ValidationError as error:
+            raise UsageError(str(error)) from None
     else:
         raise UsageError("neither response and ground_truth, nor output and gts, nor score and exact")
     if isinstance(item, Fault):
@@ -90,25 +99,6 @@ def _read_rollout(line: str, task: str | None, number: int) -> Rollout:
     if isinstance(result, Fault):
         raise UsageError(result.error.message)
     return make_rollout(item, result, run)
-
-
-def _read_scored(row: dict[str, Any], task: str | None, run: str) -> Rollout:
-    if row.get("group") is None:
-        raise UsageError(NO_GROUP)
-    try:
-        return Rollout(
-            run=shorten(run),
-            group=shorten(str(row["group"])),
-            id=None if row.get("id") is None else str(row["id"]),
-            task=str(row.get("task") or task or "unknown"),
-            level=level_label(None, row.get("level")),
-            score=float(row["score"]),
-            exact=float(row["exact"]),
-            parsed=str(row.get("parsed", "?")),
-            blind=row.get("blind"),
-        )
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"score, exact or level is not a number: {error}") from None
 
 
 def _verl_group(row: dict[str, Any]) -> str:

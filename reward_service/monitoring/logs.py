@@ -1,4 +1,4 @@
-"""Logs as JSON lines, one event per line. Response texts are logged only with the setting `log_text`."""
+"""Logs as JSON lines, one event per line. No response text is logged."""
 
 import json
 import logging

@@ -30,21 +30,17 @@ def plot(runs: dict[str, dict[str, dict[str, Any]]], path: Path) -> None:
         size, hits = _hits_of_main_size(levels)
         colors = [NO_GRADIENT if k in (0, size) else GRADIENT for k in range(size + 1)]
         strict.bar(range(size + 1), [100 * count / sum(hits) for count in hits], color=colors)
-        ticks = range(0, size + 1, max(1, size // 8))
-        strict.set(title=f"{title}: strict", xlabel=f"hits in a group of {size}", ylabel="groups, %", xticks=ticks)
-        _note(strict, f"{100 * (hits[0] + hits[-1]) / sum(hits):.0f} % without gradient", NO_GRADIENT)
+        flat, ticks = (hits[0] + hits[-1]) / sum(hits), range(0, size + 1, max(1, size // 8))
+        strict.set(
+            title=f"{title}, strict: {flat:.0%} without gradient", xlabel=f"hits of {size}", ylabel="groups, %", xticks=ticks
+        )
         scores = [sum(column) for column in zip(*(level["histogram"] for level in levels), strict=True)]
         centers = [(k + 0.5) / len(scores) for k in range(len(scores))]
         smooth.bar(centers, [100 * count / sum(scores) for count in scores], width=0.9 / len(scores), color=SMOOTH)
-        smooth.set(title=f"{title}: smooth", xlabel="score", ylabel="rollouts, %", xlim=(0, 1))
         groups = sum(level["groups"] for level in levels)
         flat = sum(level["zero_variance"] * level["groups"] for level in levels if level["groups"]) / groups
-        _note(smooth, f"{100 * flat:.0f} % of groups without gradient", SMOOTH)
+        smooth.set(title=f"{title}, smooth: {flat:.0%}", xlabel="score", ylabel="rollouts, %", xlim=(0, 1))
     figure.savefig(path, dpi=110)
-
-
-def _note(axes: Any, text: str, color: str) -> None:
-    axes.text(0.5, 0.95, text, color=color, ha="center", va="top", transform=axes.transAxes)
 
 
 def _hits_of_main_size(levels: list[dict[str, Any]]) -> tuple[int, list[int]]:

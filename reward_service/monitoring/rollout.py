@@ -16,13 +16,13 @@ class Rollout(Struct, frozen=True, gc=False):
 
     run: str
     group: str
-    id: str | None
     task: str
     level: str
     score: float
     exact: float
     parsed: str
-    blind: bool | None
+    blind: bool | None = None  # whether it is the blind baseline's answer
+    id: str | None = None
 
 
 def make_rollout(item: Item, scored: Scored, run: str) -> Rollout:
@@ -31,13 +31,13 @@ def make_rollout(item: Item, scored: Scored, run: str) -> Rollout:
     return Rollout(
         shorten(run),
         shorten(str(item.group)),
-        None if item.id is None else shorten(str(item.id)),
         scored.task,
         "unknown" if extra is None else level_label(extra.level_name, extra.level),
         scored.score,
         scored.exact,
         scored.parsed[:MAX_CHARS].encode("utf-8", "replace").decode(),
         None if extra is None or extra.blind_answer is None else scored.parsed == extra.blind_answer,
+        None if item.id is None else shorten(str(item.id)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .rollout import Rollout
 
 BINS = 20
-MAX_RUNS = 50  # the newest runs
+MAX_RUNS = 50  # those with the newest groups
 MAX_GROUP_SIZE = 1024  # rollouts; a group that is full is followed by another
 MAX_ANSWERS = 4096  # different answers that are counted for each level; of more, the rare ones are dropped
 ZERO_VARIANCE_EPS = 1e-9  # a group whose scores differ by less has no gradient
@@ -119,7 +119,7 @@ class Statistics:
             key = (rollout.run, rollout.task, rollout.group)
             level, group = self._groups.get(key, (None, None))
             if level is None or group is None or group.size >= MAX_GROUP_SIZE:
-                run = self._runs.setdefault(rollout.run, {})
+                run = self._runs[rollout.run] = self._runs.pop(rollout.run, {})  # the newest last
                 if len(self._runs) > MAX_RUNS:
                     del self._runs[next(iter(self._runs))]
                 level, group = run.setdefault((rollout.task, rollout.level), _Level()), _Group()

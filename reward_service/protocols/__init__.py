@@ -11,5 +11,6 @@ from .base import Protocol
 def protocols() -> tuple[Protocol, ...]:
     """All protocols, sorted by name."""
     modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    all_protocols = [module.PROTOCOL for module in modules if hasattr(module, "PROTOCOL")]
-    return tuple(sorted(all_protocols, key=lambda protocol: protocol.name))
+    return tuple(
+        sorted((module.PROTOCOL for module in modules if hasattr(module, "PROTOCOL")), key=lambda protocol: protocol.name)
+    )

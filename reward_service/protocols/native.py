@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ..scoring.items import Fault, Item, Mode
 from .base import Call, Protocol
-from .messages import Refusal, decode
+from .messages import decode
 from .rows import parse_item
 
 RESULT = {"anyOf": [{"$ref": "#/components/schemas/Scored"}, {"$ref": "#/components/schemas/Fault"}]}
@@ -19,8 +19,8 @@ class ScoreRequest(Struct, kw_only=True):
     run: Annotated[str, Meta(description="the training run, for the statistics")] | None = None
 
 
-class UncheckedRequest(ScoreRequest):
-    items: list[Any]
+class _Request(ScoreRequest):
+    items: list[Any]  # an item that does not match its type must not fail the others
 
 
 class ScoreReply(Struct):
@@ -29,17 +29,8 @@ class ScoreReply(Struct):
     results: Annotated[list[Any], Meta(extra_json_schema={"items": RESULT})]
 
 
-def _decode(body: bytes) -> Any:
-    try:
-        return decode(body, ScoreRequest)
-    except Refusal as refusal:
-        if refusal.status_code != 422:
-            raise
-    return decode(body, UncheckedRequest)  # an item that does not match the type must not fail the others
-
-
-def _read(request: ScoreRequest | UncheckedRequest, call: Call) -> list[Item | Fault]:
-    items: list[Item | Fault] = [item if isinstance(item, Item) else parse_item(item) for item in request.items]
+def _read(request: _Request, call: Call) -> list[Item | Fault]:
+    items = list(map(parse_item, request.items))
     if call.task is not None:  # an item's own task moves to `data_source`, so that the scorer reports a conflict
         for index, item in enumerate(items):
             if isinstance(item, Item):
@@ -55,7 +46,7 @@ PROTOCOL = Protocol(
     reply=ScoreReply,
     read=_read,
     write=lambda request, results, call: ScoreReply(results),
-    decode=_decode,
+    decode=lambda body: decode(body, _Request),
     partial=True,
     example={"items": [{"task": "counting", "ground_truth": "3,1,4", "response": "<answer>3,1,5</answer>"}]},
 )

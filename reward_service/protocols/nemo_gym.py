@@ -76,7 +76,6 @@ def _statistics(rows: list[dict[str, Any]]) -> dict[str, float]:
     for name in (*SCORES, "unparseable"):
         if values := [float(row[name]) for row in rows if isinstance(row.get(name), (int, float))]:
             statistics |= {f"mean/{name}": fmean(values), f"std/{name}": pstdev(values)}
-            statistics |= {f"min/{name}": min(values), f"max/{name}": max(values)}
     return statistics
 
 

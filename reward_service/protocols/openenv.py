@@ -16,11 +16,9 @@ from dataset_builder import tasks
 
 from ..scoring.items import Fault, Item, Scored
 from .base import Call, Protocol
-from .messages import Refusal, decode, encode
+from .messages import Refusal, decode, encode, refusing_depth
 from .rows import to_item
 
-ACTION_KEYS = ("response", "task", "ground_truth", "extra_info")  # in a session, all but the response may come from `reset`
-ACTION = {"type": "object", "required": ["response"], "properties": {key: {} for key in ACTION_KEYS}}
 CODES = {400: "INVALID_JSON", 404: "UNKNOWN_TYPE", 422: "VALIDATION_ERROR", 500: "EXECUTION_ERROR"}
 routes = APIRouter(tags=["openenv"])
 
@@ -99,7 +97,8 @@ async def session(socket: WebSocket) -> None:
         while (received := await socket.receive())["type"] == "websocket.receive":
             text = received.get("text") or (received.get("bytes") or b"").decode("utf-8", "replace")
             try:
-                reply = await session.answer(decode(text.encode("utf-8", "surrogatepass"), Message))
+                with refusing_depth():
+                    reply = await session.answer(decode(text.encode("utf-8", "surrogatepass"), Message))
             except Refusal as refusal:
                 reply = {"type": "error", "data": {"message": refusal.detail, "code": CODES[refusal.status_code]}}
             if reply is None:
@@ -116,11 +115,6 @@ async def reset(body: dict[str, Any], task: str | None = None) -> dict[str, Any]
 @routes.get("/health", summary="OpenEnv: health")
 async def health() -> dict[str, str]:
     return {"status": "healthy"}
-
-
-@routes.get("/schema", summary="OpenEnv: schema")
-async def schema() -> dict[str, Any]:
-    return {"action": ACTION, "observation": {"type": "object"}, "state": {"type": "object"}}
 
 
 PROTOCOL = Protocol(

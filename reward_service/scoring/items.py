@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 Mode = Literal["smooth", "strict", "above_chance"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-FaultType = Literal["invalid_item", "unknown_task", "task_conflict", "bad_truth", "too_long", "internal"]
+FaultType = Literal["invalid_item", "unknown_task", "task_conflict", "bad_truth", "internal"]
 
 
 class ExtraInfo(Struct, frozen=True, gc=False):

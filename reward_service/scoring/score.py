@@ -14,15 +14,13 @@ SLOW_SECONDS = 1.0  # a task that takes longer for one item is logged
 log = logging.getLogger("reward_service")
 
 
-def score_item(item: Item, mode: Mode = "smooth", max_chars: int = 2_000_000) -> Result:
+def score_item(item: Item, mode: Mode = "smooth") -> Result:
     """Score one item. A Fault means that it is not valid, or that its task failed; a bad response scores 0."""
     name = item.task or item.data_source
     if name is None:
         return make_fault("unknown_task", f"task or data_source is missing; allowed: {', '.join(tasks.names())}", item)
     if item.task and item.data_source and item.task.removeprefix(tasks.PREFIX) != item.data_source.removeprefix(tasks.PREFIX):
         return make_fault("task_conflict", f"task={item.task!r} and data_source={item.data_source!r} differ; send one", item)
-    if len(item.response) > max_chars:
-        return make_fault("too_long", f"response has {len(item.response)} characters; allowed: {max_chars}", item)
     extra = item.extra_info
     started = perf_counter()
     try:

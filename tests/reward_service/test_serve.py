@@ -68,17 +68,14 @@ def test_wrong_settings_teach(capsys: pytest.CaptureFixture[str]) -> None:
     assert "imports='nosuch'" in capsys.readouterr().err
 
 
-def test_bodies_batches_and_responses_are_bounded(tmp_path: Path) -> None:
-    with serving(tmp_path, max_body_bytes=20_000, max_batch=4, max_response_chars=100) as server:
+def test_bodies_and_batches_are_bounded(tmp_path: Path) -> None:
+    with serving(tmp_path, max_body_bytes=20_000, max_batch=4) as server:
         assert server.post("/v1/score", {"items": [GOOD] * 5}).status_code == 413
         too_large = server.post("/v1/score", {"items": [{**GOOD, "response": "x" * 30_000}]})
         assert (too_large.status_code, too_large.json()["error"]["type"]) == (413, "body_too_large")
         chunked = httpx.post(server.url + "/v1/score", content=iter([b"x" * 1000] * 30))
         assert chunked.status_code == 413
         assert server.post("/reset", {"x": "y" * 30_000}).status_code == 413
-        results = server.post("/v1/score", {"items": [GOOD, {**GOOD, "response": "x" * 101}]}).json()["results"]
-        assert results[0]["parsed"] == "3,1,5"
-        assert results[1]["error"] == {"type": "too_long", "message": "response has 101 characters; allowed: 100"}
 
 
 def test_a_task_that_fails_costs_only_its_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,19 +149,15 @@ def test_without_tokens_any_header_passes(server: Server) -> None:
     assert server.post("/v1/score", {"items": [GOOD]}, headers={"authorization": ""}).status_code == 200
 
 
-def test_logs_are_json_without_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logs_are_json_without_text(tmp_path: Path) -> None:
     secret = "the model's words"
     with serving(tmp_path, log_level="debug") as server:
-        server.post("/v1/score", {"items": [{**GOOD, "task": "x", "response": secret}]}, headers={"x-request-id": "r-1"})
-        server.post("/v1/score", {"items": [{**GOOD, "response": secret}]}, headers={"x-request-id": "r-2"})
-    events = {event["request_id"]: event for event in server.events() if "request_id" in event}
-    assert (events["r-1"]["status"], events["r-2"]["status"]) == (422, 200)
+        for task in ("x", "counting"):
+            server.post("/v1/score", {"items": [{**GOOD, "task": task, "response": secret}]})
+    answered = [event["event"].partition("POST ")[2] for event in server.events() if event["logger"] == "uvicorn.access"]
+    assert [line for line in answered if line] == ['/v1/score HTTP/1.1" 422', '/v1/score HTTP/1.1" 200']
     assert "is unknown" in next(event["error"] for event in server.events() if event["event"] == "refused")
     assert secret not in server.log.read_text()
-    monkeypatch.setenv("VIDEOSSR_SERVE_LOG_TEXT", "1")
-    with serving(tmp_path) as server:
-        server.post("/v1/score", {"items": [{**GOOD, "task": "x", "response": secret}]})
-    assert secret in server.log.read_text()
 
 
 def connection(server: Server) -> socket.socket:

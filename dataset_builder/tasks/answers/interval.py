@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 from .base import Answer, Chance
 from .reading import Unparseable
 
-TIME = re.compile(r"(?:[0-9]{1,4}:)?(?:[0-9]{1,4}:)?[0-9]{1,12}(?:\.[0-9]{1,12})?|\.[0-9]{1,12}")
+TIME = re.compile(r"[0-9]{1,12}(?::[0-5][0-9]){0,2}(?:\.[0-9]{1,12})?|\.[0-9]{1,12}")
 TIME_UNITS = frozenset({"s", "sec", "secs", "second", "seconds", "time"})
 
 

@@ -23,13 +23,11 @@ _THOUGHTS = (
     ("<|channel|>analysis", "<|channel|>final<|message|>"),
     ("<|channel>thought", "<channel|>"),
 )
-_THOUGHT_WORDS = ("think", "thought", "reasoning", "channel")  # each marker holds one of them
-_END_TOKENS = re.compile(
-    r"(?:(?:<\|(?!end_of_box)[^|<>\s]{1,40}\|>|<｜[^｜<>]{1,40}｜>|</s>|\[/?EOS\]|<turn\|>"
-    r"|<(?:eos|eot|pad|unk|end_of_turn|end_of_utterance)>)\s*)+\Z",
+_END_TOKEN = re.compile(
+    r"<\|(?!end_of_box)[^|<>\s]+\|>|<｜[^｜<>]+｜>|</s>|\[/?EOS\]|<turn\|>|<(?:eos|eot|pad|unk|end_of_turn|end_of_utterance)>",
     re.IGNORECASE,
 )
-_TAIL = 400  # characters in which end tokens are looked for
+_TOKEN_LENGTH = 64  # characters of the longest special token
 _OPEN, _CLOSE = "<answer>", "</answer>"
 _BOXED = "\\boxed{"
 _BOX_OPEN, _BOX_CLOSE = "<|begin_of_box|>", "<|end_of_box|>"
@@ -57,13 +55,27 @@ def after_thoughts(response: str) -> str:
     """
     lower = _lower(response)
     start = 0
-    if any(word in lower for word in _THOUGHT_WORDS):
+    if "think" in lower or "thought" in lower or "<reasoning>" in lower or "<|channel" in lower:  # each marker holds one
         start = max(lower.rfind(close) + len(close) if close in lower else 0 for _, close in _THOUGHTS)
         for opening, close in _THOUGHTS:
             if lower.find(opening, start) >= 0:
                 raise Unparseable(f"cut off in its thought: {opening} is not followed by {close}")
-    end_tokens = _END_TOKENS.search(response, max(start, len(response) - _TAIL))
-    return response[start : end_tokens.start() if end_tokens else None].strip()
+    return response[start : _end_of_text(response, start)].strip()
+
+
+def _end_of_text(response: str, start: int) -> int:
+    """Where the special tokens at the end of a response begin."""
+    end = len(response)
+    while end > start:
+        if response[end - 1].isspace():
+            end -= 1
+            continue
+        earliest = max(start, end - _TOKEN_LENGTH)
+        token = max(response.rfind("<", earliest, end), response.rfind("[", earliest, end))
+        if token < 0 or not _END_TOKEN.fullmatch(response, token, end):
+            break
+        end = token
+    return end
 
 
 def answer_text(response: str) -> str:
@@ -102,6 +114,19 @@ def read_parts(text: str, value: re.Pattern[str], labels: Sequence[str] = (), un
     Raises:
         Unparseable: for anything else in the text, and for separators that separate nothing, as in a list that is cut off.
     """
+    return _split_plain(text.lower(), value) or _split_labelled(text, value, labels, units)
+
+
+def _split_plain(text: str, value: re.Pattern[str]) -> list[str]:
+    """The parts of an answer as questions ask for it, which needs no further look; empty if it is written otherwise."""
+    for separator in (",", "-"):
+        parts = [part.strip(" ") for part in text.split(separator)]
+        if all(map(value.fullmatch, parts)):
+            return parts
+    return []
+
+
+def _split_labelled(text: str, value: re.Pattern[str], labels: Sequence[str], units: Collection[str]) -> list[str]:
     items: list[tuple[str, str]] = []  # the texts of labels and values, and their kinds
     separators: list[str] = []  # since the last item
     position, touches = 0, False  # whether the last token was a value

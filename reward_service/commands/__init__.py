@@ -1,1 +1,0 @@
-"""The subcommands that the service adds to `videossr`, one per file."""

@@ -26,6 +26,7 @@ from .scoring_routes import scoring_routes
 FOLDER = Path(__file__).parent  # of page.html, and docs.html, as Swagger's page loads scripts from the internet
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 TITLE = "VideoSSR reward service"
+NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs"), False)  # asking for it costs more than scoring
 DESCRIPTION = (
     "Smooth, verifiable rewards for questions about videos. A failed item gets an error, never a 0. Every path may begin with "
     "`/run/NAME`, which tells the rollouts of several training runs apart."
@@ -43,7 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     service = Service(settings)
-    app = FastAPI(title=TITLE, version=VERSION, description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app = FastAPI(title=TITLE, version=VERSION, description=DESCRIPTION, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
     app.state.service = service
     app.openapi = partial(make_document, app)  # type: ignore[method-assign]
     app.add_middleware(BodyLimits, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds)

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..protocols import protocols
 from ..protocols.base import Call, Protocol
-from ..protocols.messages import Refusal, decode, encode, refusing_depth
+from ..protocols.messages import Refusal, decode, encode, too_deep
 from ..scoring.items import Fault
 from ..service import Service
 
@@ -32,34 +32,29 @@ class ScoringEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         metrics = self.service.monitor.metrics
-        status = 499  # recorded if the client disconnects
-        metrics.in_flight.inc()
+        status = 500  # recorded for whatever is not foreseen
+        metrics.in_flight += 1
         try:
-            reply = await self._answer(Request(scope, receive))
+            reply = await self._answer(Request(scope), await _read_body(receive))
             status = 200
             headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply))]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": reply})
         except ClientDisconnect:
-            return
-        except HTTPException as error:
-            status = error.status_code
-            raise
-        except Exception:
-            status = 500
-            raise
+            status = 499
+        except (HTTPException, RecursionError) as error:
+            refusal = error if isinstance(error, HTTPException) else too_deep()
+            status = refusal.status_code
+            raise refusal from None
         finally:
-            metrics.in_flight.dec()
-            metrics.seconds.labels(self.protocol.name, str(status)).observe(perf_counter() - started)
+            metrics.in_flight -= 1
+            metrics.seconds(self.protocol.name, str(status)).observe(perf_counter() - started)
 
-    async def _answer(self, request: Request) -> bytes:
-        protocol, settings = self.protocol, self.service.settings
-        body = await request.body()
-        call = Call.read(request, settings.mode)
+    async def _answer(self, request: Request, body: bytes) -> bytes:
+        protocol, call = self.protocol, Call.read(request, self.service.settings.mode)
         content = protocol.decode(body) if protocol.decode else decode(body, protocol.request)
-        with refusing_depth():
-            items = protocol.read(content, call)
-        mode, run = (getattr(content, key, None) or getattr(call, key) for key in ("mode", "run"))
+        items = protocol.read(content, call)
+        mode, run = getattr(content, "mode", None) or call.mode, getattr(content, "run", None) or call.run
         results = await self.service.score(items, mode, run)
         faults = [(index, result.error) for index, result in enumerate(results) if isinstance(result, Fault)]
         if faults and (not protocol.partial or len(faults) == len(results)):
@@ -68,5 +63,13 @@ class ScoringEndpoint:
             status = 500 if all(error.type == "internal" for _, error in faults) else 422
             errors = [{"index": index, "type": error.type, "message": error.message} for index, error in faults]
             raise Refusal(status, first.type, f"item {index}: {first.message}", errors=errors)
-        with refusing_depth():
-            return encode(protocol.write(content, results, call))
+        return encode(protocol.write(content, results, call))
+
+
+async def _read_body(receive: Receive) -> bytes:
+    chunks = []
+    while (message := await receive())["type"] == "http.request":
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+    raise ClientDisconnect

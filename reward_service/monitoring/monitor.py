@@ -6,10 +6,13 @@ import socket
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import msgspec
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from ..scoring.items import Fault, Item, Result, Scored
 from .rollout import make_rollout
@@ -19,42 +22,37 @@ LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 log = logging.getLogger("reward_service")
 
 
-class Metrics:
-    """Counts of items and requests since the process started."""
+class Metrics(Collector):
+    """Counts of items and requests since the process started, by task and outcome; task "" counts items that were not scored."""
 
     def __init__(self) -> None:
+        self.items: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))  # `score_sum` is their sum
         self.registry = registry = CollectorRegistry()
-        self._items = Counter("videossr_items", "Items by task and outcome", ["task", "outcome"], registry=registry)
-        self._scores = Counter("videossr_score_sum", "Sum of smooth scores by task", ["task"], registry=registry)
-        text = "Time to answer, by route and status"
-        self.seconds = Histogram("videossr_request_seconds", text, ["route", "status"], registry=registry, buckets=LATENCIES)
-        self.in_flight = Gauge("videossr_in_flight_requests", "Requests being answered", registry=registry)
+        registry.register(self)
+        seconds = Histogram(
+            "videossr_request_seconds", "Time to answer", ["route", "status"], registry=registry, buckets=LATENCIES
+        )
+        self.seconds = cache(seconds.labels)
+        self.in_flight = 0
+        Gauge("videossr_in_flight_requests", "Requests being answered", registry=registry).set_function(lambda: self.in_flight)
 
     def record(self, results: Iterable[Result]) -> None:
-        """Count results, with one increment for each task and outcome."""
-        counts: dict[tuple[str, str], int] = defaultdict(int)
-        sums: dict[str, float] = defaultdict(float)
         for result in results:
             if isinstance(result, Fault):
-                counts["", result.error.type] += 1
+                self.items[""][result.error.type] += 1
                 continue
-            score = result.score
-            outcome = "unparseable" if not result.parsed else "perfect" if score == 1 else "partial" if score else "zero"
-            counts[result.task, outcome] += 1
-            sums[result.task] += score
-        for labels, count in counts.items():
-            self._items.labels(*labels).inc(count)
-        for task, total in sums.items():
-            self._scores.labels(task).inc(total)
+            score, counts = result.score, self.items[result.task]
+            counts["unparseable" if not result.parsed else "perfect" if score == 1 else "partial" if score else "zero"] += 1
+            counts["score_sum"] += score
 
-    def item_counts(self) -> dict[str, dict[str, float]]:
-        """`{task: {outcome: count}}`, with the sum of smooth scores as `score_sum`. Task "" counts items that were not scored."""
-        counts: dict[str, dict[str, float]] = defaultdict(dict)
-        for counter in (self._items, self._scores):
-            for sample in next(iter(counter.collect())).samples:
-                if sample.name.endswith("_total"):
-                    counts[sample.labels["task"]][sample.labels.get("outcome", "score_sum")] = sample.value
-        return counts
+    def collect(self) -> Iterable[Metric]:
+        items = CounterMetricFamily("videossr_items", "Items by task and outcome", labels=["task", "outcome"])
+        scores = CounterMetricFamily("videossr_score_sum", "Sum of smooth scores by task", labels=["task"])
+        for task, counts in self.items.items():
+            scores.add_metric([task], counts["score_sum"])
+            for outcome in counts.keys() - {"score_sum"}:
+                items.add_metric([task, outcome], counts[outcome])
+        return items, scores
 
 
 class Monitor:
@@ -87,6 +85,6 @@ class Monitor:
     def summary(self) -> bytes:
         """Statistics by run, task and level, and item counts, as JSON; `process` and `since` say whose they are."""
         if self._summary is None:
-            counts = {"runs": self._statistics.summary(), "items": self.metrics.item_counts()}
+            counts = {"runs": self._statistics.summary(), "items": self.metrics.items}
             self._summary = msgspec.json.encode({**self._owner, **counts})
         return self._summary

@@ -1,8 +1,7 @@
 """JSON bodies as typed values, and errors: what is wrong with a request, and what to send instead."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -38,18 +37,17 @@ class Refusal(HTTPException):
 
 def decode(body: bytes, type_: type[T]) -> T:
     """Decode a JSON body as a type; raises Refusal 400 if it is not JSON, 422 if the JSON does not match the type."""
-    with refusing_depth():
-        try:
-            return make_decoder(type_).decode(body)
-        except msgspec.ValidationError as error:
-            raise Refusal(422, "invalid_request", str(error)) from None
-        except msgspec.DecodeError as error:
-            message = f"the body is not valid JSON: {error}" if body.strip() else "the body is empty; send JSON"
-        try:  # Python's json module writes more than the standard: NaN, and half a surrogate pair
-            value = json.loads(body)
-        except ValueError:
-            raise Refusal(400, "malformed_json", message) from None
-        return convert(value, type_)
+    try:
+        return make_decoder(type_).decode(body)
+    except msgspec.ValidationError as error:
+        raise Refusal(422, "invalid_request", str(error)) from None
+    except msgspec.DecodeError as error:
+        message = f"the body is not valid JSON: {error}" if body.strip() else "the body is empty; send JSON"
+    try:  # Python's json module writes more than the standard: NaN, and half a surrogate pair
+        value = json.loads(body)
+    except ValueError:
+        raise Refusal(400, "malformed_json", message) from None
+    return convert(value, type_)
 
 
 def convert(value: Any, type_: type[T]) -> T:
@@ -60,13 +58,9 @@ def convert(value: Any, type_: type[T]) -> T:
         raise Refusal(422, "invalid_request", str(error)) from None
 
 
-@contextmanager
-def refusing_depth() -> Iterator[None]:
-    """Raises Refusal 400 where a body is nested too deeply to be read or written."""
-    try:
-        yield
-    except RecursionError:
-        raise Refusal(400, "malformed_json", "the body is not valid JSON: it is nested too deeply") from None
+def too_deep() -> Refusal:
+    """The error for JSON that is nested too deeply to be read or written."""
+    return Refusal(400, "malformed_json", "the body is not valid JSON: it is nested too deeply")
 
 
 def encode(value: Any) -> bytes:

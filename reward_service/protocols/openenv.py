@@ -16,7 +16,7 @@ from dataset_builder import tasks
 
 from ..scoring.items import Fault, Item, Scored
 from .base import Call, Protocol
-from .messages import Refusal, decode, encode, refusing_depth
+from .messages import Refusal, decode, encode, too_deep
 from .rows import to_item
 
 CODES = {400: "INVALID_JSON", 404: "UNKNOWN_TYPE", 422: "VALIDATION_ERROR", 500: "EXECUTION_ERROR"}
@@ -90,16 +90,16 @@ async def session(socket: WebSocket) -> None:
     service = socket.app.state.service
     try:
         session = Session(service, Call.read(socket, service.settings.mode))
-    except Refusal as refusal:
-        return await socket.close(1008, refusal.detail)
+    except Refusal as error:
+        return await socket.close(1008, error.detail)
     await socket.accept()
     with suppress(WebSocketDisconnect):
         while (received := await socket.receive())["type"] == "websocket.receive":
             text = received.get("text") or (received.get("bytes") or b"").decode("utf-8", "replace")
             try:
-                with refusing_depth():
-                    reply = await session.answer(decode(text.encode("utf-8", "surrogatepass"), Message))
-            except Refusal as refusal:
+                reply = await session.answer(decode(text.encode("utf-8", "surrogatepass"), Message))
+            except (Refusal, RecursionError) as error:
+                refusal = error if isinstance(error, Refusal) else too_deep()
                 reply = {"type": "error", "data": {"message": refusal.detail, "code": CODES[refusal.status_code]}}
             if reply is None:
                 return await socket.close()

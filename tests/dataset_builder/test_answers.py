@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dataset_builder import tasks
 from dataset_builder.tasks.answers import Answer, Counts, Interval, Order
-from dataset_builder.tasks.answers.reading import Unparseable, _last_marked
+from dataset_builder.tasks.answers.reading import Unparseable, _last_marked, _lower
 from dataset_builder.tasks.counting import ShapeCounts
 
 intervals = st.tuples(st.integers(0, 10**6), st.integers(1, 10**5)).map(lambda p: Interval(p[0] / 100, (p[0] + p[1]) / 100))
@@ -273,7 +273,7 @@ def marked_slowly(response: str) -> str | None:
     ).map("".join)
 )
 def test_the_last_pair_of_tags_is_found(response: str) -> None:
-    assert _last_marked(response) == marked_slowly(response)
+    assert _last_marked(response, _lower(response)) == marked_slowly(response)
 
 
 @pytest.mark.parametrize("name", tasks.names())

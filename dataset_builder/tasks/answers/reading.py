@@ -53,18 +53,17 @@ def after_thoughts(response: str) -> str:
     Raises:
         Unparseable: if a thought is opened and not closed: whatever stands in it is no answer.
     """
-    lower = _lower(response)
+    return response[_said(response, _lower(response))].strip()
+
+
+def _said(response: str, lower: str) -> slice:
+    """The part after the thoughts and before the special tokens at the end."""
     start = 0
     if "think" in lower or "thought" in lower or "<reasoning>" in lower or "<|channel" in lower:  # each marker holds one
         start = max(lower.rfind(close) + len(close) if close in lower else 0 for _, close in _THOUGHTS)
         for opening, close in _THOUGHTS:
             if lower.find(opening, start) >= 0:
                 raise Unparseable(f"cut off in its thought: {opening} is not followed by {close}")
-    return response[start : _end_of_text(response, start)].strip()
-
-
-def _end_of_text(response: str, start: int) -> int:
-    """Where the special tokens at the end of a response begin."""
     end = len(response)
     while end > start:
         if response[end - 1].isspace():
@@ -75,7 +74,7 @@ def _end_of_text(response: str, start: int) -> int:
         if token < 0 or not _END_TOKEN.fullmatch(response, token, end):
             break
         end = token
-    return end
+    return slice(start, end)
 
 
 def answer_text(response: str) -> str:
@@ -86,12 +85,13 @@ def answer_text(response: str) -> str:
     Raises:
         Unparseable: if the response is cut off in a thought or answer tag, empty, or too long for an answer.
     """
-    text = after_thoughts(response)
-    marked = _last_marked(text)
-    if marked is not None:
-        text = marked.strip()
-    elif _OPEN in _lower(text):
+    lower = _lower(response)
+    said = _said(response, lower)
+    text = response[said]
+    marked = _last_marked(text, lower[said])
+    if marked is None and _OPEN in lower[said]:
         raise Unparseable("the answer tag is not closed")
+    text = (text if marked is None else marked).strip()
     if not text:
         raise Unparseable("the response is empty")
     if len(text) > MAX_ANSWER_LENGTH:
@@ -192,9 +192,8 @@ def _lower(text: str) -> str:
     return text.replace("İ", "I").lower()  # the only letter whose length changes in lower case
 
 
-def _last_marked(response: str) -> str | None:
+def _last_marked(response: str, lower: str) -> str | None:
     """The content of the last `<answer>…</answer>`; of a box if there are no tags, or if it comes later and has a digit."""
-    lower = _lower(response)
     opened = lower.rfind(_OPEN, 0, max(lower.rfind(_CLOSE), 0))
     if opened < 0:
         return _boxed(response)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import eq
 from random import Random
 from typing import ClassVar, Self
 
@@ -35,10 +36,10 @@ class Counts(Answer):
         return cls(tuple(map(int, parts)))
 
     def score(self, truth: Counts) -> tuple[float, float, str]:
-        pairs = list(zip(self.values, truth.values, strict=True))
-        smooth = sum(_relative(guess, true) for guess, true in pairs) / len(pairs)
-        right = sum(guess == true for guess, true in pairs)
-        return smooth, right / len(pairs), f"{right} of {len(pairs)} counts right"
+        size = len(truth.values)
+        smooth = sum(map(_relative, self.values, truth.values)) / size
+        right = sum(map(eq, self.values, truth.values))
+        return smooth, right / size, f"{right} of {size} counts right"
 
     def guess(self, rng: Random, space: int) -> Counts:
         """Each count is uniform from 1 to `space`, the largest possible count."""

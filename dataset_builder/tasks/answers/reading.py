@@ -31,6 +31,7 @@ _TOKEN_LENGTH = 64  # characters of the longest special token
 _OPEN, _CLOSE = "<answer>", "</answer>"
 _BOXED = "\\boxed{"
 _BOX_OPEN, _BOX_CLOSE = "<|begin_of_box|>", "<|end_of_box|>"
+_PLAIN = re.compile(r"[0-9]+(?:[.,:-]?[0-9])*")  # as most answers are
 _PREFIX = re.compile(r"(?:the )?(?:final )?answer ?(?:is\b|:|=)[ \n]?:?", re.IGNORECASE)
 _BULLET = re.compile(r"^[-•] (?=\S)", re.MULTILINE)
 _WRAPPERS = " \t\r\n\"'“”‘’"
@@ -65,7 +66,7 @@ def _said(response: str, lower: str) -> slice:
             if lower.find(opening, start) >= 0:
                 raise Unparseable(f"cut off in its thought: {opening} is not followed by {close}")
     end = len(response)
-    while end > start:
+    while end > start and not lower.endswith(_CLOSE, start, end):
         if response[end - 1].isspace():
             end -= 1
             continue
@@ -96,6 +97,8 @@ def answer_text(response: str) -> str:
         raise Unparseable("the response is empty")
     if len(text) > MAX_ANSWER_LENGTH:
         raise Unparseable(f"{len(text)} characters are no short answer; put it in <answer></answer>")
+    if _PLAIN.fullmatch(text):
+        return text
     if not text.isascii():
         text = "".join(map(_ascii, text))
     lines = (" ".join(line.split()) for line in text.translate(_EMPHASIS).splitlines())

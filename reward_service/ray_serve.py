@@ -1,7 +1,4 @@
-"""The service on a Ray cluster, for slow scorers of your own: `serve run reward_service.ray_serve:build replicas=4`.
-
-Settings come from the environment (`VIDEOSSR_SERVE_…`). Each replica has statistics of its own.
-"""
+"""The service on Ray: `serve run reward_service.ray_serve:build replicas=4`. Each replica has statistics of its own."""
 
 from typing import Any
 
@@ -12,7 +9,7 @@ from .settings import Settings
 
 
 def build(arguments: dict[str, str] | None = None) -> Any:
-    """The Ray Serve application; the argument `replicas` is the number of processes."""
+    """The Ray Serve application, with settings from the environment; `replicas` is the number of processes."""
     settings = Settings()  # the driver's: replicas may have another environment
     replicas = int((arguments or {}).get("replicas", 1))
     deployment = serve.deployment(name="videossr-rewards", num_replicas=replicas, max_ongoing_requests=512)

@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             for prefix in ("", f"/{protocol.name}", f"/{protocol.name}/{{task}}"):
                 further_routes.include_router(protocol.routes, prefix=prefix, include_in_schema="{" not in prefix)
     routes = [*scoring_routes(service), *further_routes.routes]
-    app.router.routes += [*routes, *(Mount(prefix, routes=routes) for prefix in PREFIXES)]
+    app.router.routes[:0] = [*routes, *(Mount(prefix, routes=routes) for prefix in PREFIXES)]  # matched first
     _add_pages(app, service)
     return app
 

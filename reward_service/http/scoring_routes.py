@@ -18,7 +18,8 @@ from ..service import Service
 def scoring_routes(service: Service) -> list[Route]:
     """A route for each path of each protocol, the native one first."""
     ordered = sorted(protocols(), key=lambda protocol: protocol.name != "native")
-    endpoints = [(path, ScoringEndpoint(protocol, service)) for protocol in ordered for path in protocol.all_paths]
+    call = Call(mode=service.settings.mode)
+    endpoints = [(path, ScoringEndpoint(protocol, service, call)) for protocol in ordered for path in protocol.all_paths]
     return [Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints]
 
 
@@ -28,6 +29,7 @@ class ScoringEndpoint:
 
     protocol: Protocol
     service: Service
+    plain_call: Call  # of a URL without parameters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
@@ -51,7 +53,8 @@ class ScoringEndpoint:
             metrics.seconds(self.protocol.name, str(status)).observe(perf_counter() - started)
 
     async def _answer(self, request: Request, body: bytes) -> bytes:
-        protocol, call = self.protocol, Call.read(request, self.service.settings.mode)
+        protocol, has_parameters = self.protocol, request.scope["query_string"] or request.path_params
+        call = Call.read(request, self.plain_call.mode) if has_parameters else self.plain_call
         content = protocol.decode(body) if protocol.decode else decode(body, protocol.request)
         items = protocol.read(content, call)
         mode, run = getattr(content, "mode", None) or call.mode, getattr(content, "run", None) or call.run
@@ -67,9 +70,9 @@ class ScoringEndpoint:
 
 
 async def _read_body(receive: Receive) -> bytes:
-    chunks = []
+    body = bytearray()
     while (message := await receive())["type"] == "http.request":
-        chunks.append(message.get("body", b""))
+        body += message.get("body", b"")
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            return bytes(body)
     raise ClientDisconnect

@@ -198,7 +198,7 @@ def _microseconds(call: Callable[[], object], number: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
     os.sched_setaffinity(0, {CLIENT_CORE})
     table = Table(

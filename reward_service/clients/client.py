@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from .replies import Outcome, RewardUnavailable
 from .servers import Servers
 from .session import Session
-from .settings import ClientSettings
+from .settings import ClientSettings, launch_name
 
 
 class RewardClient:
@@ -24,7 +26,7 @@ class RewardClient:
     def score(self, items: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         """Score items built by `item`. Returns, in order, a result dict (with `reward`) or a RewardError for each."""
         try:
-            if _in_event_loop():  # as in a notebook
+            if asyncio._get_running_loop() is not None:  # as in a notebook
                 return ThreadPoolExecutor(1, "videossr-rewards").submit(self._run, items).result()
             return self._run(items)
         except (RuntimeError, OSError) as error:  # the interpreter exits, or the process has too many files open
@@ -44,6 +46,9 @@ class RewardClient:
                 del self._sessions[loop]
                 await session.close()
 
+    def close(self) -> None:
+        """Do nothing: a client keeps nothing open between calls."""
+
     def _run(self, items: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # leaves the thread's own loop as it is
             return runner.run(self.score_async(items))
@@ -52,6 +57,7 @@ class RewardClient:
         return type(self), (self.settings,)
 
 
+_runs = count(1)
 _cached_client = lru_cache(maxsize=16)(RewardClient)
 
 
@@ -60,9 +66,7 @@ def shared_client(**overrides: Any) -> RewardClient:
     return _cached_client(ClientSettings.read(**overrides))
 
 
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+def run_client(**overrides: Any) -> RewardClient:
+    """A client for one more training run of this process; its number follows the name of the launch."""
+    settings = ClientSettings.read(**overrides)
+    return RewardClient(replace(settings, run=f"{settings.run}.{next(_runs)}") if settings.run == launch_name() else settings)

@@ -61,8 +61,9 @@ def _read_result(result: Any) -> Outcome | None:
     if isinstance(error, dict):
         kind = RewardUnavailable if error.get("type") == "internal" else RewardRefused
         return kind(f"{error.get('type')}: {error.get('message')}")
-    reward = result.get("reward")
-    return result if isinstance(reward, (int, float)) and not isinstance(reward, bool) and isfinite(reward) else None
+    reward = result.get("reward", result.get("score"))
+    is_number = isinstance(reward, (int, float)) and not isinstance(reward, bool) and isfinite(reward)
+    return {**result, "reward": reward} if is_number else None
 
 
 def retry_after(error: Exception) -> float:

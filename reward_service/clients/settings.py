@@ -39,7 +39,7 @@ class ClientSettings:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ValueError(f"mode={self.mode!r} is unknown; allowed: {', '.join(MODES[1:])}")
-        object.__setattr__(self, "run", self.run or _launch_name())
+        object.__setattr__(self, "run", self.run or launch_name())
         if not re.fullmatch(r"[\w.:/@+-]{1,200}", self.run):
             raise ValueError(f"run={self.run!r:.80} is not a name; use letters, digits and . _ : / @ + -, at most 200")
         for setting in fields(self):
@@ -90,7 +90,7 @@ class ClientSettings:
             raise ValueError(f"ca={self.ca!r} holds no certificates: {error}") from None
 
 
-def _launch_name() -> str:
+def launch_name() -> str:
     """One name for each launch: the same on all ranks of a node, whose parent is its launcher; another after a restart.
 
     Several nodes share a name under Slurm and with torchrun's `--rdzv-id`; otherwise set `VIDEOSSR_REWARD_RUN` there.

@@ -7,7 +7,7 @@ register()
 from collections.abc import Sequence
 from typing import Any
 
-from .client import shared_client
+from .client import run_client
 from .items import make_items
 from .replies import RewardError
 
@@ -17,7 +17,7 @@ class VideoSSRReward:
 
     def __init__(self, args: Any = None, **settings: Any) -> None:
         self.args = args
-        self._client = shared_client(**settings)
+        self._client = run_client(**settings)
 
     def __call__(self, completions: Sequence[Any], **columns: Any) -> list[float]:
         step = getattr(columns.get("trainer_state"), "global_step", None)

@@ -7,7 +7,7 @@ from math import nan
 from statistics import fmean
 from typing import Any
 
-from .client import shared_client
+from .client import run_client
 from .items import make_items
 from .replies import RewardError, RewardRefused
 
@@ -21,7 +21,7 @@ def reward_function(**settings: Any) -> Callable[..., list[float | None]]:
     group's baseline; the metric `videossr/failed` is their share. The function raises instead if TRL would treat None as 0
     (older TRL, several reward functions), and if the service refuses a whole batch, as then the dataset is wrong.
     """
-    reward_client = shared_client(**settings)
+    reward_client = run_client(**settings)
     try:
         skips_none = tuple(map(int, version("trl").split(".")[:2])) >= (1, 6)
     except PackageNotFoundError:

@@ -1,7 +1,6 @@
 """verl: an async reward function.
 
-    reward.custom_reward_function.path=pkg://reward_service.clients.verl
-    reward.custom_reward_function.name=compute_score
+    reward.custom_reward_function.path=pkg://reward_service.clients.verl reward.custom_reward_function.name=compute_score
     +reward.custom_reward_function.reward_kwargs.url=http://host:8000
 
 Use `reward_service.clients.verl_manager` as well to tell the service which rollouts form a group.

@@ -36,9 +36,5 @@ PROTOCOL = Protocol(
     reply=float | Scored,
     read=_read,
     write=_write,
-    example={
-        "prompt": "How many?",
-        "response": "<answer>3,1,5</answer>",
-        "label": {"task": "counting", "ground_truth": "3,1,4"},
-    },
+    example={"response": "<answer>3,1,5</answer>", "label": {"task": "counting", "ground_truth": "3,1,4"}},
 )

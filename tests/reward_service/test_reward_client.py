@@ -577,18 +577,17 @@ def test_a_run_is_named_once_for_each_launch() -> None:
         ClientSettings(run='a"b')
 
 
-def test_runs_of_trl_are_told_apart(tmp_path: Path) -> None:
-    """The same data, steps and prompts: 10 groups of each run, and no group of both."""
+@pytest.mark.parametrize("named", [True, False])
+def test_runs_of_trl_are_told_apart(named: bool, tmp_path: Path) -> None:
+    """The same data, steps and prompts, in one process: 10 groups of each run, and no group of both."""
     with serving(tmp_path) as server:
         for run, answer in (("one", "3,1,4"), ("other", "9,9,9")):
-            reward = trl.reward_function(url=server.url, run=run)
+            reward = trl.reward_function(url=server.url, **({"run": run} if named else {}))
             for step in range(10):
                 rows = {"data_source": ["videossr/counting"] * 4, "ground_truth": ["3,1,4"] * 4}
                 extra = [{"index": 100 + step, "split": "train", "level_name": "easy"}] * 4
                 state = SimpleNamespace(global_step=step)
                 reward(prompts=[""] * 4, completions=[answer] * 4, trainer_state=state, extra_info=extra, **rows)
         runs = stats(server)
-    assert {run: runs[run]["counting"]["easy"]["hits"] for run in runs} == {
-        "one": {"4": [0, 0, 0, 0, 10]},
-        "other": {"4": [10, 0, 0, 0, 0]},
-    }
+    assert [run["counting"]["easy"]["hits"] for run in runs.values()] == [{"4": [10, 0, 0, 0, 0]}, {"4": [0, 0, 0, 0, 10]}]
+    assert list(runs) == ["other", "one"] or not named

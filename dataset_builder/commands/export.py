@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
     parser.add_argument("trainer", help="verl or trl")
     parser.add_argument("folder", help="folder of the build, local or any fsspec URL such as s3://…")
     parser.add_argument("--out", required=True, help="folder for the export")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--force", action="store_true", help="replace the content of that folder")
 
 
@@ -27,6 +28,6 @@ def run(args: argparse.Namespace) -> int:
     target = exports.get(args.trainer)
     build = Build.read(args.folder)
     with progress_bar(f"{target.name} export") as progress:
-        path = export(build, args.out, target, args.force, progress)
+        path = export(build, args.out, target, args.force, progress, args.workers)
     print(f"{build.rows} rows: {target.howto.format(path=path)}")
     return OK

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +46,23 @@ class Export:
 
 
 def export(
-    build: Build, out: str | os.PathLike[str], how: Export, force: bool = False, progress: Progress = no_progress
+    build: Build,
+    out: str | os.PathLike[str],
+    how: Export,
+    force: bool = False,
+    progress: Progress = no_progress,
+    workers: int = 1,
 ) -> Path:
     """Write `out/train.parquet` and return its path; keeps a finished export of the same build.
+
+    Any number of `workers` (processes) writes the same bytes.
 
     Raises:
         UsageError: if the trainer cannot use the build, or `out` holds something else.
     """
     how.check(build)
+    if workers < 1:
+        raise UsageError(f"workers={workers} is not allowed; give the number of processes, at least 1")
     if "://" in str(out):
         raise UsageError(f"out={str(out)!r} is in a store; exports are written to a local folder")
     folder = Path(out)
@@ -71,20 +83,34 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).write_text(json.dumps(mark))
     temporary = folder / f"{DATA}.{os.getpid()}.tmp"
-    _write(build, temporary, how, folder, progress)
+    _write(build, temporary, how, folder, progress, workers)
     os.replace(temporary, folder / DATA)
     return folder / DATA
 
 
-def _write(build: Build, path: Path, how: Export, folder: Path, progress: Progress) -> None:
+def _write(build: Build, path: Path, how: Export, folder: Path, progress: Progress, workers: int) -> None:
     schema = how.schema(build)
     done = 0
     # JPEG and H.264 data does not compress further
     with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False, write_statistics=False) as writer:
-        for rows in build.batches():
-            writer.write_table(how.convert(rows, folder, schema))
-            done += rows.num_rows
+        for table in _convert(build, how, folder, schema, workers):
+            writer.write_table(table)
+            done += table.num_rows
             progress(done, build.rows)
+
+
+def _convert(build: Build, how: Export, folder: Path, schema: pa.Schema, workers: int) -> Iterator[pa.Table]:
+    """The converted batches in order; with several workers, a few of them at a time."""
+    if workers == 1:
+        yield from (how.convert(rows, folder, schema) for rows in build.batches())
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        running: deque[Future[pa.Table]] = deque()
+        for rows in build.batches():
+            running.append(pool.submit(how.convert, rows, folder, schema))
+            if len(running) > 2 * workers:
+                yield running.popleft().result()
+        yield from (table.result() for table in running)
 
 
 def from_zero(offsets: pa.Array) -> pa.Array:

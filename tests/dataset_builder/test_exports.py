@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,19 @@ def test_rows_have_one_form_without_nulls(built: Made, tmp_path: Path) -> None:
                 "jigsaw",
             }
             assert all(column.null_count == 0 for column in table.flatten().flatten().columns)
+
+
+@pytest.mark.parametrize("trainer", ["verl", "trl"])
+@pytest.mark.parametrize("video_format", ["jpeg", "mp4"])
+def test_any_number_of_workers_writes_the_same_bytes(built: Made, tmp_path: Path, trainer: str, video_format: str) -> None:
+    how, (build_made, _) = exports.get(trainer), built[video_format]
+    exported = []
+    for workers in (1, 3):
+        exported.append(export(build_made, tmp_path / "out", how, workers=workers).read_bytes())
+        shutil.rmtree(tmp_path / "out")
+    assert exported[0] == exported[1]
+    with pytest.raises(ValueError, match="workers=0"):
+        export(build_made, tmp_path / "out", how, workers=0)
 
 
 def test_a_rerun_leaves_what_is_there(built: Made, tmp_path: Path) -> None:

@@ -205,8 +205,16 @@ def test_listed_videos_are_named_below_what_they_share() -> None:
         "hf://datasets/me/clips@main/a/one.mp4",
         "hf://datasets/me/clips@main/b/two.webm",
         "hf://datasets/me/clips@main/b/readme.md",
+        "https://host/signed.mp4?signature=a/b.c",
     ]
-    assert [(source.name, source.is_remote) for source in list_videos(urls)] == [("a/one.mp4", True), ("b/two.webm", True)]
+    listed = list_videos(urls[:3])
+    assert [(source.name, source.is_remote) for source in listed] == [
+        ("a/one.mp4", True),
+        ("b/readme.md", True),
+        ("b/two.webm", True),
+    ]
+    assert [source.fault for source in listed] == ["", "has no video extension", ""]
+    assert not list_videos(urls[3:])[0].fault
     assert list_videos(["/data/x/one.mp4"])[0].name == "one.mp4"
 
 

@@ -37,9 +37,8 @@ class Service:
 
         An item that is a Fault already is returned as it is. Other requests run in between.
         """
-        settings = self.settings
-        if len(items) > settings.max_batch:
-            raise Refusal(413, "batch_too_large", f"{len(items)} items; allowed: {settings.max_batch} in one request")
+        if len(items) > self.settings.max_batch:
+            raise Refusal(413, "batch_too_large", f"{len(items)} items; allowed: {self.settings.max_batch} in one request")
         results: list[Result] = []
         slice_end = perf_counter() + SLICE_SECONDS
         for item in items:

@@ -85,7 +85,10 @@ def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
         paths += [os.path.join(parent, name) for name in [*files, *folders] if _is_video(name)]
         unknown = [os.path.join(parent, name) for name in files if not (name.startswith(".") or _is_video(name))]
         faults |= {path: "holds video, but its extension is not known" for path in unknown if _begins_as_video(path)}
-    return [Source(_printable(os.path.relpath(path, root)), path, fault=faults.get(path, "")) for path in [*paths, *faults]]
+    return [
+        Source(_printable(os.path.relpath(path, root)), path, fault=faults.get(path, ""))
+        for path in dict.fromkeys([*paths, *faults])
+    ]
 
 
 def _begins_as_video(path: str) -> bool:

@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 from dataclasses import dataclass, field, fields
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, Self
@@ -90,6 +91,7 @@ class ClientSettings:
             raise ValueError(f"ca={self.ca!r} holds no certificates: {error}") from None
 
 
+@cache
 def launch_name() -> str:
     """One name for each launch: the same on all ranks of a node, whose parent is its launcher; another after a restart.
 

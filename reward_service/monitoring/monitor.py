@@ -29,9 +29,8 @@ class Metrics(Collector):
         self.items: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))  # `score_sum` is their sum
         self.registry = registry = CollectorRegistry()
         registry.register(self)
-        seconds = Histogram(
-            "videossr_request_seconds", "Time to answer", ["route", "status"], registry=registry, buckets=LATENCIES
-        )
+        labels = ["route", "status"]
+        seconds = Histogram("videossr_request_seconds", "Time to answer", labels, registry=registry, buckets=LATENCIES)
         self.seconds = cache(seconds.labels)
         self.in_flight = 0
         Gauge("videossr_in_flight_requests", "Requests being answered", registry=registry).set_function(lambda: self.in_flight)
@@ -49,7 +48,7 @@ class Metrics(Collector):
         items = CounterMetricFamily("videossr_items", "Items by task and outcome", labels=["task", "outcome"])
         scores = CounterMetricFamily("videossr_score_sum", "Sum of smooth scores by task", labels=["task"])
         for task, counts in self.items.items():
-            scores.add_metric([task], counts["score_sum"])
+            scores.add_metric([task], counts.get("score_sum", 0.0))
             for outcome in counts.keys() - {"score_sum"}:
                 items.add_metric([task, outcome], counts[outcome])
         return items, scores

@@ -24,6 +24,7 @@ from dataset_builder.media.decode import sample
 from dataset_builder.media.frame import Frame
 from dataset_builder.media.sampling import Sampling
 from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.sources.find import find_videos
 from dataset_builder.storage.build import build
 
 SAMPLING = Sampling(frames=8, share=1.0)
@@ -185,20 +186,23 @@ def test_special_files_are_left_out_by_name(kind: str, reason: str, tmp_path: Pa
 def test_a_folder_that_cannot_be_read_and_unknown_extensions_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "in"
     (folder / "closed").mkdir(parents=True)
+    (folder / "closed.mp4").mkdir()
     video = film(folder / "good.mp4", frames=48).read_bytes()
     (folder / "film.xyz").write_bytes(video)
     (folder / "notes.txt").write_text("no film")
     scandir = os.scandir
 
     def deny(path: Any = ".") -> Any:  # as root, a closed folder can be read
-        if os.fspath(path).endswith("closed"):
+        if os.fspath(path).endswith(("closed", "closed.mp4")):
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", deny)
     report = build(BuildSpec("counting", frames=16), folder, tmp_path / "out", cache=ClipCache.of(""))
+    assert [source.name for source in find_videos(folder)] == ["closed", "closed.mp4", "film.xyz", "good.mp4"]
     assert report.unusable == {
         "closed": "cannot be read: permission denied",
+        "closed.mp4": "cannot be read: permission denied",
         "film.xyz": "holds video, but its extension is not known",
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import generate_latest
 
 from dataset_builder.cli import main
 from reward_service.monitoring.diagnose import diagnose
@@ -280,3 +281,13 @@ def test_diagnose_reads_what_the_service_logs(tmp_path: Path) -> None:
     assert "response" not in path.read_text()
     assert diagnose(path).runs == json.loads(monitor.summary())["runs"]
     assert list(diagnose(path).runs) == ["b", "a"]
+
+
+def test_reading_metrics_changes_no_count() -> None:
+    monitor = Monitor(max_groups=10)
+    item = Item(task="count", ground_truth="1", response="1")
+    monitor.record([item], [score_item(item)], "")
+    before = monitor.summary()
+    assert b'videossr_items_total{outcome="unknown_task",task=""} 1.0' in generate_latest(monitor.metrics.registry)
+    monitor.record([], [], "")
+    assert monitor.summary() == before

@@ -15,18 +15,19 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 
 from . import tasks
-from .commands import build, demo, export, preview, push, regenerate, validate
+from .commands import build, demo, export, gallery, preview, push, regenerate, validate
 from .commands import tasks as list_tasks
 from .commands.exit_codes import FAULTS, INTERRUPTED, USAGE
 from .errors import BuildError
 
-COMMANDS = (list_tasks, preview, build, validate, export, push, regenerate, demo)
+COMMANDS = (list_tasks, preview, gallery, build, validate, export, push, regenerate, demo)
 ENTRY_POINTS = "videossr.commands"
 
 EXAMPLES = """examples:
   videossr demo --out demo/
   videossr tasks
   videossr preview jigsaw --videos clips/ --seed 7 --difficulty hard
+  videossr gallery --videos clips/ --out gallery/
   videossr build videossr-30k --videos clips/ --out data/30k --seed 7 --workers 8
   videossr validate data/30k
   videossr push data/30k me/videossr-30k --license cc-by-4.0

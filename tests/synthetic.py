@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from random import Random
 
@@ -24,10 +25,30 @@ def lively(seed: int = 0, frames: int = 48, width: int = 320, height: int = 192,
         times=tuple(round(step * t, 3) for t in range(frames)),
         end=round(step * frames, 3),
         motion=(0.0, *(2.5 for _ in range(frames - 1))),
+        pan_x=(0.0,) * frames,
+        pan_y=(0.0,) * frames,
+        zoom=(0.0,) * frames,
         visibility=dict.fromkeys(PIXEL_EFFECTS, (40.0,) * frames),
         signatures=signatures,
         background=background,
     )
+
+
+@cache
+def filmed(seed: int = 0, frames: int = 48, width: int = 320, height: int = 192, step: float = 0.25) -> ClipStats:
+    """A clip that every task can be planned from: each part of it goes up and down by itself; no two places look alike."""
+    rng = Random(f"filmed {seed}")
+    waves = [(rng.random(), rng.uniform(0.008, 0.016)) for _ in range(SIGNATURE_BYTES)]
+    signatures = bytes(round(128 + 60 * _wave(phase + speed * t)) for t in range(frames) for phase, speed in waves)
+    cells = [(60 + 8 * column, 60 + 8 * row, 128, 6) for row in range(GRID_SIDE) for column in range(GRID_SIDE)]
+    background = bytes(value for cell in cells for value in cell) * frames
+    plain = lively(seed, frames, width, height, step)
+    return replace(plain, fingerprint=f"filmed-{seed}", signatures=signatures, background=background)
+
+
+def _wave(turns: float) -> float:
+    """A triangle wave between -1 and 1, with a period of 1."""
+    return 4 * abs(turns - int(turns + 0.5)) - 1
 
 
 def still(frames: int = 48) -> ClipStats:
@@ -39,6 +60,9 @@ def still(frames: int = 48) -> ClipStats:
         times=tuple(round(0.5 * t, 3) for t in range(frames)),
         end=0.5 * frames,
         motion=(0.0,) * frames,
+        pan_x=(0.0,) * frames,
+        pan_y=(0.0,) * frames,
+        zoom=(0.0,) * frames,
         visibility=dict.fromkeys(PIXEL_EFFECTS, (0.5,) * frames),
         signatures=bytes([100]) * SIGNATURE_BYTES * frames,
         background=bytes((100, 100, 100, 2)) * GRID_SIDE**2 * frames,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import random
 from collections import defaultdict
 from pathlib import Path
 
-from ..gallery.contact_sheet import contact_sheet, write_picture
+from ..gallery.page import article, table, write_page
 from ..media.clip_cache import ClipCache
 from ..questions.job import folder_job, make_questions
 from ..questions.maker import Question
@@ -16,11 +15,6 @@ from ..storage.build import build
 from ..storage.validate import validate
 from ..tasks import Score
 from .footage import render_footage
-
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:1300px;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .9rem;border-bottom:1px solid #ddd;text-align:left}
-article{border-top:2px solid #222;margin-top:2.5rem;padding-top:.5rem}img{max-width:100%}video{width:190px;margin:.2rem}
-pre{white-space:pre-wrap;font:inherit;background:#f6f6f3;padding:.6rem .9rem}b{color:#b3341f}"""
 
 
 def run_demo(out: Path, seed: int) -> bool:
@@ -64,7 +58,7 @@ def _scores(questions: list[Question], seed: int) -> dict[str, dict[str, list[Sc
             "no answer": "I cannot tell.",
         }
         for name, response in responses.items():
-            scores[portion.name][name].append(portion.task.score(response, truth.format(), chance))
+            scores[portion.name][name].append(portion.task.score(response, truth.ground_truth(), chance))
     return scores
 
 
@@ -83,28 +77,7 @@ def _text_table(scores: dict[str, dict[str, list[Score]]]) -> str:
 
 
 def _write_page(out: Path, questions: list[Question], scores: dict[str, dict[str, list[Score]]]) -> None:
-    pictures = out / "page"
-    pictures.mkdir(parents=True, exist_ok=True)
-    head, rows = _means(scores)
-    cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    articles = "".join(_article(question, pictures) for question in questions)
-    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>VideoSSR demo</title><style>{STYLE}</style><h1>VideoSSR demo</h1>
-<p>Every question below was made from the rendered clips in <code>videos/</code>; nobody labelled anything. Frames with a red
-border were changed. The dataset itself is in <code>dataset/</code>.</p><table><tr>{cells}</tr>{body}</table>{articles}</html>"""
-    (out / "index.html").write_text(page, encoding="utf-8")
-
-
-def _article(question: Question, pictures: Path) -> str:
-    stem = f"{question.portion.name}-{question.item.index}"
-    write_picture(str(pictures / f"{stem}.png"), contact_sheet(question))
-    players = []
-    for k, video in enumerate(question.videos):
-        (pictures / f"{stem}-{k}.mp4").write_bytes(video.mp4())
-        players.append(f'<video controls loop muted preload="metadata" src="page/{stem}-{k}.mp4"></video>')
-    text = html.escape(question.plan.question)
-    return (
-        f"<article><h2>{html.escape(question.portion.name)}</h2><pre>{text}</pre><p>Answer: <b>{question.plan.answer}</b> "
-        f"from {html.escape(question.source.name)}</p>{''.join(players)}<br><img src='page/{stem}.png' alt='contact sheet'></article>\n"
-    )
+    intro = """<p>Every question below was made from the rendered clips in <code>videos/</code>; nobody labelled anything. Frames with
+a red border were changed. The dataset itself is in <code>dataset/</code>.</p>"""
+    articles = "".join(article(question, question.portion.name) for question in questions)
+    write_page(out / "index.html", "VideoSSR demo", intro + table(*_means(scores)) + articles)

@@ -72,11 +72,16 @@ def draw(sheet: Sheet) -> Frame:
 
 def write_picture(path: str, picture: Frame) -> None:
     """Write an RGB picture in the format of the file extension; raises OSError if that fails."""
-    done, data = cv2.imencode(os.path.splitext(path)[1], picture[..., ::-1])
-    if not done:
-        raise OSError(f"OpenCV could not write {path}")
     with open(path, "wb") as file:
-        file.write(data.tobytes())
+        file.write(encode_picture(picture, os.path.splitext(path)[1]))
+
+
+def encode_picture(picture: Frame, ending: str) -> bytes:
+    """An RGB picture as a file of the format that an ending such as `.png` names; raises OSError if that fails."""
+    done, data = cv2.imencode(ending, picture[..., ::-1])
+    if not done:
+        raise OSError(f"OpenCV could not write a picture as {ending}")
+    return data.tobytes()
 
 
 def _edited(edits: EditList) -> list[set[int]]:

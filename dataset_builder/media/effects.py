@@ -1,4 +1,4 @@
-"""The pixel effects, by the names of `tasks.anomalies`. Each keeps the frame's shape."""
+"""The pixel effects, by the names of `tasks.anomalies`, and blanks. Each keeps the frame's shape."""
 
 from __future__ import annotations
 
@@ -94,6 +94,10 @@ def _noise_field(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((height + _NOISE_MARGIN, width + _NOISE_MARGIN, 3), dtype=np.float32)
 
 
+def _blank(frame: Frame, parameter: float, position: int, seed: int) -> Frame:
+    return np.full_like(frame, 128)
+
+
 EFFECTS: dict[str, PixelEffect] = {
     "grayscale": _grayscale,
     "invert": _invert,
@@ -108,4 +112,5 @@ EFFECTS: dict[str, PixelEffect] = {
     "blur": _blur,
     "saturation": _saturation,
     "flicker": _flicker,
+    "blank": _blank,
 }

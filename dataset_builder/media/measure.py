@@ -38,6 +38,7 @@ def measure(frames: Sequence[Frame], times: Sequence[float], end: float, fingerp
     thumbs = [_shrunk(frame, THUMB_SCALE) for frame in frames]
     tiny = [_shrunk(thumb, TINY_SCALE // THUMB_SCALE) for thumb in thumbs]
     motion = [0.0, *(_difference(a, b) for a, b in pairwise(tiny))]
+    pan_x, pan_y, zoom = _camera(tiny)
     return ClipStats(
         fingerprint=fingerprint,
         width=width,
@@ -45,10 +46,30 @@ def measure(frames: Sequence[Frame], times: Sequence[float], end: float, fingerp
         times=tuple(round(time - times[0], 3) for time in times),
         end=round(end - times[0], 3),
         motion=tuple(motion),
+        pan_x=pan_x,
+        pan_y=pan_y,
+        zoom=zoom,
         visibility={name: _visibility(name, tiny) for name in PIXEL_EFFECTS},
         signatures=b"".join(_grid(thumb, SIGNATURE_SIDE).tobytes() for thumb in tiny),
         background=b"".join(map(_background, thumbs)),
     )
+
+
+def _camera(frames: Sequence[Frame]) -> tuple[tuple[float, ...], ...]:
+    """The camera's pan and zoom between neighbouring frames: medians of a dense optical flow, over all and over halves."""
+    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
+    height, width = greys[0].shape
+    size = np.array((width, height), np.float32)
+    moves = [(0.0, 0.0, 0.0)]
+    for one, other in pairwise(greys):
+        flow = (
+            cv2.calcOpticalFlowFarneback(one, other, np.zeros((height, width, 2), np.float32), 0.5, 2, 9, 2, 5, 1.1, 0) / size
+        )
+        across, along = flow[..., 0], flow[..., 1]
+        apart = np.median(across[:, width // 2 :]) - np.median(across[:, : width // 2])
+        apart += np.median(along[height // 2 :]) - np.median(along[: height // 2])
+        moves.append((float(np.median(across)), float(np.median(along)), float(apart) / 2))
+    return tuple(tuple(round(value, 4) for value in column) for column in zip(*moves, strict=True))
 
 
 def _visibility(name: str, frames: Sequence[Frame]) -> tuple[float, ...]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import cv2
-
 from ..tasks.edits import CLIP, DONOR, EditList, OutputClip
 from ..tasks.statistics import ClipStats
 from .clip import Clip
 from .effects import apply_effect
 from .frame import Frame, encode_jpeg
+from .layout import cover, crop, rearrange
 from .mp4 import encode_pictures, write_mp4
-from .shapes import draw_shape
+from .shapes import draw_shape, track_shapes
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,26 @@ def _render(clip: Clip, output: OutputClip, donor: Clip | None) -> RenderedClip:
     drawn: dict[int, Frame] = {}
     for at, (source, index) in enumerate(output.frames):
         if source == DONOR and donor is not None:
-            drawn[at] = _cover(donor.frame(index), *size)
+            drawn[at] = cover(donor.frame(index), *size)
+
+    def frame_at(at: int) -> Frame:
+        return drawn[at] if at in drawn else clip.frame(output.frames[at][1])
+
+    for at, view in enumerate(output.views):
+        drawn[at] = crop(frame_at(at), view)
     for effect in output.effects:
         for at in range(effect.start, effect.end):
-            frame = drawn[at] if at in drawn else clip.frame(output.frames[at][1])
-            drawn[at] = apply_effect(effect.name, frame, effect.parameter, at, effect.seed)
+            drawn[at] = apply_effect(effect.name, frame_at(at), effect.parameter, at, effect.seed)
+    if output.tiles:
+        drawn = {at: rearrange(frame_at(at), output.tiles) for at in range(len(output.frames))}
     for shape in output.shapes:
-        if shape.position not in drawn:
-            drawn[shape.position] = clip.frame(output.frames[shape.position][1])
+        drawn[shape.position] = frame_at(shape.position)
         draw_shape(drawn[shape.position], shape)
+    for track in output.tracks:
+        for at, shapes in track_shapes(track):
+            drawn[at] = frame_at(at)
+            for shape in shapes:
+                draw_shape(drawn[at], shape)
     sources = tuple(index if source == CLIP else 0 for source, index in output.frames)
     return RenderedClip(clip, sources, drawn, *timing(clip.stats, output))
 
@@ -87,13 +97,3 @@ def timing(stats: ClipStats, output: OutputClip) -> tuple[tuple[float, ...], flo
     after = output.clock + len(times)
     until = stats.times[after] if after < len(stats.times) else stats.end
     return times, round(until - stats.times[output.clock], 3)
-
-
-def _cover(frame: Frame, width: int, height: int) -> Frame:
-    """Scale a frame to fill this geometry and crop what exceeds it."""
-    if frame.shape[:2] == (height, width):
-        return frame
-    scale = max(width / frame.shape[1], height / frame.shape[0])
-    big = cv2.resize(frame, (round(frame.shape[1] * scale), round(frame.shape[0] * scale)), interpolation=cv2.INTER_AREA)
-    top, left = (big.shape[0] - height) // 2, (big.shape[1] - width) // 2
-    return big[top : top + height, left : left + width].copy()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .. import tasks
+from ..tasks import LEVELS
 from ..tasks.anomalies import DEFAULT_MIX
 from ..tasks.errors import UsageError, nearest
 
@@ -64,6 +65,20 @@ def _mixed() -> Preset:
     return Preset("mixed", f"{listed}, one of each a video.", tuple(Portion(name, name) for name in names))
 
 
+def _suite() -> Preset:
+    portions = tuple(Portion(name, name) for name in _suite_tasks())
+    return Preset("suite", f"All {len(portions)} tasks in equal parts, one question of each a video.", portions)
+
+
+def _gallery() -> Preset:
+    portions = tuple(Portion(f"{name}_{level}", name, difficulty=level) for name in _suite_tasks() for level in LEVELS)
+    return Preset("gallery", "Every task at every level, one question of each a video.", portions)
+
+
+def _suite_tasks() -> list[str]:
+    return [name for name in tasks.names() if tasks.get(name).in_suite]
+
+
 def _demo() -> Preset:
     names = _default_tasks()
     portions = tuple(Portion(f"{name}_{level}", name, difficulty=level) for name in names for level in ("easy", "hard"))
@@ -105,7 +120,7 @@ _VIUBENCH = Preset(
 
 def presets() -> dict[str, Preset]:
     """The mixtures by name, built from the tasks that are registered now."""
-    return {preset.name: preset for preset in (_mixed(), _VIDEOSSR_30K, _VIUBENCH, _demo())}
+    return {preset.name: preset for preset in (_mixed(), _suite(), _VIDEOSSR_30K, _VIUBENCH, _gallery(), _demo())}
 
 
 def preset(name: str) -> Preset:

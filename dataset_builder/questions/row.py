@@ -83,7 +83,7 @@ def describe(question: Question, spec: BuildSpec, split: str) -> dict[str, Any]:
         "data_source": PREFIX + task.name,
         "prompt": [*system, {"role": "user", "content": question.plan.question}],
         "ability": task.ability,
-        "reward_model": {"style": "rule", "ground_truth": question.plan.answer.format()},
+        "reward_model": {"style": "rule", "ground_truth": question.plan.answer.ground_truth()},
         "extra_info": {
             "index": question.item.index,
             "split": split,

@@ -127,7 +127,8 @@ def _rows(folder: Folder, shards: Sequence[str], findings: Findings) -> Iterator
 def _faults(row: dict[str, Any]) -> Iterator[str]:
     info, truth = row["extra_info"], row["reward_model"]["ground_truth"]
     task = tasks.get(row["data_source"])
-    for response in (truth, f"<answer>{truth}</answer>"):
+    gold = task.read_truth(truth)
+    for response in (gold.format(), f"<answer>{gold.format()}</answer>"):
         score = task.score(response, truth, info["chance"])
         if (score.score, score.exact) != (1.0, 1.0):
             yield f"the gold answer {response!r} scores {score.score}: {score.reason}"
@@ -136,7 +137,7 @@ def _faults(row: dict[str, Any]) -> Iterator[str]:
     if not placeholders == len(row["videos"]) == len(edits.clips) == len(info["frame_times"]):
         yield f"{placeholders} placeholders, {len(row['videos'])} videos, {len(edits.clips)} in the recipe, {len(info['frame_times'])} lists of times"  # fmt: skip
         return
-    if contradiction := task.contradiction(task.read_truth(truth), edits, info["frame_times"]):
+    if contradiction := task.contradiction(gold, edits, info["frame_times"], row["prompt"][-1]["content"]):
         yield f"the truth is {truth!r}, but {contradiction}"
     origin = info["source_times"][0]
     relative = tuple(round(time - origin, 3) for time in info["source_times"])

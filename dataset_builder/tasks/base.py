@@ -56,7 +56,7 @@ class Task(ABC):
         answer: the answer type.
         answer_format: the answer's form with an example, for listings.
         knobs: its parameters at each level.
-        in_mixed: whether the preset `mixed` includes it.
+        in_mixed, in_suite: whether the presets `mixed` and `suite` include it.
     """
 
     name: ClassVar[str]
@@ -66,6 +66,7 @@ class Task(ABC):
     answer_format: ClassVar[str]
     knobs: ClassVar[tuple[Knob, ...]]
     in_mixed: ClassVar[bool] = False
+    in_suite: ClassVar[bool] = False
 
     @abstractmethod
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
@@ -104,11 +105,12 @@ class Task(ABC):
         """The best constant answer for a clip with these times."""
         return self.chance(params, len(times)).blind
 
-    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
+    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]], question: str) -> str:
         """How the edits contradict the answer; "" if they do not, or if the task has no check.
 
         Args:
             times: for each video, the seconds at which its frames are shown.
+            question: the question's text.
         """
         return ""
 
@@ -157,7 +159,7 @@ class Task(ABC):
 
 @lru_cache(maxsize=4096)
 def _read(answer: type[Answer], text: str) -> Answer:
-    return answer.read(text.strip())
+    return answer.read_truth(text.strip())
 
 
 def item_rng(task: Task, fingerprint: str, seed: int, index: int) -> Random:

@@ -48,7 +48,7 @@ class Counting(Task):
     ability = "counting"
     answer = ShapeCounts
     answer_format = "circles,squares,triangles, 3,1,4"
-    in_mixed = True
+    in_mixed = in_suite = True
     knobs = (
         Knob("max_frames", (3, 3, 4, 5), "most frames that carry one kind of shape", 1, 64),
         Knob("max_per_frame", (3, 4, 4, 5), "most shapes of one kind on one frame", 1, 12),
@@ -67,7 +67,7 @@ class Counting(Task):
     def chance(self, params: Params, frames: int) -> Chance:
         return _chance(min(params["max_frames"], frames), params["max_per_frame"])
 
-    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
+    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]], question: str) -> str:
         drawn = Counter(shape.kind for clip in edits.clips for shape in clip.shapes)
         counts = ",".join(str(drawn[kind]) for kind in SHAPES)
         return "" if answer.format() == counts else f"{counts} were drawn"
@@ -100,11 +100,16 @@ def _layout(clip: ClipStats, rng: Random, params: Params, counts: dict[str, list
         for frame, count in zip(rng.sample(range(clip.frames), len(per_frame)), per_frame, strict=True):
             for _ in range(count):
                 others = placed.setdefault(frame, [])
-                others.append(_place(clip, rng, params, frame, kind, others))
+                others.append(place_shape(clip, rng, params, frame, kind, others))
     return tuple(shape for frame in sorted(placed) for shape in placed[frame])
 
 
-def _place(clip: ClipStats, rng: Random, params: Params, frame: int, kind: str, others: list[Shape]) -> Shape:
+def place_shape(clip: ClipStats, rng: Random, params: Params, frame: int, kind: str, others: list[Shape]) -> Shape:
+    """A shape apart from the others of its frame, of a colour that stands out; raises Unsolvable if none was found.
+
+    Args:
+        params: `min_size`, `max_size` and `contrast`.
+    """
     short = min(clip.width, clip.height)
     room = False
     for _ in range(PLACES_TRIED):

@@ -1,4 +1,4 @@
-"""The edit list: the source frame at each output position, and the effects and shapes on it."""
+"""The edit list: the source frame at each output position, and what is done to it: crop, effects, tiles, shapes."""
 
 from __future__ import annotations
 
@@ -36,32 +36,66 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Track:
+    """A filled shape that stands at one point after another, from the output position `start` on; lengths as for Shape.
+
+    Attributes:
+        points: its centre at each position.
+        rim: colour of its edge, a fifth of the radius; None for none.
+    """
+
+    kind: str
+    start: int
+    points: tuple[tuple[float, float], ...]
+    radius: float
+    colour: tuple[int, int, int]
+    rim: tuple[int, int, int] | None = None
+
+    @property
+    def end(self) -> int:
+        """The position after its last one."""
+        return self.start + len(self.points)
+
+
+View = tuple[float, float, float]
+"""A crop of a frame that is scaled up to fill the picture: centre x and y, and size, as shares of width and height."""
+
+
+@dataclass(frozen=True)
 class OutputClip:
-    """One video of the question.
+    """One video of the question. What is done to its frames is done in this order.
 
     Attributes:
         frames: the source frame at each position.
         clock: the sampled frame whose time is this clip's 0; position k is shown at times[clock + k] - times[clock].
-        effects: applied in order, before the shapes.
-        shapes: drawn last.
+        views: the crop of each position; empty for whole frames.
+        effects: applied in order.
+        tiles: for each place of a square grid, row by row, the tile of the picture that is shown there; empty for none.
+        shapes, tracks: drawn last.
     """
 
     frames: tuple[FrameRef, ...]
     clock: int = 0
     effects: tuple[Effect, ...] = ()
     shapes: tuple[Shape, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    views: tuple[View, ...] = ()
+    tiles: tuple[int, ...] = ()
 
     @property
     def edited(self) -> set[int]:
-        """The positions with an effect or a shape, with a frame of another video, or within reordered frames.
+        """The positions that are drawn on or changed, show a frame of another video, or lie within reordered frames.
 
         Reordered frames reach from the first to the last position where the frame number does not increase by one.
         """
+        if self.views or self.tiles:
+            return set(range(len(self.frames)))
         indices = [index for _, index in self.frames]
         jumps = [k for k in range(1, len(indices)) if indices[k] != indices[k - 1] + 1]
         positions = set(range(jumps[0], jumps[-1])) if jumps else set()
         positions |= {k for k, (source, _) in enumerate(self.frames) if source == DONOR}
         positions |= {k for effect in self.effects for k in range(effect.start, effect.end)}
+        positions |= {k for track in self.tracks for k in range(track.start, track.end)}
         return positions | {shape.position for shape in self.shapes}
 
     def times(self, sampled: tuple[float, ...]) -> tuple[float, ...]:
@@ -89,6 +123,9 @@ class EditList:
                 "effects": [vars(effect) for effect in clip.effects],
                 "frames": clip.frames,
                 "shapes": [vars(shape) for shape in clip.shapes],
+                **({"tracks": [vars(track) for track in clip.tracks]} if clip.tracks else {}),
+                **({"views": clip.views} if clip.views else {}),
+                **({"tiles": clip.tiles} if clip.tiles else {}),
             }
             for clip in self.clips
         ]
@@ -105,8 +142,20 @@ def _clip(fields: dict[str, Any]) -> OutputClip:
         frames=tuple((source, index) for source, index in fields["frames"]),
         clock=fields["clock"],
         effects=tuple(Effect(**effect) for effect in fields["effects"]),
-        shapes=tuple(Shape(**{**shape, "colour": tuple(shape["colour"])}) for shape in fields["shapes"]),
+        shapes=tuple(Shape(**_frozen(shape)) for shape in fields["shapes"]),
+        tracks=tuple(Track(**_frozen(track)) for track in fields.get("tracks", ())),
+        views=_tuples(fields.get("views", ())),
+        tiles=tuple(fields.get("tiles", ())),
     )
+
+
+def _frozen(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: _tuples(value) for name, value in fields.items()}
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
 def unedited(frames: int) -> tuple[FrameRef, ...]:

@@ -18,6 +18,7 @@ from .edits import CLIP, DONOR, EditList, Effect, FrameRef, OutputClip, unedited
 from .errors import Unsolvable, UsageError
 from .levels import Knob, Params
 from .statistics import ClipStats
+from .stretches import ALIGN, check_visible, frame_at
 
 PLACES_TRIED = 16  # per effect
 MIN_FOREIGN = 20.0  # grey levels by which frames of another video must differ
@@ -36,7 +37,7 @@ class Grounding(Task):
     ability = "temporal_grounding"
     answer = Interval
     answer_format = "start-end in seconds, 14.5-26.2"
-    in_mixed = True
+    in_mixed = in_suite = True
     knobs = (
         Knob("effects", (DEFAULT_MIX,) * 4, "anomalies to choose from", choices=tuple(ANOMALIES)),
         Knob("min_share", (1 / 6, 1 / 8, 1 / 12, 1 / 24), "shortest stretch, as a share of the clip", 0.01, 0.8),
@@ -45,7 +46,7 @@ class Grounding(Task):
         Knob("named", (True, True, False, False), "whether the question says what was altered"),
         Knob("min_change", (8.0, 6.0, 4.0, 2.5), "grey levels that every altered frame differs by, at least", 1.0, 100.0),
         Knob("clearness", (1.5, 1.0, 0.6, 0.3), "the change at both ends, against the motion there", 0.0, 10.0),
-        Knob("align", (2, 2, 2, 2), "stretches begin and end on multiples of this many frames", 1, 16),
+        ALIGN,
     )
 
     def check(self, params: Params) -> None:
@@ -75,11 +76,11 @@ class Grounding(Task):
         digits = 2 if round(edges[0], 2) < round(edges[1], 2) else 3
         return Interval(round(edges[0], digits), round(edges[1], digits))
 
-    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
+    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]], question: str) -> str:
         assert isinstance(answer, Interval)
         [clip], [frame_times] = edits.clips, times
         edited = clip.edited
-        start, end = _frame_at(frame_times, answer.start), _frame_at(frame_times, answer.end)
+        start, end = frame_at(frame_times, answer.start), frame_at(frame_times, answer.end)
         if max(abs(frame_times[start] - answer.start), abs(frame_times[end] - answer.end)) > ROUNDED:
             return "no frame has these times"
         whole = clip.effects or edits.needs_donor  # reordered frames may leave a frame at an end in place
@@ -132,7 +133,7 @@ def _plan(attempt: _Attempt, rng: Random) -> Plan:
     frames = unedited(clip.frames)
     effects: tuple[Effect, ...] = ()
     if attempt.anomaly.kind == "pixel":
-        _check_visible(attempt)
+        check_visible(clip, attempt.name, start, end, attempt.params)
         effects = (Effect(attempt.name, start, end, attempt.parameter, rng.getrandbits(31)),)
     elif attempt.anomaly.kind == "donor":
         frames = _swapped(attempt)
@@ -147,14 +148,9 @@ def _plan(attempt: _Attempt, rng: Random) -> Plan:
 
 def _truth(times: Sequence[float], start: int, end: int, digits: int) -> Interval:
     """The stretch in seconds, with `digits` decimals or as many as identify its first and last frame."""
-    while digits < 3 and any(_frame_at(times, round(times[frame], digits)) != frame for frame in (start, end)):
+    while digits < 3 and any(frame_at(times, round(times[frame], digits)) != frame for frame in (start, end)):
         digits += 1
     return Interval(round(times[start], digits), round(times[end], digits))
-
-
-def _frame_at(times: Sequence[float], seconds: float) -> int:
-    """The frame with the nearest time."""
-    return min(range(len(times)), key=lambda frame: abs(times[frame] - seconds))
 
 
 def _question(anomaly: Anomaly | None) -> str:
@@ -199,18 +195,6 @@ def _chance(
     if not spans:
         raise UsageError(f"clips of {frames} frames are too short for these parameters")
     return Interval.chance(spans[:: len(spans) // SPANS_FOR_CHANCE + 1], frames)
-
-
-def _check_visible(attempt: _Attempt) -> None:
-    """Raise Unsolvable if a pixel effect changes these frames too little, or less than the motion at its ends."""
-    clip, params = attempt.clip, attempt.params
-    share = attempt.anomaly.share(params["strength"])
-    change = [share * value for value in clip.visibility[attempt.name][attempt.start : attempt.end]]
-    if min(change) < params["min_change"]:
-        raise Unsolvable("hardly changes this shot")
-    clearness = params["clearness"]
-    if change[0] < clearness * clip.motion[attempt.start] or change[-1] < clearness * clip.motion[attempt.end]:
-        raise Unsolvable("lost in the motion")
 
 
 def _swapped(attempt: _Attempt) -> tuple[FrameRef, ...]:

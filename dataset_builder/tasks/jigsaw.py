@@ -29,7 +29,7 @@ class Jigsaw(Task):
     ability = "temporal_ordering"
     answer = Order
     answer_format = "clip numbers in order, 341562 (comma-separated from 10 clips up)"
-    in_mixed = True
+    in_mixed = in_suite = True
     knobs = (
         Knob("clips", (6, 7, 8, 12), "clips to put in order", 2, 64),
         Knob("margin", (0.05, 0.0, -0.03, -0.1), "least margin, as a share, by which other orders join worse", -1.0, 10.0),
@@ -45,7 +45,7 @@ class Jigsaw(Task):
         assert isinstance(truth, Order)
         return _chance(len(truth.items)).smooth
 
-    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]]) -> str:
+    def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]], question: str) -> str:
         first_frames = [clip.frames[0][1] for clip in edits.clips]
         order = Order(tuple(k + 1 for k in sorted(range(len(first_frames)), key=first_frames.__getitem__)))
         return "" if answer == order else f"the clips are in order as {order.format()}"

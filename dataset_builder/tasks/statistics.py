@@ -22,6 +22,8 @@ class ClipStats:
         times: seconds since the first sampled frame, to the millisecond; length T.
         end: seconds at which the last frame stops being shown.
         motion: mean absolute difference between a frame and the one before; motion[0] is 0; length T.
+        pan_x, pan_y, zoom: how the camera moves the picture from the frame before to each frame, as shares of the picture: to the
+            right, down, and at its edges outwards; the first is 0; length T each.
         visibility: for each pixel effect, how much it changes each frame at full strength; length T each.
         signatures: T x 8 x 8 x 3 bytes, mean colour on a coarse grid, for comparing frames.
         background: T x 16 x 16 x 4 bytes, mean colour and spread of each cell.
@@ -33,6 +35,9 @@ class ClipStats:
     times: tuple[float, ...]
     end: float
     motion: tuple[float, ...]
+    pan_x: tuple[float, ...]
+    pan_y: tuple[float, ...]
+    zoom: tuple[float, ...]
     visibility: Mapping[str, tuple[float, ...]]
     signatures: bytes
     background: bytes

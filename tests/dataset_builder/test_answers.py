@@ -155,17 +155,18 @@ def test_what_is_no_order(response: str) -> None:
 @pytest.mark.parametrize("name", tasks.names())
 def test_a_list_of_guesses_never_pays(name: str) -> None:
     task = tasks.get(name)
-    truth = str(task.chance(task.params("easy"), 48).blind)
+    blind = task.chance(task.params("easy"), 48).blind
+    guess, truth = blind.format(), blind.ground_truth()
     for glue in (" ", ", ", "\n", " or ", "; ", "</answer><answer>x"):
-        assert task.score(glue.join([truth, truth, truth]), truth).score == 0
-    assert task.score(f"<answer>{truth} {truth}</answer>", truth).score == 0
+        assert task.score(glue.join([guess, guess, guess]), truth).score == 0
+    assert task.score(f"<answer>{guess} {guess}</answer>", truth).score == 0
 
 
 @pytest.mark.parametrize("name", tasks.names())
 @given(response=st.text(max_size=600))
 def test_any_text_is_scored(name: str, response: str) -> None:
     task = tasks.get(name)
-    truth = str(task.chance(task.params("easy"), 48).blind)
+    truth = task.chance(task.params("easy"), 48).blind.ground_truth()
     score = task.score(response, truth)
     assert list(score.to_dict()) == ["score", "exact", "above_chance", "parsed", "reason", "task"]
     assert 0 <= score.score <= 1
@@ -193,7 +194,7 @@ def _ten_seconds() -> Iterator[None]:
 )  # fmt: skip
 def test_hostile_responses_end(name: str, response: str) -> None:
     task = tasks.get(name)
-    assert task.score(response, str(task.chance(task.params("easy"), 48).blind)).score == 0
+    assert task.score(response, task.chance(task.params("easy"), 48).blind.ground_truth()).exact == 0
 
 
 @pytest.mark.parametrize("truth", ["", "abc", "3,1", "5-4", None, 7])
@@ -279,7 +280,8 @@ def test_the_last_pair_of_tags_is_found(response: str) -> None:
 @pytest.mark.parametrize("name", tasks.names())
 def test_a_prompt_that_is_echoed_pays_nothing(name: str) -> None:
     task = tasks.get(name)
-    truth = task.chance(task.params("medium"), 48).blind.format()
-    question = f"For example {truth}. Give only the answer, inside <answer></answer>."
+    blind = task.chance(task.params("medium"), 48).blind
+    guess, truth = blind.format(), blind.ground_truth()
+    question = f"For example {guess}. Give only the answer, inside <answer></answer>."
     assert task.score(question, truth).parsed == ""
-    assert task.score(f"{question}\n<answer>{truth}</answer>", truth).score == 1
+    assert task.score(f"{question}\n<answer>{guess}</answer>", truth).score == 1

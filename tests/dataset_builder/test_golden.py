@@ -8,7 +8,7 @@ import pytest
 
 from dataset_builder import tasks
 from dataset_builder.tasks import item_rng
-from tests.synthetic import lively
+from tests.synthetic import filmed, lively
 
 GOLDEN = {
     ("counting", 1): "2fadfe8fa0b26cb8",
@@ -23,7 +23,7 @@ def recipes(name: str) -> str:
     digest = hashlib.sha256()
     for level in ("easy", "medium", "hard", "extreme", 0.5):
         for seed in range(10):
-            clip = lively(seed)
+            clip = (lively if task.in_mixed else filmed)(seed)
             plan = task.plan(clip, item_rng(task, clip.fingerprint, seed, 0), task.params(level))
             digest.update("\n".join([plan.question, plan.answer.format(), plan.edits.to_json()]).encode())
     return digest.hexdigest()[:16]

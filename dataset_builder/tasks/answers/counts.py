@@ -46,15 +46,22 @@ class Counts(Answer):
         return type(self)(tuple(rng.randint(1, space) for _ in self.values))
 
     @classmethod
-    def chance(cls, distribution: Sequence[float]) -> Chance:
-        """The best constant counts, if P(count = i) = distribution[i] for every class."""
-        top = len(distribution)
+    def chance(cls, *distributions: Sequence[float]) -> Chance:
+        """The best constant counts, if P(count = i) = distribution[i]; one distribution a class, or one for all."""
+        bests = [_best_count(distribution) for distribution in distributions]
+        values = tuple(best for best, _ in bests) * (len(cls.labels) // len(bests))
+        exact = sum(map(max, distributions)) / len(bests)
+        return Chance(sum(smooth for _, smooth in bests) / len(bests), exact, cls(values))
 
-        def smooth(guess: int) -> float:
-            return sum(p * _relative(guess, true) for true, p in enumerate(distribution))
 
-        best = max(range(top), key=smooth)
-        return Chance(smooth(best), max(distribution), cls((best,) * len(cls.labels)))
+def _best_count(distribution: Sequence[float]) -> tuple[int, float]:
+    """The count of the highest expected smooth score, and that score."""
+
+    def smooth(guess: int) -> float:
+        return sum(p * _relative(guess, true) for true, p in enumerate(distribution))
+
+    best = max(range(len(distribution)), key=smooth)
+    return best, smooth(best)
 
 
 def _relative(guess: int, true: int) -> float:

@@ -26,7 +26,7 @@ class Interval(Answer):
     units: ClassVar[frozenset[str]] = TIME_UNITS
 
     def parts(self) -> list[str]:
-        return [_trim(self.start), _trim(self.end)]
+        return [trim(self.start), trim(self.end)]
 
     def format(self) -> str:
         return "-".join(self.parts())
@@ -37,7 +37,7 @@ class Interval(Answer):
             raise Unparseable(f"{len(parts)} times, 2 wanted: start and end")
         start, end = map(to_seconds, parts)
         if end <= start:
-            raise Unparseable(f"the interval ends at {_trim(end)}, not after its start at {_trim(start)}")
+            raise Unparseable(f"the interval ends at {trim(end)}, not after its start at {trim(start)}")
         return cls(start, end)
 
     def score(self, truth: Interval) -> tuple[float, float, str]:
@@ -82,5 +82,6 @@ def to_seconds(time: str) -> float:
     return seconds
 
 
-def _trim(seconds: float) -> str:
+def trim(seconds: float) -> str:
+    """Seconds as text, to the millisecond: `26.2`."""
     return f"{seconds:.3f}".rstrip("0").rstrip(".") or "0"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from math import factorial
 from random import Random
 from typing import ClassVar, Self
@@ -59,3 +60,19 @@ class Order(Answer):
         mean = 1 - (size * size - 1) / 3 / (size * size // 2)
         orders = factorial(size)
         return Chance(mean * orders / (orders - 1), 1 / (orders - 1), Order(tuple(range(size, 0, -1))))
+
+    @staticmethod
+    def chance_of(distribution: Mapping[tuple[int, ...], float]) -> Chance:
+        """The best constant order, if these are the probabilities of the truths; compares all orders, so for few items."""
+        size = len(next(iter(distribution)))
+        at = [[0.0] * size for _ in range(size)]  # at[item - 1][position]: how often the item stands there
+        for items, probability in distribution.items():
+            for position, item in enumerate(items):
+                at[item - 1][position] += probability
+        moved = [[sum(p * abs(k - position) for k, p in enumerate(row)) for position in range(size)] for row in at]
+
+        def distance(items: tuple[int, ...]) -> float:
+            return sum(moved[item - 1][position] for position, item in enumerate(items))
+
+        best = min(permutations(range(1, size + 1)), key=distance)
+        return Chance(1 - distance(best) / (size * size // 2), max(distribution.values()), Order(best))

@@ -111,7 +111,8 @@ def read_parts(text: str, value: re.Pattern[str], labels: Sequence[str] = (), un
     Args:
         text: as `answer_text` returns it.
         value: what one part looks like.
-        labels: names of the parts, in the singular and in order. Labelled parts may come in any order, each once.
+        labels: names of the parts, in the singular and in order. Labelled parts may come in any order, each once. Parts
+            without names that are no numbers may be labelled with their numbers: `1: B, 2: A`.
         units: words that may stand beside a part and mean nothing.
 
     Raises:
@@ -132,6 +133,7 @@ def _split_plain(text: str, value: re.Pattern[str]) -> list[str]:
 def _split_labelled(text: str, value: re.Pattern[str], labels: Sequence[str], units: Collection[str]) -> list[str]:
     items: list[tuple[str, str]] = []  # the texts of labels and values, and their kinds
     separators: list[str] = []  # since the last item
+    breaks: list[bool] = []  # whether a line break stands before each item
     position, touches = 0, False  # whether the last token was a value
     link_allowed = False
     while position < len(text):
@@ -146,25 +148,30 @@ def _split_labelled(text: str, value: re.Pattern[str], labels: Sequence[str], un
         elif token["separator"] or word in _SEPARATOR_WORDS:
             separators.append(word)
         elif token["value"] and not (word in _LEADING_WORDS and not items):
-            kind = _kind(word, labels, units)
+            kind = _kind(word, value, labels, units)
             if kind == "value" and not value.fullmatch(word):
                 raise Unparseable(f"{word!r} is not part of an answer")
             if (touches and kind == "value") or not _separates(separators, bool(items)):
                 raise Unparseable(f"{text!r:.60} is not a list of parts with one separator between two of them")
-            if kind == "label":
+            if kind == "label" and labels:
                 word = word if word in labels else word.removesuffix("s")
             if kind != "unit":
                 items.append((kind, word))
+                breaks.append("\n" in separators)
             separators.clear()
             link_allowed = kind != "value"
         touches = bool(token["value"])
     if separators or not items:
         raise Unparseable("the answer ends in a separator" if separators else "the answer is empty")
+    if len(set(breaks[1:])) == 2 and all(kind == "value" for kind, _ in items):
+        raise Unparseable("several lines that are lists: more than one answer")
     return _unlabel(items, labels)
 
 
-def _kind(word: str, labels: Sequence[str], units: Collection[str]) -> str:
-    return "label" if word in labels or word.removesuffix("s") in labels else "unit" if word in units else "value"
+def _kind(word: str, value: re.Pattern[str], labels: Sequence[str], units: Collection[str]) -> str:
+    if word in labels or word.removesuffix("s") in labels or (not labels and word.isdigit() and not value.fullmatch(word)):
+        return "label"
+    return "unit" if word in units else "value"
 
 
 def _separates(separators: Sequence[str], after_item: bool) -> bool:
@@ -179,6 +186,7 @@ def _unlabel(items: Sequence[tuple[str, str]], labels: Sequence[str]) -> list[st
     kinds = [kind for kind, _ in items]
     if "label" not in kinds:
         return [text for _, text in items]
+    labels = labels or [str(number) for number in range(1, len(items) // 2 + 1)]
     first, second = items[::2], items[1::2]
     if kinds[0] == "value":
         first, second = second, first
@@ -245,4 +253,4 @@ def _unwrap(text: str) -> str:
     text = text.removesuffix(".").removesuffix("。").strip(_WRAPPERS)
     if text[:1] + text[-1:] in ("[]", "()", "{}"):
         text = text[1:-1].strip(_WRAPPERS)
-    return _BULLET.sub("", text) if "\n" in text else text
+    return _BULLET.sub("", text)

@@ -1,0 +1,81 @@
+"""Symbols in order: `left,up,left`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, abc
+from dataclasses import dataclass
+from itertools import cycle, islice, permutations
+from random import Random
+from typing import Any, ClassVar, Self
+
+from .base import Answer, Chance
+from .reading import Unparseable
+
+SAMPLES = 200  # sequences by which constant answers are compared
+
+
+@dataclass(frozen=True)
+class Sequence(Answer):
+    """Symbols in order, e.g. `left,up,left`. Subclasses list their words in `symbols`.
+
+    Smooth: 1 - edit distance / length of the longer sequence. Exact: equality. An answer that is more than half as long again as
+    the truth is none.
+    """
+
+    items: tuple[str, ...]
+    symbols: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.value = re.compile("|".join(cls.symbols), re.IGNORECASE)
+
+    def parts(self) -> list[str]:
+        return list(self.items)
+
+    @classmethod
+    def from_parts(cls, parts: abc.Sequence[str]) -> Self:
+        return cls(tuple(map(str.lower, parts)))
+
+    def score(self, truth: Sequence) -> tuple[float, float, str]:
+        if 2 * len(self.items) > 3 * len(truth.items):  # a list of guesses
+            raise Unparseable(f"{len(self.items)} words, {len(truth.items)} wanted")
+        edits = _edit_distance(self.items, truth.items)
+        smooth = 1 - edits / max(len(self.items), len(truth.items))
+        return smooth, float(edits == 0), f"{edits} edits from the truth"
+
+    def guess(self, rng: Random, space: None = None) -> Sequence:
+        """As many symbols, each uniform."""
+        return type(self)(tuple(rng.choice(self.symbols) for _ in self.items))
+
+    @classmethod
+    def chance(cls, samples: abc.Sequence[tuple[str, ...]]) -> Chance:
+        """The best constant sequence, if the truth is uniform among these, all of one length; found by local search."""
+        few = samples[:: len(samples) // SAMPLES + 1]
+
+        def smooth(guess: tuple[str, ...], truths: abc.Sequence[tuple[str, ...]]) -> float:
+            return 1 - sum(_edit_distance(guess, truth) for truth in truths) / len(truths) / len(guess)
+
+        length = len(samples[0])
+        patterns = permutations(cls.symbols, min(len(cls.symbols), 4))
+        best = max((tuple(islice(cycle(pattern), length)) for pattern in patterns), key=lambda guess: smooth(guess, few))
+        score, improved = smooth(best, few), True
+        while improved:
+            improved = False
+            for at in range(length):
+                for symbol in cls.symbols:
+                    guess = (*best[:at], symbol, *best[at + 1 :])
+                    if (value := smooth(guess, few)) > score + 1e-9:
+                        best, score, improved = guess, value, True
+        most = max(Counter(samples).values()) if len(samples) < len(cls.symbols) ** length else 1
+        return Chance(smooth(best, samples), most / len(samples), cls(best))
+
+
+def _edit_distance(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """Fewest insertions, deletions and replacements (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for at, symbol in enumerate(one, 1):
+        diagonal, row[0] = row[0], at
+        for k, another in enumerate(other, 1):
+            diagonal, row[k] = row[k], min(row[k] + 1, row[k - 1] + 1, diagonal + (symbol != another))
+    return row[-1]

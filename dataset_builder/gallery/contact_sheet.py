@@ -65,9 +65,14 @@ def draw(sheet: Sheet) -> Frame:
     parts = [_text([sheet.title, *lines, f"Answer: {sheet.answer}"], width)]
     for k, row in enumerate(rows):
         if len(rows) > 1:
-            parts.append(_text([f"Clip {k + 1}"], width))
+            parts.append(_text([captions(sheet.question)[k]], width))
         parts.append(cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_CONSTANT, value=PAPER))
     return np.vstack(parts)
+
+
+def captions(question: str) -> list[str]:
+    """What the question calls each of its videos, e.g. `Clip 1`; what stands before it in its line."""
+    return [line.partition("<video>")[0].rstrip(" :") for line in question.split("\n") if "<video>" in line]
 
 
 def write_picture(path: str, picture: Frame) -> None:

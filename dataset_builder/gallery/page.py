@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..questions.maker import Question
-from .contact_sheet import contact_sheet, encode_picture
+from .contact_sheet import captions, contact_sheet, encode_picture
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:1300px;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .9rem;border-bottom:1px solid #ddd;text-align:left}
@@ -30,8 +30,8 @@ def article(question: Question, heading: str) -> str:
     videos = [base64.b64encode(video.mp4()).decode() for video in question.videos]
     players = "".join(
         f'<figure><video controls loop muted preload="metadata" src="data:video/mp4;base64,{data}"></video>'
-        f"<figcaption>{k if len(videos) > 1 else ''}</figcaption></figure>"
-        for k, data in enumerate(videos, 1)
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        for caption, data in zip(captions(question.plan.question), videos, strict=True)
     )
     sheet = base64.b64encode(encode_picture(contact_sheet(question), ".jpg")).decode()
     return (

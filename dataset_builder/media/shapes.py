@@ -14,6 +14,7 @@ from .frame import Frame
 _SHIFT = 4  # fractional bits of OpenCV's coordinates
 _INSIDE = 0.8  # radius of a shape within its rim
 _CORNERS = {"square": 4, "triangle": 3}
+_UPRIGHT = {"circle": 0.0, "square": pi / 4, "triangle": -pi / 2}
 
 
 def draw_shape(frame: Frame, shape: Shape) -> None:
@@ -33,4 +34,4 @@ def track_shapes(track: Track) -> Iterator[tuple[int, list[Shape]]]:
     """For each position of a track, the shapes to draw there: the rim, then what is within."""
     layers = [(1.0, track.colour)] if track.rim is None else [(1.0, track.rim), (_INSIDE, track.colour)]
     for at, (x, y) in enumerate(track.points, track.start):
-        yield at, [Shape(track.kind, at, x, y, track.radius * share, 0.0, colour) for share, colour in layers]
+        yield at, [Shape(track.kind, at, x, y, track.radius * share, _UPRIGHT[track.kind], colour) for share, colour in layers]

@@ -30,11 +30,11 @@ def solve(question: str, videos: Sequence[DecodedVideo]) -> ShapeCounts:
     frames = [cv2.medianBlur(frame, 3) for frame in video.frames]
     kinds: list[str] = []
     for index, frame in enumerate(frames):
-        kinds += _find_shapes(frame, [frames[k] for k in (index - 1, index + 1) if 0 <= k < len(frames)])
+        kinds += find_shapes(frame, [frames[k] for k in (index - 1, index + 1) if 0 <= k < len(frames)])
     return ShapeCounts(tuple(kinds.count(kind) for kind in SHAPES))
 
 
-def _find_shapes(frame: Frame, neighbours: list[Frame]) -> list[str]:
+def find_shapes(frame: Frame, neighbours: list[Frame]) -> list[str]:
     """The kinds of all shapes in a frame."""
     gradient = cv2.morphologyEx(frame, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=2)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats((gradient < MAX_GRADIENT).astype(np.uint8), connectivity=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -30,7 +31,7 @@ def solve(question: str, videos: Sequence[DecodedVideo]) -> Labels:
     phrases = {ANOMALIES[name].phrase: name for name in EFFECTS}
     options = {line[0]: phrases[line[3:]] for line in question.split("\n") if line[3:] in phrases}
     plain = [_features(frame) for frame in video.frames]
-    jumps = np.array([_difference(one, other) for one, other in zip(plain, plain[1:], strict=False)])
+    jumps = np.array([_difference(one, other) for one, other in itertools.pairwise(plain)])
     explained = [(*_best_stretch(video.frames, plain, jumps, name), letter) for letter, name in options.items()]
     best = sorted(explained, reverse=True)[: int(match[1])]
     return Labels(tuple(letter for _, _, letter in sorted(best, key=lambda each: each[1])))

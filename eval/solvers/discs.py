@@ -16,7 +16,7 @@ Disc = tuple[float, float, float]
 def find_discs(frame: Frame) -> list[tuple[float, Disc]]:
     """(quality, disc) of what looks like one, the best first; quality is the share of the rim that is dark."""
     white = (frame.min(axis=2) > MIN_WHITE).astype(np.uint8)
-    count, _, boxes, centres = cv2.connectedComponentsWithStats(white, connectivity=4)
+    count, _, boxes, _centres = cv2.connectedComponentsWithStats(white, connectivity=4)
     found = []
     for label in range(1, count):
         left, top, width, height, area = boxes[label]

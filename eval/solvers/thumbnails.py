@@ -16,7 +16,8 @@ def thumbnails(frames: Sequence[Frame], width: int = 24, height: int = 16) -> np
         cv2.cvtColor(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY) for frame in frames
     ]
     grey = np.stack(small).astype(np.float32)
-    return (grey - grey.mean(axis=(1, 2), keepdims=True)) / (grey.std(axis=(1, 2), keepdims=True) + 3)
+    normal: np.ndarray = (grey - grey.mean(axis=(1, 2), keepdims=True)) / (grey.std(axis=(1, 2), keepdims=True) + 3)
+    return normal
 
 
 def colours(frames: Sequence[Frame], width: int = 24, height: int = 16) -> np.ndarray:

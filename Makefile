@@ -5,6 +5,9 @@ INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 PIP := $(BIN)/$(INSTALL)
 ENVIRONMENTS := .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-trl/.ready .venv-inspect/.ready
 
+# Python keeps its bytecode: the many processes of the tests would each compile all they import
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo serve check test lint test-core test-trainer baselines train-proof train-proof-long bench-build bench-formats bench-train bench-serve bench-eval clean
 
 help: ## this list

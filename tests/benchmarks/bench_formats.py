@@ -56,7 +56,8 @@ def measure(path: Path) -> tuple[float, float]:
     reader = [os.environ["VIDEOSSR_VERL_PYTHON"], str(READER), str(path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(reader, check=True, capture_output=True, text=True, cwd=path.parent, env=environment)
-    seconds = [row["seconds"] for row in json.loads(done.stdout.splitlines()[-1])]
+    [rows] = json.loads(done.stdout.splitlines()[-1])
+    seconds = [row["seconds"] for row in rows]
     return size / ROWS, statistics.median(seconds) * 1000
 
 

@@ -34,16 +34,29 @@ def built(footage: Path, clip_cache: str, tmp_path_factory: pytest.TempPathFacto
     return made
 
 
+@pytest.fixture(scope="module")
+def seen_by_verl(built: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What verl makes of the rows, by their format."""
+    paths = [export(made, tmp_path_factory.mktemp("verl"), exports.get("verl")) for made, _ in built.values()]
+    return dict(zip(built, run("VIDEOSSR_VERL_PYTHON", "verl_dataset.py", *map(str, paths)), strict=True))
+
+
+@pytest.fixture(scope="module")
+def seen_by_trl(built: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What TRL makes of the rows, by their format."""
+    paths = [export(made, tmp_path_factory.mktemp("trl"), exports.get("trl")) for made, _ in built.values()]
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return dict(zip(built, run("VIDEOSSR_TRL_PYTHON", "trl_dataset.py", cache, *map(str, paths)), strict=True))
+
+
 def pairs(times: list[float]) -> list[float]:
     """When Qwen3-VL shows its frames, which it merges in pairs."""
     return [(a + b) / 2 for a, b in zip(times[::2], times[1::2], strict=True)]
 
 
 @pytest.mark.parametrize("video_format", ["mp4", "jpeg"])
-def test_verl_shows_every_frame_at_its_time(built: Made, tmp_path: Path, video_format: str) -> None:
-    build_made, rows = built[video_format]
-    path = export(build_made, tmp_path / "out", exports.get("verl"))
-    shown = run("VIDEOSSR_VERL_PYTHON", "verl_dataset.py", str(path))
+def test_verl_shows_every_frame_at_its_time(built: Made, seen_by_verl: dict[str, Any], video_format: str) -> None:
+    (_, rows), shown = built[video_format], seen_by_verl[video_format]
     assert len(shown) == len(rows)
     for row, seen in zip(rows, shown, strict=True):
         info = row["extra_info"]
@@ -60,21 +73,15 @@ def test_verl_shows_every_frame_at_its_time(built: Made, tmp_path: Path, video_f
         assert seen["pads"] == sum(t * h * w // 4 for t, h, w in seen["grids"])
 
 
-def test_verl_shows_the_same_pictures_from_both_formats(built: Made, tmp_path: Path) -> None:
-    shown = {}
-    for video_format, (build_made, _) in built.items():
-        path = export(build_made, tmp_path / video_format, exports.get("verl"))
-        shown[video_format] = run("VIDEOSSR_VERL_PYTHON", "verl_dataset.py", str(path))
-    for mp4, jpeg in zip(shown["mp4"], shown["jpeg"], strict=True):
+def test_verl_shows_the_same_pictures_from_both_formats(seen_by_verl: dict[str, Any]) -> None:
+    for mp4, jpeg in zip(seen_by_verl["mp4"], seen_by_verl["jpeg"], strict=True):
         assert mp4["first"] == pytest.approx(jpeg["first"], abs=3)
         assert mp4["tokens"] == jpeg["tokens"]
 
 
 @pytest.mark.parametrize("video_format", ["mp4", "jpeg"])
-def test_trl_shows_every_frame_behind_its_time(built: Made, tmp_path: Path, video_format: str) -> None:
-    build_made, rows = built[video_format]
-    path = export(build_made, tmp_path / "out", exports.get("trl"))
-    shown = run("VIDEOSSR_TRL_PYTHON", "trl_dataset.py", str(path), str(tmp_path / "cache"))
+def test_trl_shows_every_frame_behind_its_time(built: Made, seen_by_trl: dict[str, Any], video_format: str) -> None:
+    (_, rows), shown = built[video_format], seen_by_trl[video_format]
     for row, seen in zip(rows, shown, strict=True):
         info = row["extra_info"]
         assert seen["ground_truth"] == row["reward_model"]["ground_truth"]

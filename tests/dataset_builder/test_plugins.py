@@ -65,13 +65,13 @@ def videossr(*arguments: str, path: Path, code: int = 0, **environment: str) -> 
 
 def test_an_installed_package_adds_a_task_to_every_command(footage: Path, site: Path, tmp_path: Path, clip_cache: str) -> None:
     assert "halves" in json.loads(videossr("tasks", "--json", path=site))
-    choices = ("--videos", str(footage), "--clip-cache", clip_cache)
+    choices = ("--videos", str(footage), "--clip-cache", clip_cache, "--frames", "16", "--max-pixels", "16384")
     videossr("preview", "halves", *choices, "--out", str(tmp_path / "preview"), path=site)
-    videossr("build", "halves", *choices, "--workers", "2", "--per-video", "30", "--out", str(tmp_path / "out"), path=site)
-    assert "240 rows, 0 faults" in videossr("validate", str(tmp_path / "out"), path=site)
+    videossr("build", "halves", *choices, "--workers", "2", "--per-video", "13", "--out", str(tmp_path / "out"), path=site)
+    assert "104 rows, 0 faults" in videossr("validate", str(tmp_path / "out"), path=site)
     program = (
         "import dataset_builder, datasets; rows = datasets.load_dataset('videossr', 'halves', num_proc=2, split='train', "
-        f"data_dir={str(footage)!r}, cache_dir={str(tmp_path / 'hf')!r}, clip_cache={clip_cache!r}); print('rows:', len(rows))"
+        f"data_dir={str(footage)!r}, cache_dir={str(tmp_path / 'hf')!r}, clip_cache={clip_cache!r}, frames=16, max_pixels=16384); print('rows:', len(rows))"
     )
     assert "rows: 8" in run("-c", program, path=site)
     item = '{"items": [{"task": "halves", "ground_truth": "21", "response": "21"}]}'
@@ -99,11 +99,11 @@ def test_a_module_that_is_named_registers_its_task_in_workers_too(footage: Path,
     folder.mkdir()
     (folder / "own_tasks.py").write_text(f"{example()}\n\nfrom dataset_builder.tasks import register\n\nregister(TASK)\n")
     command = (
-        "build", "halves", "--imports", "own_tasks", "--videos", str(footage), "--workers", "2", "--per-video", "30",
-        "--clip-cache", clip_cache, "--out", str(tmp_path / "out"),
+        "build", "halves", "--imports", "own_tasks", "--videos", str(footage), "--workers", "2", "--per-video", "13",
+        "--clip-cache", clip_cache, "--frames", "16", "--max-pixels", "16384", "--out", str(tmp_path / "out"),
     )  # fmt: skip
     videossr(*command, path=folder)
-    assert sum(pq.read_metadata(path).num_rows for path in (tmp_path / "out" / "data").iterdir()) == 240
+    assert sum(pq.read_metadata(path).num_rows for path in (tmp_path / "out" / "data").iterdir()) == 104
     assert "halves" in videossr("tasks", "--imports", "own_tasks", path=folder)
     assert "halves" in videossr("tasks", path=folder, VIDEOSSR_IMPORTS="own_tasks")
     told = videossr("tasks", "--imports", "nowhere", path=folder, code=2)

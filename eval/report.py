@@ -20,7 +20,7 @@ from dataset_builder.tasks.answers.reading import Unparseable
 from . import paper, tables
 from .frames import Frames
 from .plots import plot_runs
-from .results import Results, ScoredSample, metric_value
+from .results import Results, ScoredSample
 from .run import Run
 from .sample import Sample, Video
 
@@ -139,7 +139,7 @@ def _select_examples(results: Results, examples: int) -> Iterator[ScoredSample]:
     """The worst and the best responses of each column."""
     for column in results.columns:
         items = [item for item in results.scored_samples if item.score is not None and item.sample.column == column.name]
-        items.sort(key=metric_value)
+        items.sort(key=lambda item: item.value)
         ends = [*range(min(examples, len(items))), *range(max(0, len(items) - examples), len(items))]
         yield from (items[index] for index in dict.fromkeys(ends))
 
@@ -155,7 +155,7 @@ def _make_example(item: ScoredSample, frames: Frames) -> Example:
         picture_error = str(error)
     response = item.response[:MAX_RESPONSE_LENGTH] + ("…" if len(item.response) > MAX_RESPONSE_LENGTH else "")
     title = f"{sample.column} · {sample.id} · {sample.info.get('source', '')}"
-    value = tables.percent(metric_value(item))
+    value = tables.percent(item.value)
     return Example(title, response, score.parsed, sample.truth, score.reason, value, picture, picture_error)
 
 

@@ -1,6 +1,6 @@
 """A run on disk: one model's responses to one benchmark. Responses are only appended; scores are never stored.
 
-run.json          the manifest: benchmark, label and protocol (model and generation settings)
+run.json          the manifest: benchmark, label, protocol (model and generation settings), responses to each question, clock
 samples.jsonl     the questions, one per line
 responses.jsonl   one response or failure per line
 """
@@ -32,7 +32,7 @@ class Response:
     """The outcome of one question.
 
     Attributes:
-        key: `response_key` of the sample and the protocol.
+        key: `response_key` of the sample, the protocol and the number of the response.
         id: the sample's id.
         text: the model's whole response; None if the question failed.
         error: why it failed; "" if it did not.
@@ -73,8 +73,13 @@ class Run:
         return str(self.manifest["label"])
 
     def response(self, sample: Sample) -> Response | None:
-        """The outcome of a sample; None if it was not asked yet."""
-        return self.responses.get(response_key(sample, self.manifest["protocol"]))
+        """The first outcome of a sample; None if it was not asked yet."""
+        return self.responses_to(sample)[0]
+
+    def responses_to(self, sample: Sample) -> list[Response | None]:
+        """The outcomes of a sample, as many as were to be drawn; None for each that was not asked yet."""
+        keys = (response_key(sample, self.manifest["protocol"], draw) for draw in range(self.manifest.get("draws", 1)))
+        return [self.responses.get(key) for key in keys]
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Run:
@@ -102,18 +107,22 @@ class Run:
         return cls(path, manifest, benchmark, *_read_responses(path / RESPONSES))
 
 
-def response_key(sample: Sample, protocol: Mapping[str, Any]) -> str:
+def response_key(sample: Sample, protocol: Mapping[str, Any], draw: int = 0) -> str:
     """A hash of the question, the videos and the protocol; a response is reused only under the same key."""
-    return digest(sample.id, sample.fingerprint, protocol)
+    return digest(sample.id, sample.fingerprint, protocol, *([draw] if draw else []))
 
 
 @contextmanager
 def open_run(
-    folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any]
+    folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any], *, draws: int = 1, clock: str = ""
 ) -> Iterator[tuple[dict[str, Response], TextIO]]:
     """Create a run's folder, or resume the run in it; yields its responses by key, and the file to append new ones to.
 
     A half-written last line is dropped. The benchmark may have gained or lost questions; responses are matched by key.
+
+    Args:
+        draws: responses to each question.
+        clock: a key of `clocks.CLOCKS`; "" for every frame's time.
 
     Raises:
         UsageError: if the folder holds another run, or another process is writing to it.
@@ -127,7 +136,7 @@ def open_run(
             f"out={str(folder)!r}: another process is writing there; wait for it, or give another folder"
         ) from None
     try:
-        _write_manifest(folder, benchmark, label, protocol)
+        _write_manifest(folder, benchmark, {"label": label, "protocol": protocol, "draws": draws, "clock": clock})
         path = folder / RESPONSES
         _drop_partial_line(path)
         responses, _ = _read_responses(path)
@@ -138,13 +147,13 @@ def open_run(
         lock.release()
 
 
-def _write_manifest(folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any]) -> None:
+def _write_manifest(folder: Path, benchmark: Benchmark, settings: Mapping[str, Any]) -> None:
     """Write run.json and samples.jsonl, after checking that the folder is empty or holds the same run."""
     entry = {
         "name": benchmark.name, "kind": benchmark.kind, "hash": benchmark.hash, "sampling": asdict(benchmark.sampling),
         "missing": benchmark.missing, "told": benchmark.facts,
     }  # fmt: skip
-    manifest = json.loads(json.dumps({"label": label, "protocol": protocol, "benchmark": entry}))
+    manifest = json.loads(json.dumps({**settings, "benchmark": entry}))
     if (folder / RUN).exists():
         previous = _read_manifest(folder)
         _check_protocol(folder, previous["protocol"], manifest["protocol"])

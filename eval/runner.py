@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from operator import itemgetter
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from dataset_builder.commands.progress_bar import progress_bar
 from dataset_builder.errors import BuildError, UnusableVideo
 from dataset_builder.tasks import UsageError
 
@@ -27,10 +29,10 @@ class Progress:
     """How far a run is.
 
     Attributes:
-        total: samples of the benchmark.
-        done: samples with a response or a failure, those of earlier starts included.
-        failed: samples without a response.
-        answered: samples with a response.
+        total: questions, times the responses to each.
+        done: those with a response or a failure, those of earlier starts included.
+        failed: those without a response.
+        answered: those with a response.
         score_sum: the sum of their values.
         requests: questions asked since this start.
         prompt_tokens, completion_tokens: of all responses.
@@ -69,6 +71,8 @@ async def run(
     *,
     in_flight: int = 64,
     label: str | None = None,
+    draws: int = 1,
+    clock: str = "",
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
     """Ask every question that has no response yet; failed questions are asked again.
@@ -77,6 +81,7 @@ async def run(
         folder: the run's folder; created if needed.
         in_flight: number of concurrent questions.
         label: the run's name in tables; None for the backend's label.
+        draws, clock: as in `open_run`.
         on_progress: called once at the start, then after each question.
 
     Raises:
@@ -85,41 +90,39 @@ async def run(
     """
     if in_flight < 1:
         raise UsageError(f"in_flight={in_flight} is not allowed; allowed: an integer from 1")
-    with open_run(folder, benchmark, label or backend.label, backend.protocol) as (responses, file):
-        progress = Progress(len(benchmark.samples))
+    with open_run(folder, benchmark, label or backend.label, backend.protocol, draws=draws, clock=clock) as (responses, file):
+        progress = Progress(len(benchmark.samples) * draws)
         waiting = []
-        for sample in benchmark.samples:
-            key = response_key(sample, backend.protocol)
+        for sample, draw in product(benchmark.samples, range(draws)):
+            key = response_key(sample, backend.protocol, draw)
             response = responses.get(key)
             if response is not None and response.text is not None:
                 progress.add(sample, response)
             else:
-                waiting.append((response is not None, key, sample))
+                waiting.append((response is not None, key, sample, draw))
         on_progress(progress)
         if waiting:
             await backend.check()
             waiting.sort(key=itemgetter(0))  # questions that failed before come last
             session = _Session(backend, frames, file, progress, on_progress)
-            await session.ask_all([(key, sample) for _, key, sample in waiting], in_flight)
+            await session.ask_all([asked for _, *asked in waiting], in_flight)
     return progress
 
 
-def ask(
-    benchmark: Benchmark,
-    backend: Backend,
-    folder: Path,
-    *,
-    in_flight: int = 64,
-    label: str | None = None,
-    clip_cache: str | None = None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
-) -> Progress:
-    """`run` for synchronous callers; closes the backend at the end."""
+def ask(benchmark: Benchmark, backend: Backend, folder: Path, *, clip_cache: str | None = None, **settings: Any) -> Progress:
+    """`run` for synchronous callers, with a progress bar; closes the backend at the end."""
 
     async def run_and_close() -> Progress:
-        frames = Frames(benchmark.sampling, clip_cache)
         try:
-            return await run(benchmark, backend, frames, folder, in_flight=in_flight, label=label, on_progress=on_progress)
+            with progress_bar(benchmark.name, "questions") as bar:
+
+                def show(progress: Progress) -> None:
+                    bar(progress.done, progress.total)
+                    tokens = f"{(progress.prompt_tokens + progress.completion_tokens) / 1e6:.1f}M"
+                    bar.note(failed=progress.failed, score=f"{100 * progress.score:.1f}", tokens=tokens)
+
+                frames = Frames(benchmark.sampling, clip_cache)
+                return await run(benchmark, backend, frames, folder, on_progress=show, **settings)
         finally:
             await backend.close()
 
@@ -136,13 +139,13 @@ class _Session:
         self._progress, self._on_progress = progress, on_progress
         self._failures_in_a_row = 0
 
-    async def ask_all(self, waiting: list[tuple[str, Sample]], in_flight: int) -> None:
+    async def ask_all(self, waiting: list[Any], in_flight: int) -> None:
         """Raises: the first error of any worker, usually `BackendError`."""
         queue = iter(waiting)
 
         async def work() -> None:
-            for key, sample in queue:  # one iterator, shared by all workers
-                self._record(sample, await self._ask(key, sample))
+            for key, sample, draw in queue:  # one iterator, shared by all workers
+                self._record(sample, await self._ask(key, sample, draw))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -151,11 +154,11 @@ class _Session:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _ask(self, key: str, sample: Sample) -> Response:
+    async def _ask(self, key: str, sample: Sample, draw: int) -> Response:
         start = time.perf_counter()
         try:
             videos = await asyncio.to_thread(self._frames.of, sample) if self._backend.needs_videos else []
-            reply = await self._backend.answer(sample, videos)
+            reply = await self._backend.answer(sample, videos, draw)
             self._failures_in_a_row = 0
         except (UnusableVideo, BuildError) as error:
             return Response(key, sample.id, None, f"{sample.info.get('source', 'its video')}: {error}")

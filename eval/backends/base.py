@@ -59,7 +59,7 @@ class Backend(Protocol):
     async def check(self) -> None:
         """Raises: BackendError: if it cannot answer at all."""
 
-    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
-        """Raises: AnswerError, BackendError."""
+    async def answer(self, sample: Sample, videos: Sequence[Video], draw: int = 0) -> Reply:
+        """The response of this number to a question. Raises: AnswerError, BackendError."""
 
     async def close(self) -> None: ...

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,10 +16,11 @@ from dataset_builder.tasks.errors import nearest
 
 from ..sample import Sample, Video
 from .base import AnswerError, BackendError, Reply
-from .messages import FORMS, NO_TIMES, align_times, find_markers, marker_fault, media_io_settings, message_content
+from .messages import FORMS, align_times, media_io_settings, message_content
+from .prompt_check import check_prompt, opened_thought
 
 RETRIES = 4
-QWEN_PIXELS = 25_165_824  # of all frames of a video; Qwen3-VL's processor shrinks larger videos
+_ADVICE = "start vLLM, 0.20 or newer, with --trust-request-mm-kwargs (from 0.31), or use --form images"
 _FRAME_SETTINGS_ERRORS = ("media_io_kwargs", "mm_processor_kwargs", "trust-request-mm-kwargs")
 
 
@@ -69,7 +69,8 @@ class Chat:
             base_url=settings.base_url, api_key=settings.api_key, max_retries=RETRIES, timeout=settings.timeout
         )
         self._server_root = settings.base_url.rstrip("/").removesuffix("/v1")
-        self._verified_shapes: set[tuple[int, ...]] = set()
+        self._verified_shapes: set[tuple[tuple[int, int, int], ...]] = set()
+        self._opened_thought = ""
 
     @property
     def needs_videos(self) -> bool:
@@ -110,7 +111,7 @@ class Chat:
         if model not in served:
             raise BackendError(f"model={model!r} is not served at {url}; {nearest(model, served)}")
 
-    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
+    async def answer(self, sample: Sample, videos: Sequence[Video], draw: int = 0) -> Reply:
         shift = 0.0
         if self._settings.form == "video":
             originals, videos = videos, align_times(videos)
@@ -119,23 +120,23 @@ class Chat:
                 for original, video in zip(originals, videos, strict=True)
                 for old, new in zip(original.times, video.times, strict=True)
             )
-        body = self._extra_body(videos)
+        body = self._extra_body(videos) | ({"seed": draw} if self._settings.temperature else {})
         completion = await self._request(sample, videos, body)
         text, cut_off, usage = _parse_completion(completion)
         seen: dict[str, Any] = {"cut_off": True} if cut_off else {}
         if shift:
             seen["times_moved_by"] = round(shift, 3)
         if "return_token_ids" in body:
-            seen["markers"] = await self._verify_frames(completion, videos)
+            prompt = await self._fetch_prompt(completion)
+            seen["markers"] = check_prompt(prompt, videos, _ADVICE)
             self._verified_shapes.add(_shape(videos))
-        return Reply(text, usage, seen)
+            self._opened_thought = opened_thought(prompt)
+        return Reply(self._opened_thought + text, usage, seen)
 
     def _extra_body(self, videos: Sequence[Video]) -> dict[str, Any]:
         if self._settings.form != "video" or not videos:
             return {}
-        body: dict[str, Any] = {"media_io_kwargs": media_io_settings(videos)}
-        if any(prod(video.geometry) > QWEN_PIXELS for video in videos):
-            body["mm_processor_kwargs"] = {"do_resize": False}
+        body: dict[str, Any] = {"media_io_kwargs": media_io_settings(videos), "mm_processor_kwargs": {"do_resize": False}}
         if _shape(videos) not in self._verified_shapes:  # also for requests sent while the first one is still in flight
             body["return_token_ids"] = True
         return body
@@ -168,23 +169,6 @@ class Chat:
             raise AnswerError(
                 f"the server answers {error.status_code}: {message}", transient=error.status_code >= 429
             ) from None
-
-    async def _verify_frames(self, completion: Any, videos: Sequence[Video]) -> str:
-        """Compare the times in the server's final prompt with those that were sent; returns the finding, for `Reply.seen`.
-
-        Raises:
-            BackendError: if frames were dropped or their times changed.
-        """
-        prompt = await self._fetch_prompt(completion)
-        if prompt is None:
-            return "unknown: the server does not return its prompt"
-        if not find_markers(prompt):
-            return NO_TIMES
-        if fault := marker_fault(prompt, videos):
-            raise BackendError(
-                f"{fault}; start vLLM, 0.20 or newer, with --trust-request-mm-kwargs (from 0.31), or use --form images"
-            )
-        return f"{len(find_markers(prompt))} as sent"
 
     async def _fetch_prompt(self, completion: Any) -> str | None:
         """The prompt as text, from the token ids in a completion; None if the server does not support that."""
@@ -222,9 +206,9 @@ def _parse_completion(completion: Any) -> tuple[str, bool, dict[str, int]]:
     return text, cut_off, tokens
 
 
-def _shape(videos: Sequence[Video]) -> tuple[int, ...]:
-    """The number of frames of each video."""
-    return tuple(len(video.times) for video in videos)
+def _shape(videos: Sequence[Video]) -> tuple[tuple[int, int, int], ...]:
+    """Number and size of the frames of each video."""
+    return tuple(video.geometry for video in videos)
 
 
 def _error_message(error: openai.APIStatusError) -> str:

@@ -159,7 +159,6 @@ def _question_files(arguments: Sequence[str]) -> Iterator[tuple[str, tuple[Path,
 def _run_converted(runner: Converted, files: Sequence[tuple[Path, Path]], out: Path, args: argparse.Namespace) -> None:
     from ..backends.chat import Chat, ChatSettings
     from ..benchmarks.questions import from_file
-    from ..progress_bar import ProgressBar
     from ..runner import ask
     from .convert import convert
 
@@ -181,9 +180,8 @@ def _run_converted(runner: Converted, files: Sequence[tuple[Path, Path]], out: P
     )
     if not benchmark.samples:
         raise UsageError(f"none of its {len(benchmark.missing)} videos is in {str(videos)!r}")
-    chat = Chat(ChatSettings(args.model, args.base_url, form=runner.form or args.form, timeout=args.timeout))
-    with ProgressBar(len(benchmark.samples), runner.format) as bar:
-        ask(benchmark, chat, out, in_flight=args.in_flight, clip_cache=args.clip_cache, on_progress=bar.update)
+    chat = Chat(ChatSettings(args.model, args.base_url, form="images", timeout=args.timeout))
+    ask(benchmark, chat, out, in_flight=args.in_flight, clip_cache=args.clip_cache)
 
 
 def _command_lines(benchmarks: Sequence[PublicBenchmark], settings: Settings, args: argparse.Namespace) -> Iterator[str]:
@@ -202,7 +200,7 @@ def _command_lines(benchmarks: Sequence[PublicBenchmark], settings: Settings, ar
             yield f"python -m eval convert {runner.format} FILE --out {out}.json"
             yield (
                 f"python -m eval {runner.kind} {out}.json --videos VIDEOS --frames {args.frames} --model {settings.model} "
-                f"--base-url {settings.base_url} --out {out}" + (f" --form {runner.form}" if runner.form else "")
+                f"--base-url {settings.base_url} --form images --out {out}"
             )
 
 

@@ -46,12 +46,10 @@ class Converted:
     Attributes:
         format: of its annotation file, a key of `convert.FORMATS`.
         kind: `vqa` or `vtg`.
-        form: how videos must be sent, one of `messages.FORMS`; None for the user's choice.
     """
 
     format: str
     kind: str
-    form: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +97,8 @@ PAPER: tuple[PublicBenchmark, ...] = (
     PublicBenchmark("Video-TT", LmmsTask("videott_single_mc", "videott_perception_score", 1, "lmms-eval/video-tt"),
                     _scores((41.8, 44.2), (43.0, 44.9), (44.0, 45.8))),
     PublicBenchmark("VCRBench", LmmsTask("vcrbench", "vcrbench_accuracy", 1, "pritamqu/VCRBench"), _scores((7.4, 10.7), (7.4, 15.3), (8.8, 17.8))),
-    PublicBenchmark("CVBench", Converted("cvbench", "vqa", "images"), _scores((61.8, 63.5), (61.5, 63.8), (61.6, 63.3)),
-                    "several videos, so frames are sent as images; not lmms-eval's cv_bench"),
+    PublicBenchmark("CVBench", Converted("cvbench", "vqa"), _scores((61.8, 63.5), (61.5, 63.8), (61.6, 63.3)),
+                    "several videos; not lmms-eval's cv_bench"),
 )  # fmt: skip
 
 SUITES = {"paper": PAPER}

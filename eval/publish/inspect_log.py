@@ -8,7 +8,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from ..results import Column, Results, ScoredSample, metric_value
+from ..results import Column, Results, ScoredSample
 from ..run import Run
 
 SCORER = "videossr"
@@ -95,5 +95,5 @@ def _eval_sample(item: ScoredSample, run: Run, model: str) -> Any:
     output = ModelOutput.from_content(model, item.response or "")
     response = run.response(sample)
     output.time = response.seconds if response else None
-    score = Score(value=metric_value(item), answer=item.score.parsed, explanation=item.score.reason, metadata=item.score.values)
+    score = Score(value=item.value, answer=item.score.parsed, explanation=item.score.reason, metadata=item.score.values)
     return EvalSample(**fields, output=output, scores={SCORER: score})

@@ -26,7 +26,7 @@ from dataset_builder.questions.job import folder_job
 from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.storage import shards as sharding
 from dataset_builder.storage.build import build
-from eval.benchmarks.viubench import from_build
+from eval.benchmarks.generated import from_build
 from eval.frames import Frames
 from tests.servers import ROOT, free_port
 

@@ -14,8 +14,8 @@ import pytest
 from dataset_builder.media.clip_cache import ClipCache
 from dataset_builder.storage.build import build
 from eval.__main__ import main
+from eval.benchmarks import VIUBENCH
 from eval.benchmarks.questions import from_file
-from eval.benchmarks.viubench import viubench_spec
 from eval.public.convert import FORMATS, convert
 from eval.public.lmms import Settings, command, read_score
 from eval.public.lmms_tasks import write_tasks
@@ -224,7 +224,7 @@ def test_converted_benchmarks_are_run_and_stand_beside_the_papers(
 @pytest.fixture(scope="module")
 def built(footage: Path, clip_cache: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("viubench") / "built"
-    build(viubench_spec(0, max_pixels=SIZE, per_column=2), footage, folder, cache=ClipCache.of(clip_cache))
+    build(VIUBENCH.spec(0, max_pixels=SIZE, per_column=2), footage, folder, cache=ClipCache.of(clip_cache))
     return folder
 
 

@@ -230,7 +230,7 @@ def _report(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     run, results = _read_run(args.run)
     if args.form == "inspect":
-        from .publish.inspect_log import write_inspect_log
+        from .publish.inspect_task import write_inspect_log
 
         write_inspect_log(run, results, args.out)
         print(f"written: {args.out}; view it with `inspect view`")

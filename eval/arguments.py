@@ -96,7 +96,7 @@ def _add_exports(commands: Any) -> None:
     public = _add_command(commands, "public", "public benchmarks: run by lmms-eval, or from their annotation files",
                   "python -m eval public --model NAME --base-url URL --run")  # fmt: skip
     public.add_argument(
-        "--suite", default="paper", help="paper, or motion: benchmarks of what our tasks train (default: paper)"
+        "--suite", default="paper", help="paper, or time: more benchmarks of what our tasks train (default: paper)"
     )
     public.add_argument("--only", help="names of its benchmarks, comma-separated")
     run = "run what has no score yet; without it, only print the table and the commands"

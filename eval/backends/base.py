@@ -12,8 +12,7 @@ from ..sample import Sample, Video
 class AnswerError(Exception):
     """This question got no response. It counts as failed, not as wrong; the message says why.
 
-    Attributes:
-        transient: whether the cause is the server's state, so that the next question may fail too.
+    `transient`: the cause is the server's state, so that the next question may fail too.
     """
 
     def __init__(self, message: str, *, transient: bool = False) -> None:

@@ -7,31 +7,35 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dataset_builder.commands.exit_codes import FAULTS, INTERRUPTED, OK, USAGE
 from dataset_builder.commands.progress_bar import progress_bar
 from dataset_builder.tasks import UsageError
 from dataset_builder.tasks.errors import nearest
 
 from .arguments import make_parser
+from .benchmarks import GENERATED
+from .protocols import OURS, PROTOCOLS, Protocol
 
 if TYPE_CHECKING:
     from .backends.base import Backend
     from .results import Results
     from .sample import Benchmark
 
-OK, FAULTS, USAGE, INTERRUPTED = 0, 1, 2, 130
+_PACKAGES = {"inspect_ai": "inspect-ai", **dict.fromkeys(("transformers", "torch"), "transformers torch torchvision")}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     args = make_parser().parse_args(arguments)
     try:
-        return COMMANDS[args.name](args)
+        return _COMMANDS[args.name](args)
     except ModuleNotFoundError as error:
-        print(f"eval: {error.name} is not installed; {_install_hint(error.name)}", file=sys.stderr)
+        packages = _PACKAGES.get(str(error.name), "-e .[eval]")
+        print(f"eval: {error.name} is not installed; `pip install {packages}` installs it", file=sys.stderr)
         return USAGE
     except UsageError as error:
         print(f"eval: {error}", file=sys.stderr)
@@ -44,79 +48,91 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULTS
 
 
-def _install_hint(module: str | None) -> str:
-    packages = {
-        "inspect_ai": "inspect-ai",
-        "transformers": "transformers torch torchvision",
-        "torch": "transformers torch torchvision",
-    }
-    return f"`pip install {packages.get(str(module), '-e .[eval]')}` installs it"
+def _run_generated(args: argparse.Namespace) -> int:
+    from .benchmarks.generated import from_build, from_videos
 
-
-def _run_viubench(args: argparse.Namespace) -> int:
-    from .benchmarks.viubench import from_build, from_videos, viubench_spec
-
-    if (args.videos is None) == (args.data is None):
-        raise UsageError("give either --videos or --data")
+    sources = [name for name in ("videos", "data", "original") if getattr(args, name) is not None]
+    if len(sources) != 1:
+        raise UsageError("give either --videos, --data or --original")
+    fixed = {"videos": (), "data": ("seed", "per_column", "frames", "max_pixels"), "original": ("seed", "per_column")}
+    for name in fixed[sources[0]]:
+        if (value := getattr(args, name)) is not None:
+            raise UsageError(f"{name}={value} is not allowed with --{sources[0]}, which fixes it; leave it out")
     if args.data is not None:
-        changed = [
-            name
-            for name, default in (("seed", 0), ("per_column", 300), ("frames", 48), ("max_pixels", 512 * 512))
-            if getattr(args, name) != default
-        ]
-        if changed:
-            raise UsageError(
-                f"{changed[0]}={getattr(args, changed[0])} is not allowed with --data: the build fixes it; leave it out"
-            )
         benchmark = from_build(args.data)
+    elif args.original is not None:
+        from .benchmarks.original import from_original
+
+        if args.frames is None:
+            raise UsageError("--original needs --frames, the folder of its frames: ROOT in ROOT/VIDEO/0.jpg")
+        benchmark = from_original(args.original, args.frames, args.max_pixels or GENERATED[args.name].max_pixels)
     else:
-        spec = viubench_spec(args.seed, args.frames, args.max_pixels, args.per_column)
+        frames, size = _frame_number(args), args.max_pixels
+        spec = GENERATED[args.name].spec(args.seed or 0, frames=frames, max_pixels=size, per_column=args.per_column)
         with progress_bar("planning", "questions", leave=False) as progress:
             benchmark = from_videos(spec, args.videos, args.clip_cache, progress)
     if args.expect and benchmark.hash != args.expect:
-        raise UsageError(
-            f"expect={args.expect}, but these questions have the hash {benchmark.hash}: other videos, seed or settings"
-        )
-    return _run_benchmark(args, benchmark)
+        found = f"these questions have the hash {benchmark.hash}: other videos, seed or settings"
+        raise UsageError(f"expect={args.expect}, but {found}")
+    if (protocol := _protocol(args)) != OURS:
+        marked = tuple(replace(one, info={**one.info, "protocol": protocol.name}) for one in benchmark.samples)
+        benchmark = replace(benchmark, samples=marked, facts={**benchmark.facts, "protocol": protocol.name})
+    return _run_benchmark(args, replace(benchmark, samples=benchmark.samples[: args.limit]))
 
 
 def _run_questions(args: argparse.Namespace) -> int:
     from .benchmarks.questions import from_file
 
+    protocol = _protocol(args, "frames", "prompt")
     benchmark = from_file(
-        args.questions, args.name, args.videos,
-        frames=args.frames, max_pixels=args.max_pixels, prompt=args.prompt, limit=args.limit, clip_cache=args.clip_cache,
+        args.questions, args.name, args.videos, protocol=protocol, frames=_frame_number(args),
+        max_pixels=args.max_pixels or 512 * 512, prompt=args.prompt, limit=args.limit, clip_cache=args.clip_cache,
     )  # fmt: skip
     return _run_benchmark(args, benchmark)
 
 
-def _run_benchmark(args: argparse.Namespace, benchmark: Benchmark) -> int:
-    from dataclasses import replace
+def _frame_number(args: argparse.Namespace) -> int | None:
+    if args.frames is not None and not str(args.frames).isdecimal():
+        raise UsageError(f"frames={args.frames!r} is not allowed; allowed: an integer from 2")
+    return int(args.frames) if args.frames else None
 
-    from .progress_bar import ProgressBar
+
+def _protocol(args: argparse.Namespace, *fixed: str) -> Protocol:
+    """The protocol of a run; raises UsageError if it is unknown, or a flag contradicts it."""
+    if args.protocol not in PROTOCOLS:
+        raise UsageError(f"protocol={args.protocol!r} is not allowed; {nearest(args.protocol, list(PROTOCOLS))}")
+    protocol = PROTOCOLS[args.protocol]
+    for name in (*fixed, "max_tokens", "system"):
+        if protocol != OURS and (value := getattr(args, name)) is not None:
+            raise UsageError(f"{name}={value!r} is not allowed with --protocol {protocol.name}, which fixes it; leave it out")
+    return protocol
+
+
+def _run_benchmark(args: argparse.Namespace, benchmark: Benchmark) -> int:
+    from .clocks import CLOCKS
     from .runner import ask
 
-    backend = _make_backend(args)
-    if args.limit is not None and benchmark.kind == "viubench":
-        benchmark = replace(benchmark, samples=benchmark.samples[: args.limit])
+    backend = _make_backend(args, benchmark.kind)
+    if args.clock and args.clock not in CLOCKS:
+        raise UsageError(f"clock={args.clock!r} is not allowed; {nearest(args.clock, list(CLOCKS))}")
+    if args.clock and args.form == "images":
+        raise UsageError(f"clock={args.clock!r} is not allowed with --form images, which shows each frame's time; leave it out")
     if not benchmark.samples:
         raise UsageError(f"there is no question to ask: none of its {len(benchmark.missing)} videos was found")
     label = args.label or backend.label
     out = args.out or Path("runs") / _slugify(f"{benchmark.name}-{label}")
     if not args.json:
         print(f"{len(benchmark.samples)} questions, hash {benchmark.hash}; answers go to {out}", file=sys.stderr)
-
-    with ProgressBar(len(benchmark.samples)) as bar:
-        progress = ask(
-            benchmark, backend, out, in_flight=args.in_flight, clip_cache=args.clip_cache, label=label, on_progress=bar.update
-        )
+    progress = ask(
+        benchmark, backend, out, in_flight=args.in_flight, clip_cache=args.clip_cache, label=label, draws=args.samples, clock=args.clock
+    )  # fmt: skip
     _print_results(out, args.json)
     if progress.failed:
         print(f"eval: {progress.failed} questions have no answer; run the same command to ask them again", file=sys.stderr)
     return FAULTS if progress.failed else OK
 
 
-def _make_backend(args: argparse.Namespace) -> Backend:
+def _make_backend(args: argparse.Namespace, kind: str) -> Backend:
     from .backends.baselines import BASELINES, Baseline
     from .backends.messages import FORMS
 
@@ -128,11 +144,16 @@ def _make_backend(args: argparse.Namespace) -> Backend:
         return Baseline(args.baseline)
     if args.form not in FORMS:
         raise UsageError(f"form={args.form!r} is not allowed; {nearest(args.form, FORMS)}")
+    protocol = _protocol(args)
+    system = protocol.systems.get(kind, "") if args.system is None else args.system
+    tokens = args.max_tokens or protocol.max_tokens
+    if args.samples > 1 and not args.temperature:
+        raise UsageError(f"samples={args.samples} is not allowed at temperature 0, where all are the same; give --temperature")
     if args.base_url:
         from .backends.chat import Chat, ChatSettings
 
-        names = ("model", "base_url", "form", "system", "max_tokens", "temperature", "timeout")
-        return Chat(ChatSettings(**{name: getattr(args, name) for name in names}))
+        settings = {name: getattr(args, name) for name in ("model", "base_url", "form", "temperature", "timeout")}
+        return Chat(ChatSettings(**settings, system=system, max_tokens=tokens))
     from .backends.local import Local
 
     if args.form == "images" or args.temperature:
@@ -140,42 +161,45 @@ def _make_backend(args: argparse.Namespace) -> Backend:
         raise UsageError(
             f"{name}={getattr(args, name)!r} is not allowed without --base-url: a model in this process gets videos, and decodes greedily"
         )
-    return Local(args.model, text_only=args.form == "text", system=args.system, max_tokens=args.max_tokens)
+    return Local(args.model, text_only=args.form == "text", system=system, max_tokens=tokens)
 
 
 def _print_results(folder: Path, as_json: bool) -> Results:
     from . import tables
-    from .results import score_run
-    from .run import Run
 
-    results = score_run(Run.read(folder))
+    _, results = _read_run(folder)
     if as_json:
         print(json.dumps(tables.to_dict(results)))
-    else:
-        print(tables.markdown(*tables.run_table(results)))
-        for reason, number in list(results.failures.items())[:5]:
-            print(f"failed: {number} × {reason}")
-        if len(results.failures) > 5:
-            print(f"failed: for {len(results.failures) - 5} more reasons, see {folder / 'responses.jsonl'}")
-        for note in results.notes:
-            print(f"note: {note}")
+        return results
+    print(tables.markdown(*tables.run_table(results)))
+    for reason, number in list(results.failures.items())[:5]:
+        print(f"failed: {number} × {reason}")
+    if len(results.failures) > 5:
+        print(f"failed: for {len(results.failures) - 5} more reasons, see {folder / 'responses.jsonl'}")
+    for note in results.notes:
+        print(f"note: {note}")
     return results
 
 
+def _read_run(folder: Path) -> tuple[Any, Results]:
+    from .results import score_run
+    from .run import Run
+
+    run = Run.read(folder)
+    return run, score_run(run)
+
+
 def _score(args: argparse.Namespace) -> int:
-    results = _print_results(args.run, args.json)
-    return FAULTS if results.overall.failed else OK
+    return FAULTS if _print_results(args.run, args.json).overall.failed else OK
 
 
 def _compare(args: argparse.Namespace) -> int:
     from . import tables
     from .compare import compare, comparison_table
     from .plots import plot_comparison
-    from .results import score_run
-    from .run import Run
 
-    first, second = Run.read(args.first), Run.read(args.second)
-    comparison = compare(score_run(first), score_run(second), mean_of_columns=first.benchmark.kind == "viubench")
+    (run, first), (_, second) = _read_run(args.first), _read_run(args.second)
+    comparison = compare(first, second, mean_of_columns=run.benchmark.kind == "generated")
     if args.plot:
         plot_comparison(comparison, args.plot)
     if args.json:
@@ -189,14 +213,11 @@ def _compare(args: argparse.Namespace) -> int:
 
 def _report(args: argparse.Namespace) -> int:
     from .report import write_report
-    from .results import score_run
-    from .run import Run
 
     runs = []
     for folder in args.runs:
         try:
-            run = Run.read(folder)
-            runs.append((run, score_run(run)))
+            runs.append(_read_run(folder))
         except UsageError as error:
             print(f"eval: left out: {error}", file=sys.stderr)
     if not runs:
@@ -207,13 +228,9 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from .results import score_run
-    from .run import Run
-
-    run = Run.read(args.run)
-    results = score_run(run)
+    run, results = _read_run(args.run)
     if args.form == "inspect":
-        from .publish.inspect_log import write_inspect_log
+        from .publish.inspect_task import write_inspect_log
 
         write_inspect_log(run, results, args.out)
         print(f"written: {args.out}; view it with `inspect view`")
@@ -226,38 +243,25 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _public(args: argparse.Namespace) -> int:
-    from .public.commands import public
+    from .public import commands
 
-    return public(args)
-
-
-def _convert(args: argparse.Namespace) -> int:
-    from .public.commands import convert_file
-
-    return convert_file(args)
-
-
-def _lmms_tasks(args: argparse.Namespace) -> int:
-    from .public.commands import write_lmms_tasks
-
-    return write_lmms_tasks(args)
+    return {"public": commands.public, "convert": commands.convert_file, "lmms-tasks": commands.write_lmms_tasks}[args.name](
+        args
+    )
 
 
 def _slugify(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()
 
 
-COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
-    "viubench": _run_viubench,
-    "vqa": _run_questions,
-    "vtg": _run_questions,
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    **dict.fromkeys(GENERATED, _run_generated),
+    **dict.fromkeys(("vqa", "vtg"), _run_questions),
     "score": _score,
     "compare": _compare,
     "report": _report,
     "export": _export,
-    "public": _public,
-    "convert": _convert,
-    "lmms-tasks": _lmms_tasks,
+    **dict.fromkeys(("public", "convert", "lmms-tasks"), _public),
 }
 
 

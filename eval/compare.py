@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass
 from statistics import fmean
 
 from dataset_builder.tasks import UsageError
 
-from .bootstrap import Estimate, column_means, estimate, mean_over_columns
-from .results import OVERALL, Results, ScoredSample, metric_value
+from .intervals import LEVEL, Estimate, column_means, difference, holm, mean_of_means, p_value
+from .results import OVERALL, Results, ScoredSample
 from .tables import percent
 
-MIN_GROUPS = 8  # source videos; with fewer, bootstrap intervals are too short for a verdict
+MIN_GROUPS = 8  # source videos; fewer are too few for a verdict
+
+_Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Difference:
 
     Attributes:
         first, second: each run's mean.
-        gain: mean of second minus first; its interval comes from resampling source videos.
+        gain: second minus first, with its interval.
+        p: how often chance alone gives such a gain; for columns adjusted by Holm's method, as one of many.
         pairs: number of questions.
     """
 
@@ -30,14 +33,15 @@ class Difference:
     first: float
     second: float
     gain: Estimate
+    p: float
     pairs: int
 
     @property
     def verdict(self) -> str:
-        """`better` or `worse` if the interval excludes 0."""
-        if self.gain.low is None or self.gain.high is None or self.gain.groups < MIN_GROUPS:
+        """`better` or `worse` if that is wrong in at most 5 % of cases."""
+        if self.gain.groups < MIN_GROUPS:
             return "too few videos to say"
-        return "better" if self.gain.low > 0 else "worse" if self.gain.high < 0 else "no clear difference"
+        return "no clear difference" if self.p > 1 - LEVEL else "better" if self.gain.mean > 0 else "worse"
 
 
 @dataclass(frozen=True)
@@ -57,60 +61,64 @@ class Comparison:
 
 
 def compare(first: Results, second: Results, *, mean_of_columns: bool) -> Comparison:
-    """Compare two runs on the questions that both have answered.
+    """Compare two runs on the questions that both have answered; of several responses to a question the mean counts.
 
     Args:
         mean_of_columns: overall is the mean of the columns; else the mean of all questions.
 
     Raises:
-        UsageError: if they share no answered question.
+        UsageError: if they share no answered question, or were read differently.
     """
-    by_key = {_question_key(item): item for item in second.scored_samples if item.score is not None}
-    pairs = [
-        (item, by_key[_question_key(item)])
-        for item in first.scored_samples
-        if item.score is not None and _question_key(item) in by_key
-    ]
+    if first.overall.reading != second.overall.reading:
+        readings = f"{first.label!r} is read by {first.overall.reading}, {second.label!r} by {second.overall.reading}"
+        raise UsageError(f"{readings}; compare runs of one protocol")
+    ones, others = _answers(first), _answers(second)
+    pairs = [(ones[key], others[key]) for key in ones if key in others]
     if not pairs:
         raise UsageError(
-            f"{first.label!r} and {second.label!r} share no answered question: are they runs of the same benchmark?"
+            f"{first.label!r} and {second.label!r} share no answered question; compare runs on the same videos, seed and settings"
         )
-    gains = [metric_value(right) - metric_value(left) for left, right in pairs]
-    groups = [left.sample.group for left, _ in pairs]
-    means, draws = column_means(gains, groups, [left.sample.column for left, _ in pairs])
-    columns = []
-    for name, mean in means.items():
-        column_pairs = [pair for pair in pairs if pair[0].sample.column == name]
-        gain = estimate(mean, draws[name], len({left.sample.group for left, _ in column_pairs}))
-        columns.append(_make_difference(name, column_pairs[0][0].sample.metric, column_pairs, gain))
+    samples = [items[0].sample for items, _ in pairs]
+    groups, columns = [sample.group for sample in samples], [sample.column for sample in samples]
+    values = [[fmean(item.value for item in pair[side]) for pair in pairs] for side in (0, 1)]
+    one, other = (column_means(side, groups, columns) for side in values)
+    metrics = {sample.column: sample.metric for sample in samples}
+    adjusted = holm([p_value(one[name], other[name]) for name in one])
+    differences = tuple(
+        Difference(name, metrics[name], one[name].value, other[name].value, difference(one[name], other[name]), p, one[name].questions)
+        for name, p in zip(one, adjusted, strict=True)
+    )  # fmt: skip
     if mean_of_columns:
-        gain = mean_over_columns(means, draws, len(set(groups)))
-        overall = Difference(
-            OVERALL, "mean of columns", fmean(c.first for c in columns), fmean(c.second for c in columns), gain, len(pairs)
-        )
+        metric, whole = "mean of columns", [mean_of_means(list(side.values())) for side in (one, other)]
     else:
-        pooled, pooled_draws = column_means(gains, groups, [OVERALL] * len(gains))
-        gain = estimate(pooled[OVERALL], pooled_draws[OVERALL], len(set(groups)))
-        overall = _make_difference(OVERALL, pairs[0][0].sample.metric, pairs, gain)
-    all_keys = {_question_key(item) for item in (*first.scored_samples, *second.scored_samples)}
-    return Comparison(first.label, second.label, tuple(columns), overall, len(all_keys) - len(pairs))
+        metric, whole = samples[0].metric, [column_means(side, groups, [OVERALL] * len(side))[OVERALL] for side in values]
+    overall = Difference(OVERALL, metric, whole[0].value, whole[1].value, difference(*whole), p_value(*whole), len(pairs))
+    return Comparison(first.label, second.label, differences, overall, len(ones.keys() | others.keys()) - len(pairs))
 
 
-def _question_key(item: ScoredSample) -> tuple[str, str, str]:
-    return item.sample.id, item.sample.fingerprint, item.sample.truth
-
-
-def _make_difference(name: str, metric: str, pairs: Sequence[tuple[ScoredSample, ScoredSample]], gain: Estimate) -> Difference:
-    first, second = (fmean(metric_value(pair[side]) for pair in pairs) for side in (0, 1))
-    return Difference(name, metric, first, second, gain, len(pairs))
+def _answers(results: Results) -> dict[_Key, list[ScoredSample]]:
+    """The scored responses, by question."""
+    answers: dict[_Key, list[ScoredSample]] = defaultdict(list)
+    for item in results.scored_samples:
+        if item.score is not None and not item.beyond:
+            answers[item.sample.id, item.sample.fingerprint, item.sample.truth].append(item)
+    return answers
 
 
 def comparison_table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """(header, rows); values in percent."""
-    header = ["column", comparison.first, comparison.second, "gain [95 %]", "", "pairs"]
+    header = ["column", comparison.first, comparison.second, "gain [95 %]", "p (Holm)", "", "pairs"]
     columns = (*comparison.columns, comparison.overall) if len(comparison.columns) > 1 else (comparison.overall,)
     return header, [
-        [row.column, percent(row.first), percent(row.second), _format_gain(row.gain), row.verdict, str(row.pairs)]
+        [
+            row.column,
+            percent(row.first),
+            percent(row.second),
+            _format_gain(row.gain),
+            f"{row.p:.3f}",
+            row.verdict,
+            str(row.pairs),
+        ]
         for row in columns
     ]
 

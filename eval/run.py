@@ -1,6 +1,6 @@
 """A run on disk: one model's responses to one benchmark. Responses are only appended; scores are never stored.
 
-run.json          the manifest: benchmark, label and protocol (model and generation settings)
+run.json          the manifest: benchmark, label, protocol (model and generation settings), responses to each question, clock
 samples.jsonl     the questions, one per line
 responses.jsonl   one response or failure per line
 """
@@ -24,7 +24,7 @@ from dataset_builder.tasks import UsageError
 from .sample import Benchmark, Sample
 
 RUN, SAMPLES, RESPONSES, LOCK = "run.json", "samples.jsonl", "responses.jsonl", ".lock"
-_OTHER_FILES = (SAMPLES, RESPONSES, LOCK, f"{RUN}.tmp", f"{SAMPLES}.tmp")
+_REPEAT = "remove it and repeat the command that made the run"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Response:
     """The outcome of one question.
 
     Attributes:
-        key: `response_key` of the sample and the protocol.
+        key: `response_key` of the sample, the protocol and the number of the response.
         id: the sample's id.
         text: the model's whole response; None if the question failed.
         error: why it failed; "" if it did not.
@@ -48,6 +48,10 @@ class Response:
     seconds: float = 0.0
     usage: Mapping[str, int] = field(default_factory=dict)
     seen: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_line(self) -> str:
+        """One line of responses.jsonl."""
+        return json.dumps(asdict(self)) + "\n"
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,13 @@ class Run:
         return str(self.manifest["label"])
 
     def response(self, sample: Sample) -> Response | None:
-        """The outcome of a sample; None if it was not asked yet."""
-        return self.responses.get(response_key(sample, self.manifest["protocol"]))
+        """The first outcome of a sample; None if it was not asked yet."""
+        return self.responses_to(sample)[0]
+
+    def responses_to(self, sample: Sample) -> list[Response | None]:
+        """The outcomes of a sample, as many as were to be drawn; None for each that was not asked yet."""
+        keys = (response_key(sample, self.manifest["protocol"], draw) for draw in range(self.manifest.get("draws", 1)))
+        return [self.responses.get(key) for key in keys]
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Run:
@@ -85,35 +94,35 @@ class Run:
         """
         path = Path(folder)
         if not (path / RUN).is_file() or not (path / SAMPLES).is_file():
-            raise UsageError(
-                f"{str(path)!r} holds no run ({RUN}, {SAMPLES}); create one with `python -m eval viubench … --out {path}`"
-            )
+            make = f"create one with `python -m eval viubench … --out {path}`"
+            raise UsageError(f"{str(path)!r} holds no run ({RUN}, {SAMPLES}); {make}")
         manifest = _read_manifest(path)
         try:
             samples = tuple(Sample(**json.loads(line)) for line in (path / SAMPLES).read_text().splitlines())
             entry = manifest["benchmark"]
-            benchmark = Benchmark(
-                entry["name"], entry["kind"], samples, Sampling(**entry["sampling"]), tuple(entry["missing"]), entry["told"]
-            )
+            sampling = Sampling(**entry["sampling"])
+            benchmark = Benchmark(entry["name"], entry["kind"], samples, sampling, tuple(entry["missing"]), entry["told"])
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(
-                f"{path / SAMPLES} or {RUN} beside it is damaged ({error}); remove it and repeat the command that made the run"
-            ) from None
+            raise UsageError(f"{path / SAMPLES} or {RUN} beside it is damaged ({error}); {_REPEAT}") from None
         return cls(path, manifest, benchmark, *_read_responses(path / RESPONSES))
 
 
-def response_key(sample: Sample, protocol: Mapping[str, Any]) -> str:
+def response_key(sample: Sample, protocol: Mapping[str, Any], draw: int = 0) -> str:
     """A hash of the question, the videos and the protocol; a response is reused only under the same key."""
-    return digest(sample.id, sample.fingerprint, protocol)
+    return digest(sample.id, sample.fingerprint, protocol, *([draw] if draw else []))
 
 
 @contextmanager
 def open_run(
-    folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any]
+    folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any], *, draws: int = 1, clock: str = ""
 ) -> Iterator[tuple[dict[str, Response], TextIO]]:
     """Create a run's folder, or resume the run in it; yields its responses by key, and the file to append new ones to.
 
     A half-written last line is dropped. The benchmark may have gained or lost questions; responses are matched by key.
+
+    Args:
+        draws: responses to each question.
+        clock: a key of `clocks.CLOCKS`; "" for every frame's time.
 
     Raises:
         UsageError: if the folder holds another run, or another process is writing to it.
@@ -127,9 +136,22 @@ def open_run(
             f"out={str(folder)!r}: another process is writing there; wait for it, or give another folder"
         ) from None
     try:
-        _write_manifest(folder, benchmark, label, protocol)
+        entry = {
+            "name": benchmark.name, "kind": benchmark.kind, "hash": benchmark.hash, "sampling": asdict(benchmark.sampling),
+            "missing": benchmark.missing, "told": benchmark.facts,
+        }  # fmt: skip
+        manifest = json.loads(
+            json.dumps({"label": label, "protocol": protocol, "draws": draws, "clock": clock, "benchmark": entry})
+        )
+        _check_same(folder, benchmark, manifest)
+        lines = [json.dumps(sample.to_dict()) + "\n" for sample in benchmark.samples]
+        for name, text in ((RUN, json.dumps(manifest, indent=2) + "\n"), (SAMPLES, "".join(lines))):
+            temporary = folder / f"{name}.tmp"
+            temporary.write_text(text)
+            temporary.replace(folder / name)
         path = folder / RESPONSES
-        _drop_partial_line(path)
+        if path.exists() and (end := (data := path.read_bytes()).rfind(b"\n") + 1) < len(data):
+            os.truncate(path, end)
         responses, _ = _read_responses(path)
         with path.open("a") as file:
             yield responses, file
@@ -138,78 +160,41 @@ def open_run(
         lock.release()
 
 
-def _write_manifest(folder: Path, benchmark: Benchmark, label: str, protocol: Mapping[str, Any]) -> None:
-    """Write run.json and samples.jsonl, after checking that the folder is empty or holds the same run."""
-    entry = {
-        "name": benchmark.name, "kind": benchmark.kind, "hash": benchmark.hash, "sampling": asdict(benchmark.sampling),
-        "missing": benchmark.missing, "told": benchmark.facts,
-    }  # fmt: skip
-    manifest = json.loads(json.dumps({"label": label, "protocol": protocol, "benchmark": entry}))
-    if (folder / RUN).exists():
-        previous = _read_manifest(folder)
-        _check_protocol(folder, previous["protocol"], manifest["protocol"])
-        old_benchmark = Run.read(folder).benchmark if (folder / SAMPLES).exists() else benchmark
-        if previous["benchmark"]["kind"] != benchmark.kind or not _share_questions(old_benchmark, benchmark):
-            raise UsageError(f"out={str(folder)!r} holds answers to other questions; give another folder")
-    elif any(path.name not in _OTHER_FILES for path in folder.iterdir()):
-        raise UsageError(f"out={str(folder)!r} is not empty and holds no run; give another folder")
-    _write_atomically(folder / RUN, json.dumps(manifest, indent=2) + "\n")
-    _write_atomically(folder / SAMPLES, "".join(json.dumps(sample.to_dict()) + "\n" for sample in benchmark.samples))
-
-
-def _check_protocol(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    if changed:
+def _check_same(folder: Path, benchmark: Benchmark, manifest: Mapping[str, Any]) -> None:
+    """Raise UsageError unless the folder is empty or holds the same run."""
+    if not (folder / RUN).exists():
+        if any(path.name.removesuffix(".tmp") not in (RUN, SAMPLES, RESPONSES, LOCK) for path in folder.iterdir()):
+            raise UsageError(f"out={str(folder)!r} is not empty and holds no run; give another folder")
+        return
+    previous = _read_manifest(folder)
+    old, new = previous["protocol"], manifest["protocol"]
+    if changed := [name for name in {**old, **new} if old.get(name) != new.get(name)]:
         values = ", ".join(f"{name}={old.get(name)!r}" for name in changed)
         raise UsageError(f"out={str(folder)!r} holds a run with other settings ({values}); give another folder")
-
-
-def _share_questions(first: Benchmark, second: Benchmark) -> bool:
-    return bool(
-        {(sample.id, sample.fingerprint) for sample in first.samples}
-        & {(sample.id, sample.fingerprint) for sample in second.samples}
-    )
+    before = Run.read(folder).benchmark if (folder / SAMPLES).exists() else benchmark
+    asked, known = ({(sample.id, sample.fingerprint) for sample in one.samples} for one in (benchmark, before))
+    if previous["benchmark"]["kind"] != benchmark.kind or not asked & known:
+        raise UsageError(f"out={str(folder)!r} holds answers to other questions; give another folder")
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / RUN).read_text())
     except ValueError as error:
-        raise UsageError(f"{folder / RUN} is damaged ({error}); remove it and repeat the command that made the run") from None
+        raise UsageError(f"{folder / RUN} is damaged ({error}); {_REPEAT}") from None
     return manifest
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
-
-
-def _drop_partial_line(path: Path) -> None:
-    if path.exists():
-        data = path.read_bytes()
-        end = data.rfind(b"\n") + 1
-        if end < len(data):
-            os.truncate(path, end)
 
 
 def _read_responses(path: Path) -> tuple[dict[str, Response], int]:
     """(responses by key, number of unreadable lines). For each key: the last response, or if there is none the last failure."""
     responses: dict[str, Response] = {}
     unreadable = 0
-    if path.exists():
-        with path.open(errors="replace") as file:
-            for line in filter(lambda line: line.endswith("\n"), file):
-                try:
-                    response = Response(**json.loads(line))
-                except (ValueError, TypeError):
-                    unreadable += 1
-                    continue
-                if response.text is not None or responses.get(response.key, response).text is None:
-                    responses[response.key] = response
+    for line in path.open(errors="replace") if path.exists() else ():
+        try:
+            response = Response(**json.loads(line))
+        except (ValueError, TypeError):
+            unreadable += line.endswith("\n")
+            continue
+        if response.text is not None or responses.get(response.key, response).text is None:
+            responses[response.key] = response
     return responses, unreadable
-
-
-def format_response(response: Response) -> str:
-    """One line of responses.jsonl."""
-    return json.dumps(asdict(response)) + "\n"

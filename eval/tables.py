@@ -10,11 +10,12 @@ from math import isnan
 from typing import Any
 
 from . import paper
-from .bootstrap import Estimate
+from .intervals import Estimate
 from .results import Column, Results
 
 BLIND_BASELINE = "blind baseline"
 _SHORT = {"counting": "count", "grounding_": "", "channel_swap": "channel", "rotate_180": "rotate", "zoom_out": "zoom out"}
+_COUNTS = ("asked", "failed", "unparsed", "beyond")
 
 
 def percent(value: float | None) -> str:
@@ -38,88 +39,89 @@ def short_name(column: str) -> str:
 
 def run_table(results: Results) -> tuple[list[str], list[list[str]]]:
     """(header, rows) of one run, one row for each column of the benchmark; values in percent."""
-    others = list(dict.fromkeys(name for column in (*results.columns, results.overall) for name in column.others))
+    columns = [*results.columns, results.overall] if len(results.columns) > 1 else [results.overall]
+    others = list(dict.fromkeys(name for column in columns for name in column.others))
+    counts = [name for name in _COUNTS if name != "beyond" or results.overall.beyond]
+    titles = ["beyond its clock" if name == "beyond" else name for name in counts]
     header = [
         "column",
-        "metric",
+        "metric, reading",
         "value [95 %]",
         "chance",
         "above chance",
         *others,
-        "asked",
-        "failed",
-        "unparsed",
+        *titles,
         "failed as 0",
         "parsed alone",
     ]
-    columns = [*results.columns, results.overall] if len(results.columns) > 1 else [results.overall]
-    return header, [_row(column, others) for column in columns]
+    return header, [_row(column, others, counts) for column in columns]
 
 
-def _row(column: Column, others: Sequence[str]) -> list[str]:
-    other_values = [percent(column.others.get(name)) for name in others]
-    counts = [str(column.asked), str(column.failed), str(column.unparsed)]
-    values = [with_interval(column.value), percent(column.chance), percent(column.above_chance)]
-    return [column.name, column.metric, *values, *other_values, *counts, percent(column.of_all), percent(column.released)]
+def _row(column: Column, others: Sequence[str], counts: Sequence[str]) -> list[str]:
+    values = [column.chance, column.above_chance, *(column.others.get(name) for name in others)]
+    return [
+        column.name,
+        f"{column.metric}, {column.reading}",
+        with_interval(column.value),
+        *map(percent, values),
+        *(str(getattr(column, name)) for name in counts),
+        percent(column.of_all),
+        percent(column.released),
+    ]
 
 
 def side_by_side(runs: Sequence[Results], *, with_paper: bool) -> tuple[list[str], list[list[str]]]:
     """(header, rows): one row for each run, then the blind baseline, then the paper's rows; values in percent."""
     names = list(dict.fromkeys(column.name for results in runs for column in results.columns))
-    several = len(names) > 1
-    header = ["model", *([short_name(name) for name in names] if several else []), "overall [95 %]"]
+    shown = names if len(names) > 1 else []
+    header = ["model", *map(short_name, shown), "overall [95 %]"]
     rows = []
     for results in runs:
-        cells = [percent(column.value.mean) if column else "–" for column in map(results.column, names)] if several else []
+        cells = [percent(column.value.mean) if column else "–" for column in map(results.column, shown)]
         rows.append([results.label, *cells, with_interval(results.overall.value)])
-    cells = [percent(column.chance) if column else "–" for column in map(runs[0].column, names)] if several else []
+    cells = [percent(column.chance) if column else "–" for column in map(runs[0].column, shown)]
     rows.append([BLIND_BASELINE, *cells, percent(runs[0].overall.chance)])
     if with_paper:
-        for model, values in paper.VIUBENCH.items():
-            by_column = dict(zip(paper.COLUMNS, values, strict=False))
-            cells = [f"{by_column[name]:.1f}" if name in by_column else "–" for name in names]
-            rows.append([f"paper: {model}", *cells, f"{values[-1]:.1f}"])
+        rows += [[f"paper: {model}", *(f"{value:.1f}" for value in values)] for model, values in paper.VIUBENCH.items()]
     return header, rows
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, padded so that its columns also line up as plain text."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        first, *rest = (
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        return f"| {' | '.join([first, *rest])} |"
-
-    rules = [("-" * (width + 2)) if index == 0 else "-" * (width + 1) + ":" for index, width in enumerate(widths)]
-    return "\n".join([line(cells[0]), f"|{'|'.join(rules)}|", *map(line, cells[1:])])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in cells]
+    rules = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rules, *lines[1:]))
 
 
 def to_csv(runs: Sequence[Results]) -> str:
     """CSV with one line for each column of each run; values in [0, 1]."""
-    columns = [(results.label, column) for results in runs for column in (*results.columns, results.overall)]
-    others = list(dict.fromkeys(name for _, column in columns for name in column.others))
+    lines = []
+    for results in runs:
+        for column in (*results.columns, results.overall):
+            fields = {**asdict(column), "above_chance": column.above_chance}
+            value, others = fields.pop("value"), fields.pop("others")
+            named = {
+                "model": results.label,
+                "column": fields.pop("name"),
+                "metric": fields.pop("metric"),
+                "value": value.pop("mean"),
+            }
+            lines.append({**named, **value, **fields, **others})
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["model", "column", "metric", "value", "low", "high", "chance", "above_chance", "asked", "failed", "unparsed", "failed_as_0", "parsed_alone", *others])  # fmt: skip
-    for label, column in columns:
-        values = [column.value.mean, column.value.low, column.value.high, column.chance, column.above_chance]
-        counts = [column.asked, column.failed, column.unparsed]
-        other_values = [column.others.get(name, "") for name in others]
-        writer.writerow([label, column.name, column.metric, *values, *counts, column.of_all, column.released, *other_values])
+    writer = csv.DictWriter(buffer, list(dict.fromkeys(name for line in lines for name in line)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
     return buffer.getvalue()
 
 
 def to_dict(results: Results) -> Mapping[str, Any]:
     """Results for JSON; null where there is no value."""
-    columns = [_column_dict(column) for column in results.columns]
     return {
         "model": results.label,
         "overall": _column_dict(results.overall),
-        "columns": columns,
+        "columns": [_column_dict(column) for column in results.columns],
         "failures": dict(results.failures),
         "notes": list(results.notes),
     }
@@ -128,5 +130,5 @@ def to_dict(results: Results) -> Mapping[str, Any]:
 def _column_dict(column: Column) -> dict[str, Any]:
     fields = {**asdict(column), "above_chance": column.above_chance}
     if isnan(column.value.mean):
-        fields |= {"value": None, "above_chance": None}
-    return fields
+        fields |= {"value": None}
+    return {name: None if isinstance(value, float) and isnan(value) else value for name, value in fields.items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import socket
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from PIL import Image
 
 KEPT_UNLESS_TOLD = 32  # frames, as vLLM
 
@@ -65,14 +67,16 @@ class Behaviour:
 
 
 def prompt_of(asked: Asked) -> str:
-    """What Qwen3-VL's processor writes: a time before each pair of frames."""
+    """What Qwen3-VL's processor writes: a time before each pair of frames, and a token for 32 by 32 pixels of it."""
     words = []
     for kind, value in asked.parts:
         if kind == "text":
             words.append(value)
         elif kind == "video":
             times = [*value[1], *value[1][-1:]] if len(value[1]) % 2 else value[1]
-            words += [f"<{(times[at] + times[at + 1]) / 2:.1f} seconds><video>" for at in range(0, len(times), 2)]
+            width, height = Image.open(io.BytesIO(value[0][0])).size
+            pads = "<|video_pad|>" * (width // 32 * (height // 32))
+            words += [f"<{(times[at] + times[at + 1]) / 2:.1f} seconds>{pads}" for at in range(0, len(times), 2)]
     return "".join(words)
 
 

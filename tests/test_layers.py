@@ -64,7 +64,7 @@ def test_solvers_see_tasks_and_effects_only() -> None:
 
 
 def test_evaluating_needs_no_model_library_before_a_model() -> None:
-    names = "eval.__main__ eval.runner eval.report eval.backends.baselines eval.benchmarks.viubench eval.benchmarks.questions eval.public.commands"
+    names = "eval.__main__ eval.runner eval.report eval.backends.baselines eval.benchmarks.generated eval.benchmarks.questions eval.public.commands"
     imported(names, "torch transformers openai datasets fastapi matplotlib jinja2 inspect_ai reward_service trainer tests")
     imported("eval.backends.chat", "torch transformers datasets fastapi reward_service trainer tests")
 
@@ -117,15 +117,15 @@ ROOMS = {
         "proof __main__",
     ],
     "eval": [
-        "solvers choice paper bootstrap",
+        "solvers reading paper intervals protocols",
         "sample",
-        "frames marks",
+        "frames marks clocks",
         "backends benchmarks run",
         "runner results",
         "tables",
         "compare",
         "plots",
-        "report publish progress_bar arguments",
+        "report publish arguments",
         "public",
         "__main__",
     ],

@@ -12,8 +12,7 @@ from ..sample import Sample, Video
 class AnswerError(Exception):
     """This question got no response. It counts as failed, not as wrong; the message says why.
 
-    Attributes:
-        transient: whether the cause is the server's state, so that the next question may fail too.
+    `transient`: the cause is the server's state, so that the next question may fail too.
     """
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
@@ -59,7 +58,7 @@ class Backend(Protocol):
     async def check(self) -> None:
         """Raises: BackendError: if it cannot answer at all."""
 
-    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
-        """Raises: AnswerError, BackendError."""
+    async def answer(self, sample: Sample, videos: Sequence[Video], draw: int = 0) -> Reply:
+        """The response of this number to a question. Raises: AnswerError, BackendError."""
 
     async def close(self) -> None: ...

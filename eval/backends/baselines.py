@@ -96,10 +96,10 @@ class Baseline:
 
     async def check(self) -> None: ...
 
-    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
+    async def answer(self, sample: Sample, videos: Sequence[Video], draw: int = 0) -> Reply:
         script = BASELINES[self.name]
         if not self.needs_videos:
-            return Reply(script(sample, videos, self.seed))
+            return Reply(script(sample, videos, self.seed + draw))
         return Reply(await asyncio.to_thread(script, sample, videos, self.seed))
 
     async def close(self) -> None: ...

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,11 +16,13 @@ from dataset_builder.tasks.errors import nearest
 
 from ..sample import Sample, Video
 from .base import AnswerError, BackendError, Reply
-from .messages import FORMS, NO_TIMES, align_times, find_markers, marker_fault, media_io_settings, message_content
+from .messages import FORMS, align_times, media_io_settings, message_content
+from .prompt_check import check_prompt, opened_thought
 
 RETRIES = 4
-QWEN_PIXELS = 25_165_824  # of all frames of a video; Qwen3-VL's processor shrinks larger videos
+_ADVICE = "start vLLM, 0.20 or newer, with --trust-request-mm-kwargs (from 0.31), or use --form images"
 _FRAME_SETTINGS_ERRORS = ("media_io_kwargs", "mm_processor_kwargs", "trust-request-mm-kwargs")
+_FORM_LABELS = {"video": "", "images": " (frames as images)", "text": " (text only)"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class ChatSettings:
         max_tokens: of a response.
         temperature: 0 is greedy.
         timeout: seconds for one response.
+
+    Raises:
+        UsageError: for a form that is none, or a `base_url` that is no URL.
     """
 
     model: str
@@ -51,25 +55,21 @@ class ChatSettings:
     def __post_init__(self) -> None:
         if self.form not in FORMS:
             raise UsageError(f"form={self.form!r} is not allowed; {nearest(self.form, FORMS)}")
+        url = urlsplit(self.base_url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise UsageError(f"base_url={self.base_url!r} is not allowed; allowed: http://HOST:PORT/v1")
 
 
 class Chat:
-    """Asks a server, and checks in its prompts that all frames arrived at their times, once for each shape of question.
-
-    Raises:
-        UsageError: if `base_url` is no URL.
-    """
+    """Asks a server, and checks in its prompts that all frames arrived as sent, once for each shape of question."""
 
     def __init__(self, settings: ChatSettings) -> None:
         self._settings = settings
-        url = urlsplit(settings.base_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise UsageError(f"base_url={settings.base_url!r} is not allowed; allowed: http://HOST:PORT/v1")
         self._client = openai.AsyncOpenAI(
             base_url=settings.base_url, api_key=settings.api_key, max_retries=RETRIES, timeout=settings.timeout
         )
-        self._server_root = settings.base_url.rstrip("/").removesuffix("/v1")
-        self._verified_shapes: set[tuple[int, ...]] = set()
+        self._verified_shapes: set[tuple[tuple[int, int, int], ...]] = set()
+        self._opened_thought = ""
 
     @property
     def needs_videos(self) -> bool:
@@ -77,17 +77,12 @@ class Chat:
 
     @property
     def label(self) -> str:
-        return (
-            self._settings.model + {"video": "", "images": " (frames as images)", "text": " (text only)"}[self._settings.form]
-        )
+        return self._settings.model + _FORM_LABELS[self._settings.form]
 
     @property
     def protocol(self) -> Mapping[str, Any]:
-        settings = self._settings
-        return {
-            "backend": "chat", "model": settings.model, "form": settings.form, "system": settings.system,
-            "max_tokens": settings.max_tokens, "temperature": settings.temperature,
-        }  # fmt: skip
+        names = ("model", "form", "system", "max_tokens", "temperature")
+        return {"backend": "chat", **{name: getattr(self._settings, name) for name in names}}
 
     async def check(self) -> None:
         url, model = self._settings.base_url, self._settings.model
@@ -96,49 +91,43 @@ class Chat:
         except openai.AuthenticationError as error:
             raise BackendError(f"{url} rejects the API key ({_error_message(error)}); set OPENAI_API_KEY") from None
         except openai.APIConnectionError as error:
-            raise BackendError(
-                f"{url} cannot be reached ({error.__cause__ or error}); is it running, and is --base-url right?"
-            ) from None
+            cause = error.__cause__ or error
+            raise BackendError(f"{url} cannot be reached ({cause}); is it running, and is --base-url right?") from None
         except openai.APIStatusError as error:
             if error.status_code == 404:  # a server that lists no models
                 return
             raise BackendError(f"{url} answers {error.status_code} ({_error_message(error)})") from None
         except (AttributeError, TypeError, ValueError):
-            raise BackendError(
-                f"{url} does not return a list of models; is --base-url that of an OpenAI-compatible server, up to /v1?"
-            ) from None
+            question = "is --base-url that of an OpenAI-compatible server, up to /v1?"
+            raise BackendError(f"{url} does not return a list of models; {question}") from None
         if model not in served:
             raise BackendError(f"model={model!r} is not served at {url}; {nearest(model, served)}")
 
-    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
-        shift = 0.0
+    async def answer(self, sample: Sample, videos: Sequence[Video], draw: int = 0) -> Reply:
+        seen: dict[str, Any] = {}
+        body: dict[str, Any] = {"seed": draw} if self._settings.temperature else {}
+        shape = tuple(video.geometry for video in videos)
         if self._settings.form == "video":
-            originals, videos = videos, align_times(videos)
-            shift = max(
+            aligned = align_times(videos)
+            moved = [
                 abs(old - new)
-                for original, video in zip(originals, videos, strict=True)
-                for old, new in zip(original.times, video.times, strict=True)
-            )
-        body = self._extra_body(videos)
+                for before, after in zip(videos, aligned, strict=True)
+                for old, new in zip(before.times, after.times, strict=True)
+            ]
+            seen = {"times_moved_by": round(max(moved), 3)} if max(moved, default=0.0) else {}
+            videos = aligned
+            body |= {"media_io_kwargs": media_io_settings(videos), "mm_processor_kwargs": {"do_resize": False}}
+            if shape not in self._verified_shapes:  # also for requests sent while the first one is still in flight
+                body["return_token_ids"] = True
         completion = await self._request(sample, videos, body)
         text, cut_off, usage = _parse_completion(completion)
-        seen: dict[str, Any] = {"cut_off": True} if cut_off else {}
-        if shift:
-            seen["times_moved_by"] = round(shift, 3)
+        seen |= {"cut_off": True} if cut_off else {}
         if "return_token_ids" in body:
-            seen["markers"] = await self._verify_frames(completion, videos)
-            self._verified_shapes.add(_shape(videos))
-        return Reply(text, usage, seen)
-
-    def _extra_body(self, videos: Sequence[Video]) -> dict[str, Any]:
-        if self._settings.form != "video" or not videos:
-            return {}
-        body: dict[str, Any] = {"media_io_kwargs": media_io_settings(videos)}
-        if any(prod(video.geometry) > QWEN_PIXELS for video in videos):
-            body["mm_processor_kwargs"] = {"do_resize": False}
-        if _shape(videos) not in self._verified_shapes:  # also for requests sent while the first one is still in flight
-            body["return_token_ids"] = True
-        return body
+            prompt = await self._fetch_prompt(completion)
+            seen["markers"] = check_prompt(prompt, videos, _ADVICE)
+            self._verified_shapes.add(shape)
+            self._opened_thought = opened_thought(prompt)
+        return Reply(self._opened_thought + text, usage, seen)
 
     async def _request(self, sample: Sample, videos: Sequence[Video], body: dict[str, Any]) -> Any:
         s = self._settings
@@ -148,52 +137,30 @@ class Chat:
             return await self._client.chat.completions.create(
                 model=s.model, messages=messages, max_tokens=s.max_tokens, temperature=s.temperature, extra_body=body
             )
-        except json.JSONDecodeError as error:
-            raise AnswerError(f"the server's reply is broken JSON: {error}", transient=True) from None
+        except json.JSONDecodeError:
+            raise AnswerError("the server's reply is no JSON", transient=True) from None
         except openai.APITimeoutError:
             raise AnswerError(f"no answer within {s.timeout:g} s, {RETRIES + 1} times", transient=True) from None
         except openai.APIConnectionError as error:
-            raise AnswerError(
-                f"the connection failed {RETRIES + 1} times: {error.__cause__ or error}", transient=True
-            ) from None
+            cause = error.__cause__ or error
+            raise AnswerError(f"the connection failed {RETRIES + 1} times: {cause}", transient=True) from None
         except openai.APIStatusError as error:
             message = _error_message(error)
             if any(word in message for word in _FRAME_SETTINGS_ERRORS):
-                raise BackendError(
-                    f"the server does not allow a request to set how its frames are read ({message}); "
-                    "start vLLM with --trust-request-mm-kwargs, or use --form images"
-                ) from None
+                fault = f"the server does not allow a request to set how its frames are read ({message})"
+                raise BackendError(f"{fault}; start vLLM with --trust-request-mm-kwargs, or use --form images") from None
             if error.status_code in (401, 403, 404):
                 raise BackendError(f"{s.base_url} answers {error.status_code}: {message}") from None
-            raise AnswerError(
-                f"the server answers {error.status_code}: {message}", transient=error.status_code >= 429
-            ) from None
-
-    async def _verify_frames(self, completion: Any, videos: Sequence[Video]) -> str:
-        """Compare the times in the server's final prompt with those that were sent; returns the finding, for `Reply.seen`.
-
-        Raises:
-            BackendError: if frames were dropped or their times changed.
-        """
-        prompt = await self._fetch_prompt(completion)
-        if prompt is None:
-            return "unknown: the server does not return its prompt"
-        if not find_markers(prompt):
-            return NO_TIMES
-        if fault := marker_fault(prompt, videos):
-            raise BackendError(
-                f"{fault}; start vLLM, 0.20 or newer, with --trust-request-mm-kwargs (from 0.31), or use --form images"
-            )
-        return f"{len(find_markers(prompt))} as sent"
+            transient = error.status_code >= 429
+            raise AnswerError(f"the server answers {error.status_code}: {message}", transient=transient) from None
 
     async def _fetch_prompt(self, completion: Any) -> str | None:
         """The prompt as text, from the token ids in a completion; None if the server does not support that."""
         ids = getattr(completion, "prompt_token_ids", None) or (completion.model_extra or {}).get("prompt_token_ids")
-        if not ids:
-            return None
+        root = self._settings.base_url.rstrip("/").removesuffix("/v1")
         try:
             body = {"model": self._settings.model, "tokens": ids}
-            reply: Any = await self._client.post(f"{self._server_root}/detokenize", body=body, cast_to=object)
+            reply: Any = await self._client.post(f"{root}/detokenize", body=body, cast_to=object) if ids else {}
             return str(reply["prompt"])
         except (openai.OpenAIError, KeyError, TypeError, ValueError):
             return None
@@ -214,17 +181,10 @@ def _parse_completion(completion: Any) -> tuple[str, bool, dict[str, int]]:
         usage = completion.usage
     except (AttributeError, TypeError, ValueError):
         raise AnswerError(f"the server's reply is no chat completion: {str(completion)[:100]!r}", transient=True) from None
-    if text is None and cut_off:
-        text = ""
+    text = "" if text is None and cut_off else text
     if not isinstance(text, str):
         raise AnswerError(f"the server returned no text (finish_reason {choice.finish_reason!r})")
-    tokens = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens} if usage else {}
-    return text, cut_off, tokens
-
-
-def _shape(videos: Sequence[Video]) -> tuple[int, ...]:
-    """The number of frames of each video."""
-    return tuple(len(video.times) for video in videos)
+    return text, cut_off, {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens} if usage else {}
 
 
 def _error_message(error: openai.APIStatusError) -> str:

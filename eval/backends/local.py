@@ -16,7 +16,7 @@ from dataset_builder.tasks.base import PLACEHOLDER
 
 from ..sample import Sample, Video
 from .base import AnswerError, BackendError, Reply
-from .messages import NO_TIMES, find_markers, marker_fault
+from .prompt_check import check_prompt, opened_thought
 
 
 class Local:
@@ -74,7 +74,7 @@ class Local:
             ) from None
         self._model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
-    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
+    async def answer(self, sample: Sample, videos: Sequence[Video], draw: int = 0) -> Reply:
         async with self._model_lock:
             return await asyncio.to_thread(self._generate, sample, videos)
 
@@ -85,9 +85,8 @@ class Local:
 
         inputs = self._make_inputs(sample, videos).to(self._model.device)
         prompt = self._processor.tokenizer.decode(inputs["input_ids"][0])
-        fault = marker_fault(prompt, videos) if find_markers(prompt) else ""
-        if fault:
-            raise BackendError(f"{fault}; does this version of transformers support the processor of {self._name!r}?")
+        advice = f"does this version of transformers support the processor of {self._name!r}?"
+        seen: dict[str, Any] = {"markers": check_prompt(prompt, videos, advice)} if videos else {}
         with torch.inference_mode():
             try:
                 tokens = self._model.generate(**inputs, max_new_tokens=self._max_tokens, do_sample=False)
@@ -97,10 +96,9 @@ class Local:
         length = inputs["input_ids"].shape[1]
         text = self._processor.tokenizer.decode(tokens[0][length:], skip_special_tokens=True)
         usage = {"prompt_tokens": length, "completion_tokens": tokens.shape[1] - length}
-        seen: dict[str, Any] = {"cut_off": True} if usage["completion_tokens"] >= self._max_tokens else {}
-        if videos:
-            seen["markers"] = f"{len(find_markers(prompt))} as sent" if find_markers(prompt) else NO_TIMES
-        return Reply(text, usage, seen)
+        if usage["completion_tokens"] >= self._max_tokens:
+            seen["cut_off"] = True
+        return Reply(opened_thought(prompt) + text, usage, seen)
 
     def _make_inputs(self, sample: Sample, videos: Sequence[Video]) -> Any:
         """The processor's inputs: all frames at their size, (T, 3, height, width) for each video, with their own times."""

@@ -20,28 +20,21 @@ Entry = dict[str, Any]
 
 def qvhighlights(path: Path) -> list[Entry]:
     """`highlight_val_release.jsonl`: a query with one or several windows, in seconds; the one with the highest IoU counts."""
-    rows = _read_lines(path)
     return [
-        {
-            "id": f"qid-{row['qid']}",
-            "video": row["vid"],
-            "question": row["query"],
-            "answer": row["relevant_windows"],
-            "duration": row["duration"],
-        }
-        for row in rows
+        _entry(f"qid-{row['qid']}", row["vid"], row["query"], row["relevant_windows"], duration=row["duration"])
+        for row in map(json.loads, filter(str.strip, path.read_text(encoding="utf-8").splitlines()))
     ]
 
 
 def activitynet(path: Path) -> list[Entry]:
     """`val_1.json` or, as is usual for grounding, `val_2.json`: sentences with start and end in seconds, by video."""
-    return [entry for video, facts in _read_object(path).items() for entry in _sentences(video, facts, facts["duration"], 1.0)]
+    return [entry for video, facts in _read(path, dict).items() for entry in _sentences(video, facts, facts["duration"], 1.0)]
 
 
 def tacos(path: Path) -> list[Entry]:
     """2D-TAN's `test.json`: sentences with first and last frame number, by video."""
     entries = []
-    for video, facts in _read_object(path).items():
+    for video, facts in _read(path, dict).items():
         entries += _sentences(video.removesuffix(".avi"), facts, facts["num_frames"] / facts["fps"], facts["fps"])
     return entries
 
@@ -49,44 +42,27 @@ def tacos(path: Path) -> list[Entry]:
 def aotbench(path: Path) -> list[Entry]:
     """One of its five lists: a complete prompt with options, and a letter."""
     return [
-        {
-            "id": f"{path.stem}-{row['qa_idx']}",
-            "video": row["video_name"],
-            "question": row["question"],
-            "answer": row["ans"],
-            "column": path.stem,
-        }
-        for row in _read_list(path)
+        _entry(f"{path.stem}-{row['qa_idx']}", row["video_name"], row["question"], row["ans"], column=path.stem)
+        for row in _read(path, list)
     ]
 
 
 def cvbench(path: Path) -> list[Entry]:
     """`CVBench.json`: two to four videos for each question; the answer is a letter, or Yes or No."""
     entries = []
-    for row in _read_list(path):
+    for row in _read(path, list):
         videos = [row[name] for name in ("video_1", "video_2", "video_3", "video_4") if row.get(name)]
         options = row["options"]
         if len(options) == 1:  # one string holds all options
             options = [part.strip() for part in re.split(r"(?<!\w)(?=[A-D]\. )", options[0]) if part.strip()]
         entries.append(
-            {
-                "id": f"id-{row['id']}",
-                "video": videos,
-                "question": row["question"],
-                "options": options,
-                "answer": row["answer"],
-                "column": row["task_type"],
-            }
+            _entry(f"id-{row['id']}", videos, row["question"], row["answer"], options=options, column=row["task_type"])
         )
     return entries
 
 
 FORMATS: Mapping[str, Callable[[Path], list[Entry]]] = {
-    "qvhighlights": qvhighlights,
-    "activitynet": activitynet,
-    "tacos": tacos,
-    "aotbench": aotbench,
-    "cvbench": cvbench,
+    function.__name__: function for function in (qvhighlights, activitynet, tacos, aotbench, cvbench)
 }
 
 
@@ -120,31 +96,16 @@ def _sentences(video: str, facts: Mapping[str, Any], duration: float, rate: floa
     for index, (span, sentence) in enumerate(zip(facts["timestamps"], facts["sentences"], strict=True)):
         start, end = (round(min(max(time / rate, 0.0), duration), 2) for time in span)
         answer = [[start, end]] if end > start else []
-        entries.append(
-            {
-                "id": f"{video}-{index}",
-                "video": video,
-                "question": sentence.strip(),
-                "answer": answer,
-                "duration": round(duration, 2),
-            }
-        )
+        entries.append(_entry(f"{video}-{index}", video, sentence.strip(), answer, duration=round(duration, 2)))
     return entries
 
 
-def _read_lines(path: Path) -> list[Any]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+def _entry(name: str, video: str | list[str], question: str, answer: Any, **more: Any) -> Entry:
+    return {"id": name, "video": video, "question": question, "answer": answer, **more}
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def _read(path: Path, kind: type) -> Any:
     annotations = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(annotations, dict):
-        raise TypeError("it holds no object with one entry per video")
-    return annotations
-
-
-def _read_list(path: Path) -> list[Any]:
-    annotations = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(annotations, list):
-        raise TypeError("it holds no list of questions")
+    if not isinstance(annotations, kind):
+        raise TypeError(f"it holds no {'object with one entry per video' if kind is dict else 'list of questions'}")
     return annotations

@@ -1,4 +1,4 @@
-"""Runs a public benchmark with lmms-eval 0.7.3, in its own Python environment, and reads the score.
+"""Runs public benchmarks with lmms-eval, in its own Python environment, and reads the scores.
 
 lmms-eval exits with code 0 even after an error, and scores failed requests as answers; both are detected here.
 """
@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .suite import LmmsTask
 
 VERSION = "0.7.3"
+INSTALL = f"-m pip install 'lmms_eval[qwen]=={VERSION}' decord"
 FAILED_REQUEST = "[LMMS_EVAL_REQUEST_FAILED"
+_FIND = "from importlib.util import find_spec; print(find_spec('lmms_eval').submodule_search_locations[0])"
 
 
 @dataclass(frozen=True)
@@ -57,29 +61,39 @@ def command(task: str, settings: Settings, out: Path, include: Path | None = Non
     return line + (["--limit", str(settings.limit)] if settings.limit else [])
 
 
-def find_faults(settings: Settings) -> list[str]:
-    """The reasons why lmms-eval cannot run, one line each."""
-    script = "from importlib.metadata import version; print(version('lmms_eval'))"
-    try:
-        process = subprocess.run([settings.python, "-c", script], capture_output=True, text=True, check=False)
-    except OSError:
-        return [
-            f"lmms_python={settings.python!r} cannot be started; create an environment with `pip install 'lmms_eval[qwen]=={VERSION}' decord` and give its Python"
-        ]
-    faults = []
-    if process.returncode:
-        faults.append(
-            f"{settings.python} has no lmms-eval; `{settings.python} -m pip install 'lmms_eval[qwen]=={VERSION}' decord` installs it"
-        )
-    elif process.stdout.strip() != VERSION:
-        faults.append(
-            f"{settings.python} has lmms-eval {process.stdout.strip()}; this table needs the task and metric names of {VERSION}"
-        )
+def find_faults(python: str, tasks: Sequence[LmmsTask]) -> Iterator[str]:
+    """The reasons why lmms-eval cannot run, or has no such task or metric by its own files, one line each."""
     if "HF_HOME" not in os.environ:
-        faults.append(
-            "HF_HOME is not set; lmms-eval stores the benchmarks' videos there, so set it to a folder with enough space"
+        yield "HF_HOME is not set; lmms-eval stores the benchmarks' videos there, so set it to a folder with enough space"
+    try:
+        process = subprocess.run([python, "-c", _FIND], capture_output=True, text=True, check=False)
+    except OSError:
+        yield f"lmms_python={python!r} cannot be started; create an environment, `python {INSTALL}`, and give its Python"
+        return
+    if process.returncode:
+        yield f"{python} has no lmms-eval; `{python} {INSTALL}` installs it"
+        return
+    metrics = installed_metrics(Path(process.stdout.strip()))
+    for task in tasks:
+        own = set().union(
+            *(found for name, found in metrics.items() if name == task.name or (task.prefix and name.startswith(task.prefix)))
         )
-    return faults
+        if task.metric not in own:
+            known = f"knows its metrics {', '.join(sorted(own))}" if own else "has no such task"
+            yield f"{task.name}: no metric {task.metric}; this lmms-eval {known} (version {VERSION} has it)"
+
+
+def installed_metrics(package: Path) -> dict[str, set[str]]:
+    """The metrics of each task, by the task files of an installed lmms-eval."""
+    metrics: dict[str, set[str]] = defaultdict(set)
+    for path in package.glob("tasks/**/*.yaml"):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for included in re.findall(r"^include: *(\S+)", text, re.MULTILINE):
+            if (path.parent / included).is_file():
+                text += "\n" + (path.parent / included).read_text(encoding="utf-8", errors="replace")
+        if name := re.search(r"^task: *[\"']?([\w-]+)", text, re.MULTILINE):
+            metrics[name[1]] |= set(re.findall(r"^ *- *metric: *[\"']?([^\s\"'#]+)", text, re.MULTILINE))
+    return metrics
 
 
 def run(task: LmmsTask, settings: Settings, out: Path) -> float:
@@ -99,9 +113,8 @@ def run(task: LmmsTask, settings: Settings, out: Path) -> float:
     score = read_score(task, out)
     if score is None:
         lines = [line for line in log.read_text(errors="replace").splitlines() if "rror" in line] or ["it printed no error"]
-        raise RuntimeError(
-            f"{task.name}: no score; is {task.dataset} available (in $HF_HOME, or for download)? {lines[-1].strip()[-300:]} ({log})"
-        )
+        where = f"is {task.dataset} available (in $HF_HOME, or for download)? {lines[-1].strip()[-300:]} ({log})"
+        raise RuntimeError(f"{task.name}: no score; {where}")
     return score
 
 
@@ -115,11 +128,9 @@ def read_score(task: LmmsTask, out: Path) -> float | None:
     if not files:
         return None
     results: Mapping[str, Mapping[str, float]] = json.loads(files[-1].read_text())["results"]
-    score = task.score(results)
     stamp = files[-1].name.removesuffix("_results.json")
     failed = sum(FAILED_REQUEST in line for path in files[-1].parent.glob(f"{stamp}_samples_*.jsonl") for line in path.open())
     if failed:
-        raise RuntimeError(
-            f"{task.name}: {failed} requests failed, which lmms-eval scores as wrong answers; remove {files[-1].parent} and run it again"
-        )
-    return score
+        advice = f"remove {files[-1].parent} and run it again"
+        raise RuntimeError(f"{task.name}: {failed} requests failed, which lmms-eval scores as wrong answers; {advice}")
+    return task.score(results)

@@ -7,7 +7,14 @@ from pathlib import Path
 from dataset_builder.storage.stored_build import Build
 from dataset_builder.tasks import UsageError
 
-FUNCTIONS_FILE = Path(__file__).with_name("viubench_task.py")
+_FUNCTIONS = """\
+import sys
+
+sys.path.append({root!r})
+from eval.public.viubench_task import *  # noqa: F403
+
+
+"""
 _TASK = """\
 task: viubench_{portion}
 dataset_path: parquet
@@ -41,7 +48,6 @@ aggregate_metric_list:
     weight_by_size: false
     filter_list: [none]
 """
-_ROOT_LINE = "ROOT: str | None = None  # the project's folder"
 
 
 def write_tasks(folder: str | Path, out: Path) -> list[str]:
@@ -60,12 +66,9 @@ def write_tasks(folder: str | Path, out: Path) -> list[str]:
     files = [str(build.folder.path / shard["file"]) for shard in build.summary.shards]
     out.mkdir(parents=True, exist_ok=True)
     portions = list(build.summary.portions)
-    source = FUNCTIONS_FILE.read_text()
-    assert _ROOT_LINE in source
-    functions = "".join(f'\n\ndef {name}(docs: Any) -> Any:\n    return _select_portion(docs, "{name}")\n' for name in portions)
-    (out / "utils.py").write_text(
-        source.replace(_ROOT_LINE, f"ROOT: str | None = {str(Path(__file__).resolve().parents[2])!r}") + functions
-    )
+    functions = "\n\n".join(f'def {name}(docs):\n    return select_portion(docs, "{name}")\n' for name in portions)
+    root = str(Path(__file__).resolve().parents[2])
+    (out / "utils.py").write_text(_FUNCTIONS.format(root=root) + functions)
     for portion in portions:
         (out / f"viubench_{portion}.yaml").write_text(_TASK.format(portion=portion, files=files))
     names = [f"viubench_{portion}" for portion in portions]

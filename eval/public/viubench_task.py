@@ -1,22 +1,18 @@
-"""The functions of VIUBench's lmms-eval tasks. `lmms_tasks.write_tasks` copies this file beside their YAML files.
+"""The functions of VIUBench's lmms-eval tasks, for the files that `lmms_tasks.write_tasks` writes.
 
-It imports nothing from this project except `dataset_builder.tasks`, which needs no library: lmms-eval has its own environment.
+It imports `dataset_builder.tasks` alone, which needs no library: lmms-eval has its own environment.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
-ROOT: str | None = None  # the project's folder
-PLACEHOLDER = "<video>"
-
-if ROOT:
-    sys.path.append(ROOT)
+from dataset_builder.tasks import get
+from dataset_builder.tasks.base import PLACEHOLDER
 
 
-def _select_portion(docs: Any, portion: str) -> Any:
+def select_portion(docs: Any, portion: str) -> Any:
     indices = [index for index, info in enumerate(docs["extra_info"]) if info["portion"] == portion]
     return docs.select(indices)
 
@@ -50,8 +46,6 @@ def doc_to_target(doc: dict[str, Any]) -> str:
 
 def process_results(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
     """The score of one response, strict or smooth as its column reports it."""
-    from dataset_builder.tasks import get
-
     info = doc["extra_info"]
     score = get(doc["data_source"]).score(results[0], doc["reward_model"]["ground_truth"], info["chance"]).to_dict()
     name = f"{info['portion']}-{info['index']:05d}"

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 
 from eval.backends.chat import Chat, ChatSettings
-from eval.benchmarks.viubench import from_videos, viubench_spec
+from eval.benchmarks import VIUBENCH
+from eval.benchmarks.generated import from_videos
 from eval.frames import Frames
 from eval.runner import Progress, run
 from eval.sample import Benchmark
@@ -27,7 +28,7 @@ ROUNDS = 20
 
 def planning(cache: str, table: Table) -> Benchmark:
     """Plan the 2,700 questions with no clip kept, then with the benchmark kept."""
-    spec = viubench_spec(0, max_pixels=256 * 256)
+    spec = VIUBENCH.spec(0, max_pixels=256 * 256)
     spent = []
     for _ in range(2):
         start = time.perf_counter()

@@ -28,7 +28,7 @@ from dataset_builder.storage import ray_engine
 from dataset_builder.storage import shards as sharding
 from dataset_builder.storage.build import BuildProgress, build
 from dataset_builder.storage.engine import make_engine
-from eval.benchmarks.viubench import from_build
+from eval.benchmarks.generated import from_build
 from eval.frames import Frames
 from tests.servers import ROOT, free_port
 

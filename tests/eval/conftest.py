@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.benchmarks.viubench import from_videos, viubench_spec
+from eval.benchmarks import VIUBENCH
+from eval.benchmarks.generated import from_videos
 from eval.sample import Benchmark
 
 SIZE = 128 * 128
@@ -14,4 +15,4 @@ SMALL = ("--max-pixels", str(SIZE), "--per-column", "3")
 @pytest.fixture(scope="session")
 def small(footage: Path, clip_cache: str) -> Benchmark:
     """27 questions on rendered footage."""
-    return from_videos(viubench_spec(0, max_pixels=SIZE, per_column=3), footage, clip_cache)
+    return from_videos(VIUBENCH.spec(0, max_pixels=SIZE, per_column=3), footage, clip_cache)

@@ -66,16 +66,12 @@ def test_options_may_stand_apart_and_lines_may_be_objects(tmp_path: Path, footag
 
 def test_intervals_are_scored_against_the_best_of_several(tmp_path: Path, footage: Path) -> None:
     one, several = read(tmp_path, "vtg", [SPAN, {**SPAN, "answer": [[0, 1], [4.0, 6.0]]}], footage).samples
-    assert score_response(one, "<answer>2-4</answer>").values == {"iou": 0.8, "R@0.3": 1.0, "R@0.5": 1.0, "R@0.7": 1.0}
-    assert score_response(one, "The event happens in the 1.5 - 4 seconds").values["iou"] == 0, (
-        "which is no answer in the form that is asked for"
-    )
-    assert score_response(several, "from 4 to 5.2 seconds").values == {
-        "iou": pytest.approx(0.6),
-        "R@0.3": 1.0,
-        "R@0.5": 1.0,
-        "R@0.7": 0.0,
-    }
+    recalls = {"R@0.3": 1.0, "R@0.5": 1.0, "R@0.7": 1.0}
+    assert score_response(one, "<answer>2-4</answer>").values == {"iou": 0.8, "strict": 0.8, **recalls}
+    sentence = score_response(one, "The event 'the view moves' happens in the 1.5 - 4 seconds.")
+    assert sentence.values == {"iou": 1.0, "strict": 0.0, **recalls}, "rewards are for the form that is asked for"
+    iou = pytest.approx(0.6)
+    assert score_response(several, "from 4 to 5.2 seconds").values == {"iou": iou, "strict": iou, **recalls, "R@0.7": 0.0}
 
 
 def test_both_denominators_are_told(tmp_path: Path, footage: Path, clip_cache: str) -> None:
@@ -91,7 +87,7 @@ def test_both_denominators_are_told(tmp_path: Path, footage: Path, clip_cache: s
     class Half(Baseline):
         needs_videos = True
 
-        async def answer(self, sample: Any, videos: Any) -> Any:
+        async def answer(self, sample: Any, videos: Any, draw: int = 0) -> Any:
             reply = await Baseline("blind").answer(sample, videos)
             return reply if sample.id == benchmark.samples[0].id else type(reply)("I do not know")
 
@@ -119,27 +115,27 @@ def test_the_best_constant_interval_is_the_blind_baseline(tmp_path: Path, footag
         (
             "vqa",
             [CHOICE, {"video": "pan_right", "question": "?"}],
-            "line 7: field 'answer' is missing; there are video, question",
+            "question 2: field 'answer' is missing; there are video, question",
         ),
         (
             "vqa",
             [CHOICE, {**CHOICE, "answer": "F"}],
-            "line 7, field 'answer': 'F' is no option: there is no option F; there are A, B",
+            "question 2, field 'answer': 'F' is no option: there is no option F; there are A, B",
         ),
-        ("vqa", [{**CHOICE, "video": 3}], "line 2, field 'video': 3 is neither"),
-        ("vqa", [{**CHOICE, "question": " "}], "line 2, field 'question': ' ' is no text"),
-        ("vqa", ["text"], "line 2: 'text' is no object"),
-        ("vtg", [{**SPAN, "answer": "soon"}], "line 2, field 'answer': 'soon' is no interval"),
+        ("vqa", [{**CHOICE, "video": 3}], "question 1, field 'video': 3 is neither"),
+        ("vqa", [{**CHOICE, "question": " "}], "question 1, field 'question': ' ' is no text"),
+        ("vqa", ["text"], "question 1: 'text' is no object"),
+        ("vtg", [{**SPAN, "answer": "soon"}], "question 1, field 'answer': 'soon' is no interval"),
         ("vtg", [{**SPAN, "answer": [5, 2]}], "the interval ends at 2, not after its start at 5"),
         ("vqa", [], "holds no question"),
-        ("vqa", [{**CHOICE, "id": "a"}, {**CHOICE, "id": "a"}], "line 8, field 'id': 'a' is also the id of line 2"),
-        ("vqa", [{**CHOICE, "options": {"A": "x"}}], "line 2, field 'options'"),
+        ("vqa", [{**CHOICE, "id": "a"}, {**CHOICE, "id": "a"}], "question 2, field 'id': 'a' is also the id of question 1"),
+        ("vqa", [{**CHOICE, "options": {"A": "x"}}], "question 1, field 'options'"),
         ("vqa", [{**CHOICE, "question": "<video> or <video>? A. x B. y"}], "has 2 <video> for 1 videos"),
-        ("vtg", [{**SPAN, "duration": "long"}], "line 2, field 'duration': 'long' is no number"),
+        ("vtg", [{**SPAN, "duration": "long"}], "question 1, field 'duration': 'long' is no number"),
         ("vtg", [{**SPAN, "duration": float("nan")}], "field 'duration': nan is no number"),
     ],
 )
-def test_wrong_entries_are_named_by_line_and_field(
+def test_wrong_entries_are_named_by_number_and_field(
     tmp_path: Path, footage: Path, kind: str, entries: list[Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=r"questions\.json") as error:
@@ -147,7 +143,7 @@ def test_wrong_entries_are_named_by_line_and_field(
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize(("text", "message"), [('[{"video": 1,\n}', "line 2: no JSON"), ("\xff", "no UTF-8"), ("", "no question"), ("[", "does not end"), ("[] []", "there is text after the end of the list")])  # fmt: skip
+@pytest.mark.parametrize(("text", "message"), [('[{"video": 1,\n}', "line 2: no JSON"), ("\xff", "no UTF-8"), ("", "no question"), ("[", "line 1: no JSON"), ("[] []", "Extra data"), ("{}\n{", "line 2: no JSON")])  # fmt: skip
 def test_broken_files_are_named_by_line(tmp_path: Path, footage: Path, text: str, message: str) -> None:
     path = tmp_path / "questions.json"
     path.write_bytes(text.encode("latin-1"))

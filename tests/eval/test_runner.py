@@ -41,7 +41,7 @@ class Scripted:
 
     async def check(self) -> None: ...
 
-    async def answer(self, sample: Sample, videos: Sequence[Video]) -> Reply:
+    async def answer(self, sample: Sample, videos: Sequence[Video], draw: int = 0) -> Reply:
         self._now += 1
         self.most_at_a_time = max(self.most_at_a_time, self._now)
         await asyncio.sleep(0)

@@ -1,4 +1,7 @@
-"""Writes a run as an Inspect log by our command, and reads it with inspect-ai. Prints what it holds, as JSON."""
+"""Reads a log with inspect-ai, after writing it from a run by our command if one is named. Prints what it holds, as JSON.
+
+python read_inspect_log.py LOG [RUN]
+"""
 
 import json
 import sys
@@ -7,18 +10,17 @@ from inspect_ai.log import read_eval_log
 
 from eval.__main__ import main
 
-assert main(["export", "inspect", sys.argv[1], "--out", sys.argv[2]]) == 0
-log = read_eval_log(sys.argv[2])
+path, *runs = sys.argv[1:]
+for run in runs:
+    assert main(["export", "inspect", run, "--out", path]) == 0
+log = read_eval_log(path)
 assert log.results
 assert log.samples
 print(
     json.dumps(
         {
             "model": log.eval.model,
-            "status": log.status,
-            "scores": {
-                score.name: {name: metric.value for name, metric in score.metrics.items()} for score in log.results.scores
-            },
+            "scores": {name: metric.value for score in log.results.scores for name, metric in score.metrics.items()},
             "samples": [
                 [
                     one.id,

@@ -1,10 +1,12 @@
-"""Multiple-choice questions: reads the options from a question, and the chosen option letter from a response."""
+"""Reads answers as models word them: option letters, and times anywhere in a sentence. Rewards read strictly instead."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 
+from dataset_builder.tasks.answers import Interval
+from dataset_builder.tasks.answers.interval import to_seconds
 from dataset_builder.tasks.answers.reading import Unparseable, after_thoughts, answer_text
 
 _LINE_OPTION = re.compile(r"^[ \t]*\(?([A-Z])[.):：][ \t]+", re.MULTILINE)
@@ -15,6 +17,41 @@ _OPTION_MARK = re.compile(r"\b[A-Z][.):]\s")
 _ANSWER_PHRASE = re.compile(
     r"\b(?:answer|option|choice)\s*(?:is\b\s*:?|:|=|\()\s*(?:(?:option|choice)\s*)?\(?([A-Z])\b(?!['’])", re.IGNORECASE
 )
+
+_TIME = r"(?:\d+:)?\d{1,2}:[0-5]\d(?:\.\d+)?|\d+(?:\.\d+)?"
+_UNIT = r"(?P<unit{}>\s*(?:s|secs?|seconds?)\b)?"
+_INTERVAL = re.compile(
+    rf"(?<![\d.:])(?<!\d[-,])(?<!\d[-,] )({_TIME}){_UNIT.format(1)}[\s\"']*(?:--?|[~,;]|to\b|and\b|until\b|till\b|through\b)[\s\"']*(?:and )?"
+    rf"(?:(?:it |the event |then )?(?:end(?:s|ing|ed)?|finish(?:es)?)(?:[ _]time)?\b[\s\"':=]*(?:(?:is|at)\b)?\s*)?(?:at )?"
+    rf"({_TIME})(?![\d:]|\.\d|\s*[-,]\s*\d){_UNIT.format(2)}",
+    re.IGNORECASE,
+)
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−～", "-"))
+
+
+def find_interval(response: str) -> Interval:
+    """The one interval that a response names, wherever it stands; ends in the wrong order are swapped.
+
+    Several intervals are no answer, except that those with a unit take precedence: questions may hold numbers too.
+
+    Raises:
+        Unparseable: if the response names none or several.
+    """
+    found = intervals(_answer_part(response))
+    candidates = {interval for interval, has_unit in found if has_unit} or {interval for interval, _ in found}
+    if len(candidates) == 1:
+        return candidates.pop()
+    raise Unparseable(f"{len(candidates) or 'no'} intervals of time, 1 wanted")
+
+
+def intervals(text: str) -> list[tuple[Interval, bool]]:
+    """The intervals in a text, in order, and whether each has a unit."""
+    found = []
+    for match in _INTERVAL.finditer(text.translate(_DASHES)):
+        start, end = sorted((to_seconds(match[1]), to_seconds(match[3])))
+        if end > start:
+            found.append((Interval(start, end), bool(match["unit1"] or match["unit2"])))
+    return found
 
 
 def parse_options(question: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset_builder.tasks.answers.reading import Unparseable
-from eval.choice import parse_choice, parse_options
+from eval.reading import parse_choice, parse_options
 
 QUESTION = "What does she pick up?\nA. A red cup\nB. The dog\nC. A book: blue\nD. Nothing"
 OPTIONS = {"A": "A red cup", "B": "The dog", "C": "A book: blue", "D": "Nothing"}

@@ -1,4 +1,4 @@
-"""VIUBench (arXiv 2511.06281, evaluation): nine columns of 300 questions, generated from any videos and seed; or the rows of a build."""
+"""Benchmarks generated from any videos and seed, such as VIUBench (arXiv 2511.06281); or the rows of a build."""
 
 from __future__ import annotations
 
@@ -28,22 +28,9 @@ from dataset_builder.tasks import UsageError
 from .. import frames
 from ..sample import Benchmark, Sample
 
-COLUMN_SIZE = 300
-COLUMNS = 9
 REPORTED_REASONS = 8
 CACHE_FORMAT = 2  # version of the cached plan's format
 _FIELDS = ("data_source", "prompt", "reward_model", "extra_info")
-
-
-def viubench_spec(seed: int, frames: int = 48, max_pixels: int = 512 * 512, per_column: int = COLUMN_SIZE) -> BuildSpec:
-    """The build spec of VIUBench.
-
-    Raises:
-        UsageError: for a value that is not allowed.
-    """
-    return BuildSpec(
-        "viubench", seed=seed, samples=COLUMNS * per_column, frames=frames, max_pixels=max_pixels, video_format="jpeg"
-    )
 
 
 def from_videos(
@@ -89,18 +76,15 @@ def from_build(folder: str | os.PathLike[str]) -> Benchmark:
     facts = {name: spec[name] for name in ("preset", "seed", "frames", "max_pixels")}
     samples = _sort_by_column(samples, list(build.summary.portions))
     sampling = Sampling(spec["frames"], spec["max_pixels"], spec["sampling"])
-    return Benchmark(str(spec["preset"]), "viubench", tuple(samples), sampling, facts={**facts, "build": build.folder.url})
+    return Benchmark(str(spec["preset"]), "generated", tuple(samples), sampling, facts={**facts, "build": build.folder.url})
 
 
 def _cache_path(job: Job, clip_cache: str | None) -> Path | None:
     """The file of the cached plan; None without a clip cache."""
     folder = ClipCache.of(clip_cache).folder
     files = [(source.url, source.stamp) for source in job.sources]
-    return (
-        folder / "benchmarks" / f"{digest(CACHE_FORMAT, dataset_id(job.spec, {job.split: job.sources}), files)}.json"
-        if folder
-        else None
-    )
+    name = digest(CACHE_FORMAT, dataset_id(job.spec, {job.split: job.sources}), files)
+    return folder / "benchmarks" / f"{name}.json" if folder else None
 
 
 def _plan(job: Job, progress: Progress) -> tuple[list[Sample], dict[str, Any]]:
@@ -110,22 +94,19 @@ def _plan(job: Job, progress: Progress) -> tuple[list[Sample], dict[str, Any]]:
     unusable: dict[str, str] = {}
     total = job.spec.total or 0
     for outcome in make_questions(job):
-        if not isinstance(outcome, Question):
-            if outcome.portion:
-                refused[outcome.reason] += 1
-            else:
-                unusable[outcome.source] = outcome.reason
-            continue
-        row = describe(outcome, job.spec, job.split)
-        samples.append(_make_sample(row, frames.live_reference(LiveVideos.of(outcome), row["extra_info"]["frame_times"])))
-        progress(len(samples), total)
+        if isinstance(outcome, Question):
+            row = describe(outcome, job.spec, job.split)
+            samples.append(_make_sample(row, frames.live_reference(LiveVideos.of(outcome), row["extra_info"]["frame_times"])))
+            progress(len(samples), total)
+        elif outcome.portion:
+            refused[outcome.reason] += 1
+        else:
+            unusable[outcome.source] = outcome.reason
     if len(samples) < total:
-        reasons = [
-            *(f"{reason} ({number})" for reason, number in refused.most_common(3)),
-            *(f"{name}: {reason}" for name, reason in list(unusable.items())[:3]),
-        ]
-        text = "; ".join(reasons)
-        raise UsageError(f"the videos give {len(samples)} of {total} questions; give more or other videos. Reasons: {text}")
+        reasons = [f"{reason} ({number})" for reason, number in refused.most_common(3)]
+        reasons += [f"{name}: {reason}" for name, reason in list(unusable.items())[:3]]
+        message = f"the videos give {len(samples)} of {total} questions; give more or other videos"
+        raise UsageError(f"{message}. Reasons: {'; '.join(reasons)}")
     return samples, {"refused": dict(refused.most_common(REPORTED_REASONS)), "unusable": unusable}
 
 
@@ -136,16 +117,7 @@ def _sort_by_column(samples: Sequence[Sample], portions: Sequence[str]) -> list[
 
 def _make_sample(row: Mapping[str, Any], videos: dict[str, Any]) -> Sample:
     info = row["extra_info"]
-    metric = str(info["metric"])
-    content = [
-        info["recipe"],
-        info["fingerprint"],
-        info["donor"],
-        info["task_version"],
-        info["width"],
-        info["height"],
-        info["frame_times"],
-    ]
+    seen = ("recipe", "fingerprint", "donor", "task_version", "width", "height", "frame_times")
     return Sample(
         id=f"{info['portion']}-{info['index']:05d}",
         column=info["portion"],
@@ -153,11 +125,11 @@ def _make_sample(row: Mapping[str, Any], videos: dict[str, Any]) -> Sample:
         question=row["prompt"][-1]["content"],
         truth=row["reward_model"]["ground_truth"],
         kind="task",
-        metric=metric,
-        chance=info["chance_exact" if metric == "exact" else "chance"],
+        metric=str(info["metric"]),
+        chance=info["chance_exact" if info["metric"] == "exact" else "chance"],
         blind=info["blind_answer"],
         videos=videos,
-        content=digest(content),
+        content=digest([info[name] for name in seen]),
         info={"task": info["task"], "params": json.loads(info["params"]), "source": info["source"], "end": max(info["end_times"])},
     )  # fmt: skip
 
@@ -170,13 +142,6 @@ def _make_benchmark(job: Job, plan: Mapping[str, Any]) -> Benchmark:
         "max_pixels": spec.max_pixels,
         "videos": len(job.sources) - len(plan["unusable"]),
     }
-    samples = tuple(
-        _sort_by_column([Sample(**sample) for sample in plan["samples"]], [portion.name for portion in spec.portions])
-    )
-    return Benchmark(
-        "viubench",
-        "viubench",
-        samples,
-        spec.clip_sampling,
-        facts={**facts, "refused": plan["refused"], "unusable": plan["unusable"]},
-    )
+    samples = _sort_by_column([Sample(**sample) for sample in plan["samples"]], [portion.name for portion in spec.portions])
+    facts |= {"refused": plan["refused"], "unusable": plan["unusable"]}
+    return Benchmark(spec.preset, "generated", tuple(samples), spec.clip_sampling, facts=facts)

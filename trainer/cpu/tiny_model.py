@@ -50,7 +50,12 @@ def make_tiny_model(folder: Path, texts: Iterable[str] = (), *, hidden: int = 12
     """
     tokenizer = make_processor(folder, texts)
     ids = dict(zip((END, PAD, *VISION), tokenizer.convert_tokens_to_ids([END, PAD, *VISION]), strict=True))
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [HEAD // 4, HEAD // 8, HEAD // 8], "mrope_interleaved": True}
+    rope = {
+        "rope_type": "default",
+        "rope_theta": 10000.0,
+        "mrope_section": [HEAD // 4, HEAD // 8, HEAD // 8],
+        "mrope_interleaved": True,
+    }
     config = Qwen3VLConfig(
         text_config={
             "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers,

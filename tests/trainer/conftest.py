@@ -56,7 +56,7 @@ def built(request: pytest.FixtureRequest, footage: Path, clip_cache: str, tmp_pa
 
 def data_config(data: str, *more: str) -> Any:
     """verl's `data` section."""
-    from trainer.configuration import make_config
+    from trainer.config.compose import make_config
 
     live = SMALL_LIVE if data.startswith("live:") else ()
     settings = [f"data={data}", "model=none", "reward_url=http://127.0.0.1:9", *SMALL, *live, *more]

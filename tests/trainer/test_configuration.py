@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from trainer import configuration
-from trainer.configuration import SHORT_NAMES, make_config, unknown_keys
-from trainer.preflight import LEGACY, _settings_faults, legacy_faults
+from trainer.checks.settings import LEGACY, legacy_faults, settings_faults
+from trainer.config import compose
+from trainer.config.compose import SHORT_NAMES, make_config, unknown_keys
 
 from ..servers import ROOT
 
@@ -27,10 +27,10 @@ def test_the_installed_verl_knows_all_our_keys() -> None:
 
 
 def test_a_key_that_verl_does_not_know_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in configuration.CONFIG_FOLDER.iterdir():
+    for path in compose.CONFIG_FOLDER.iterdir():
         text = path.read_text().replace("kl_loss_coef:", "kl_loss_coefficient:").replace("test_freq:", "test_frequency:")
         (tmp_path / path.name).write_text(text)
-    monkeypatch.setattr(configuration, "CONFIG_FOLDER", tmp_path)
+    monkeypatch.setattr(compose, "CONFIG_FOLDER", tmp_path)
     assert unknown_keys() == ["actor_rollout_ref.actor.kl_loss_coefficient", "trainer.test_frequency"]
 
 
@@ -82,9 +82,9 @@ def test_special_characters_in_values_are_kept(name: str) -> None:
     ],
 )
 def test_settings_that_would_be_ignored_or_fail_later_are_reported(setting: str, message: str) -> None:
-    faults = list(_settings_faults(make_config([*LIVE_RUN, setting])))
+    faults = list(settings_faults(make_config([*LIVE_RUN, setting])))
     assert any(message in fault for fault in faults), faults
-    assert not list(_settings_faults(make_config(RUN)))
+    assert not list(settings_faults(make_config(RUN)))
 
 
 @pytest.mark.parametrize(

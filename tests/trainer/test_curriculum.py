@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.curriculum import Curriculum, CurriculumSettings
+from trainer.data.curriculum import Curriculum, CurriculumSettings
 
 PORTIONS = ("counting", "jigsaw")
 groups = st.lists(st.floats(-1, 1), max_size=20)

@@ -197,13 +197,6 @@ def test_rollouts_of_a_prompt_share_one_decode(built: Path, processor: Any, monk
     assert all((videos[0][0] == results[0][1][0][0]).all() for _, videos, _ in results)
 
 
-def test_uneven_times_are_given_in_milliseconds() -> None:
-    uneven = frames.metadata([0.0, 0.41, 2.037], 3.0)
-    assert [index / uneven["fps"] for index in uneven["frames_indices"]] == [0.0, 0.41, 2.037]
-    even = frames.metadata([0.0, 0.333, 0.667], 1.0)
-    assert (even["fps"], even["frames_indices"]) == (3.0, [0, 1, 2])
-
-
 @pytest.mark.parametrize(
     ("data", "settings", "message"),
     [

@@ -11,7 +11,9 @@ from random import Random
 import pytest
 
 from dataset_builder import tasks
-from trainer.proof import DEFAULT, random_answer, run_proof
+from trainer.proof.model import random_answer
+from trainer.proof.recipe import DEFAULT
+from trainer.proof.run import run_proof
 
 
 def test_three_steps_leave_a_curve(tmp_path: Path, footage: Path) -> None:

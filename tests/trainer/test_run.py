@@ -24,7 +24,8 @@ import pytest
 import torch
 
 from dataset_builder import tasks
-from trainer.proof import DEFAULT, make_model
+from trainer.proof.model import make_model
+from trainer.proof.recipe import DEFAULT
 
 from ..servers import ROOT, Server, serving, stats
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from trainer.configuration import make_config
-from trainer.run_folder import checkpoint_step, resume_faults, write_run_file
+from trainer.checks.run_folder import checkpoint_step, resume_faults, write_run_file
+from trainer.config.compose import make_config
 
 
 def config(out: Path, *more: str) -> DictConfig:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
-from trainer.sampler import RewardedSampler, Rollout, portion_metrics
+from trainer.verl_hooks.sampler import RewardedSampler, Rollout, portion_metrics
 
 
 def sampler(**more: Any) -> RewardedSampler:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from trainer.configuration import make_config
-from trainer.vllm_prompt import collapse
+from trainer.config.compose import make_config
+from trainer.verl_hooks.vllm_prompt import collapse
 
 VIDEO = "<|vision_start|><|video_pad|><|vision_end|>"
 
@@ -45,4 +45,4 @@ def test_verl_uses_collapse() -> None:
 
     assert utils.qwen2_5_vl_dedup_image_tokens is collapse
     settings = ["data=x", "model=y", "reward_url=http://z"]
-    assert make_config(settings).actor_rollout_ref.model.external_lib == "trainer.vllm_prompt"
+    assert make_config(settings).actor_rollout_ref.model.external_lib == "trainer.verl_hooks.vllm_prompt"

@@ -28,6 +28,8 @@ from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoP
 END, PAD = "<|im_end|>", "<|endoftext|>"
 VISION = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
 VOCABULARY_SIZE = 512
+HEAD = 32  # the narrowest head of attention that vLLM's CPU kernels take
+NORMALIZATION = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}  # Qwen3-VL's, for images as for videos
 CHAT = """{%- for message in messages %}<|im_start|>{{ message.role }}
 {% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content -%}
 {%- if part.type == 'video' %}<|vision_start|><|video_pad|><|vision_end|>
@@ -48,11 +50,16 @@ def make_tiny_model(folder: Path, texts: Iterable[str] = (), *, hidden: int = 12
     """
     tokenizer = make_processor(folder, texts)
     ids = dict(zip((END, PAD, *VISION), tokenizer.convert_tokens_to_ids([END, PAD, *VISION]), strict=True))
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+    rope = {
+        "rope_type": "default",
+        "rope_theta": 10000.0,
+        "mrope_section": [HEAD // 4, HEAD // 8, HEAD // 8],
+        "mrope_interleaved": True,
+    }
     config = Qwen3VLConfig(
         text_config={
             "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers,
-            "num_attention_heads": hidden // 16, "num_key_value_heads": hidden // 16, "head_dim": 16, "max_position_embeddings": 32768,
+            "num_attention_heads": hidden // HEAD, "num_key_value_heads": hidden // HEAD, "head_dim": HEAD, "max_position_embeddings": 32768,
             "rope_parameters": rope, "pad_token_id": ids[PAD], "eos_token_id": ids[END],
         },
         vision_config={
@@ -73,8 +80,8 @@ def make_processor(folder: Path, texts: Iterable[str] = ()) -> PreTrainedTokeniz
     """Write only the processor with its tokenizer. Returns the tokenizer."""
     tokenizer = _tokenizer(texts)
     sizes = {"patch_size": 16, "temporal_patch_size": 2, "merge_size": 2}
-    images = Qwen2VLImageProcessor(**sizes, size={"shortest_edge": 4096, "longest_edge": 16777216})
-    videos = Qwen3VLVideoProcessor(size={"shortest_edge": 4096, "longest_edge": 25165824})
+    images = Qwen2VLImageProcessor(**sizes, **NORMALIZATION, size={"shortest_edge": 4096, "longest_edge": 16777216})
+    videos = Qwen3VLVideoProcessor(**NORMALIZATION, size={"shortest_edge": 4096, "longest_edge": 25165824})
     Qwen3VLProcessor(image_processor=images, tokenizer=tokenizer, video_processor=videos, chat_template=CHAT).save_pretrained(
         folder
     )

@@ -14,7 +14,7 @@ import torch
 def make_importable() -> Any:
     """Define the missing operator schemas, once, if torch is a CPU build and torchvision a CUDA build."""
     try:
-        compatible = torch.version.cuda is not None or "+cpu" in version("torchvision")
+        compatible = torch.version.cuda is not None or "+cpu" in version("torchvision") or hasattr(torch.ops.torchvision, "nms")
     except PackageNotFoundError:
         return None
     if compatible:

@@ -20,7 +20,7 @@ from dataset_builder.media.clip_store import ClipStore
 from dataset_builder.media.sampling import Sampling
 from dataset_builder.tasks import UsageError
 
-from ..curriculum import Curriculum
+from .curriculum import Curriculum
 from .frames import Video, read_video
 from .live import LiveQuestions
 from .prompt_length import prompt_tokens

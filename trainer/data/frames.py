@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dataset_builder import qwen_video
 from dataset_builder.media.clip_store import ClipStore
 from dataset_builder.questions.live_videos import LiveVideos
 from dataset_builder.storage.stored_videos import StoredVideos
@@ -26,39 +27,26 @@ Video = tuple[torch.Tensor, dict[str, Any]]
 """Frames (uint8, T x 3 x H x W) and their metadata, as verl and vLLM expect them."""
 
 
-def reference(videos: StoredVideos | LiveVideos, number: int, times: Sequence[float], end: float) -> dict[str, Any]:
+def reference(videos: StoredVideos | LiveVideos, number: int, times: Sequence[float]) -> dict[str, Any]:
     """The part of a prompt message that refers to one of a question's videos.
 
     Args:
         videos: all videos of the question.
         number: index of the video among them.
         times: frame times, in seconds from the video's start.
-        end: end time of the last frame, in seconds.
     """
     kind = "live" if isinstance(videos, LiveVideos) else "stored"
-    return {"type": "video", "video": {"kind": kind, **asdict(videos), "number": number, "times": list(times), "end": end}}
+    return {"type": "video", "video": {"kind": kind, **asdict(videos), "number": number, "times": list(times)}}
 
 
 def read_video(message_part: dict[str, Any], open_store: Callable[[], ClipStore]) -> Video:
     """Read the video of a `reference`. Thread-safe. `open_store` gives the clip store that live videos are rendered from."""
     fields = dict(message_part["video"])
-    kind, number, times, end = (fields.pop(name) for name in ("kind", "number", "times", "end"))
+    kind, number, times = (fields.pop(name) for name in ("kind", "number", "times"))
     videos = (LiveVideos if kind == "live" else StoredVideos)(**fields)
     frames = _frame_cache().get(repr(videos), lambda: videos.frames(open_store() if kind == "live" else None))[number]
     tensor = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous()
-    return tensor, metadata(times, end)
-
-
-def metadata(times: Sequence[float], end: float) -> dict[str, Any]:
-    """Frame times in the format of verl and vLLM: a frame's time is its index divided by `fps`.
-
-    Evenly spaced times (in seconds) use their own rate; uneven times use 1000 fps, so that indices are milliseconds.
-    """
-    fps = len(times) / end
-    indices = list(range(len(times)))
-    if any(abs(index / fps - time) > 0.01 for index, time in zip(indices, times, strict=True)):
-        fps, indices = 1000.0, [round(1000 * time) for time in times]
-    return {"fps": fps, "frames_indices": indices, "total_num_frames": indices[-1] + 1, "video_backend": "videossr"}
+    return tensor, {**qwen_video.metadata(times), "video_backend": "videossr"}
 
 
 class _LruCache:

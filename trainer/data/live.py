@@ -28,7 +28,7 @@ from dataset_builder.questions.row import describe
 from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.tasks import Unsolvable, UsageError
 
-from ..curriculum import Curriculum
+from .curriculum import Curriculum
 from .question import to_verl
 
 MAX_ATTEMPTS = 60  # videos tried for one index

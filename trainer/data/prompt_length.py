@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .frames import metadata
+from dataset_builder import qwen_video
 
 
 def prompt_tokens(processor: Any, messages: Sequence[dict[str, Any]], height: int, width: int) -> int:
@@ -17,33 +16,15 @@ def prompt_tokens(processor: Any, messages: Sequence[dict[str, Any]], height: in
         height, width: frame size of all videos, in pixels; the processor must not resize them.
     """
     text = processor.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False)
-    start, pad, end = processor.vision_start_token, processor.video_token, processor.vision_end_token
     pixels_per_token = processor.video_processor.patch_size * processor.video_processor.merge_size  # along one side
     tokens_per_pair = (height // pixels_per_token) * (width // pixels_per_token)
-    videos = _videos(messages)
-    pairs = 0
-
-    def expand(match: re.Match[str]) -> str:
-        nonlocal pairs
-        times = list(_pair_times(next(videos), processor.video_processor.temporal_patch_size))
-        pairs += len(times)
-        return "".join(f"<{time:.1f} seconds>{start}{pad}{end}" for time in times)
-
-    expanded = re.sub(re.escape(pad), expand, text)  # the outer start and end tokens of a video stay, as in the processor
-    ids: list[int] = processor.tokenizer(expanded)["input_ids"]
-    return len(ids) + int(pairs * (tokens_per_pair - 1))
+    videos = list(_frame_times(messages))
+    pairs = sum(len(qwen_video.pair_times(times)) for times in videos)
+    ids: list[int] = processor.tokenizer(qwen_video.expand(text, videos))["input_ids"]
+    return int(len(ids) + pairs * (tokens_per_pair - 1))
 
 
-def _videos(messages: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _frame_times(messages: Sequence[dict[str, Any]]) -> Iterator[Sequence[float]]:
     for message in messages:
         if not isinstance(message["content"], str):
-            yield from (part["video"] for part in message["content"] if part["type"] == "video")
-
-
-def _pair_times(video: dict[str, Any], pair_size: int) -> Iterator[float]:
-    """Mean time of each pair of frames, in seconds; an odd last frame is paired with itself."""
-    timing = metadata(video["times"], video["end"])
-    times = [index / timing["fps"] for index in timing["frames_indices"]]
-    times += [times[-1]] * (-len(times) % pair_size)
-    for first in range(0, len(times), pair_size):
-        yield (times[first] + times[first + pair_size - 1]) / 2
+            yield from (part["video"]["times"] for part in message["content"] if part["type"] == "video")

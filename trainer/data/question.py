@@ -29,7 +29,7 @@ def to_verl(row: Mapping[str, Any], videos: StoredVideos | LiveVideos) -> dict[s
         if text != PLACEHOLDER:
             return {"type": "text", "text": text}
         number = next(numbers)
-        return reference(videos, number, info["frame_times"][number], info["end_times"][number])
+        return reference(videos, number, info["frame_times"][number])
 
     def content(text: str) -> Any:
         return [part(piece) for piece in re.split(f"({PLACEHOLDER})", text) if piece] if PLACEHOLDER in text else text

@@ -10,7 +10,7 @@ from dataset_builder.media.clip_cache import ClipCache
 from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.tasks import Level, UsageError
 
-from ..curriculum import CurriculumSettings
+from .curriculum import CurriculumSettings
 
 LIVE = "live:"
 # fields of BuildSpec without a meaning for live questions, whose frames are always JPEG

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from dataset_builder.storage.folder import Folder
 from dataset_builder.storage.summary import Summary
 
-from .data.settings import LIVE
+from ..data.settings import LIVE
 
 RUN_FILE = "run.json"
 _LATEST = "latest_checkpointed_iteration.txt"  # written by verl

@@ -14,10 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dataset_builder.tasks import Level, UsageError
 
-from .data.settings import LIVE
-from .launch import python_path
+from ..data.settings import LIVE
+from ..launch import python_path
 
-CONFIG_FOLDER = Path(__file__).parent / "config"
+CONFIG_FOLDER = Path(__file__).parent
 SHORT_NAMES = {
     "data": "data.train_files",
     "val_data": "data.val_files",

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from .data.dataset import VideoSSRDataset
-from .data.frames import Video
+from ..data.dataset import VideoSSRDataset
+from ..data.frames import Video
 
 Question = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """verl's replay buffer with per-portion metrics, which also passes each step's rewards to the curriculum.
 
-trainer.v1.sampler.custom_sampler.path=pkg://trainer.sampler
+trainer.v1.sampler.custom_sampler.path=pkg://trainer.verl_hooks.sampler
 trainer.v1.sampler.custom_sampler.name=RewardedSampler
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
-from .data.live import LiveQuestions
+from ..data.live import LiveQuestions
 
 TRAIN = "train"
 SETTINGS = (

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import MISSING, field, fields, make_dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import datasets
-from datasets.data_files import SPLIT_KEYWORDS, DataFilesDict, get_data_patterns
 
 from .media.clip_cache import ClipCache
-from .questions.dealing import Unit
 from .questions.identity import dataset_id
 from .questions.job import Job, make_rows, select_sources
 from .questions.presets import preset, preset_names
@@ -24,7 +22,7 @@ from .questions.report import Report
 from .questions.row import features
 from .questions.spec import BuildSpec
 from .sources.find import find_videos, list_videos
-from .sources.identify import identify
+from .sources.identify import identify, tell_apart
 from .sources.memory import ContentMemory
 from .sources.source import Source
 from .tasks import UsageError
@@ -32,10 +30,7 @@ from .version import VERSION
 
 logger = logging.getLogger(__name__)
 
-NO_VIDEOS = (
-    "no videos given: pass data_dir='folder/' or data_files='pattern or URL'; for all files of the current folder, which datasets "
-    "takes by default, pass data_dir='.'"
-)
+NO_VIDEOS = "no videos given: pass data_dir='folder/' or data_files='pattern or URL'; for all files of the current folder, pass data_dir='.'"
 
 
 class _Config(datasets.BuilderConfig):  # type: ignore[misc]
@@ -61,7 +56,17 @@ class _Config(datasets.BuilderConfig):  # type: ignore[misc]
             raise UsageError("features= is not allowed; the columns are fixed, cast them afterwards")
         spec = self.spec()
         self._find_sources()
+        return self._id(spec)
+
+    def _id(self, spec: BuildSpec) -> str:
         return f"{self.name}-{dataset_id(spec, self.sources)}"
+
+    def identify_sources(self) -> str:
+        """Identify all local sources, which streaming does when it comes to them; returns the name of the cache folder."""
+        memory = ContentMemory(self.cache().folder)
+        for split, sources in self.sources.items():
+            self.sources[split] = tuple(identify(sources, memory, self.storage_options, remote=False))
+        return self._id(self.spec())
 
     def _find_sources(self) -> None:
         """Find the sources of each split. A video that is in several splits stays only in the first.
@@ -71,15 +76,16 @@ class _Config(datasets.BuilderConfig):  # type: ignore[misc]
         memory = ContentMemory(self.cache().folder)
         if self.data_dir is not None:
             splits = {str(datasets.Split.TRAIN): find_videos(self.data_dir, self.storage_options)}
-        elif not self.data_files or _is_guessed(self.data_files):
+        elif not self.data_files:
             raise UsageError(NO_VIDEOS)
         else:
             splits = {str(split): list_videos(map(str, files)) for split, files in self.data_files.items()}
+        told_apart = iter(tell_apart(chain.from_iterable(splits.values()), memory, self.storage_options))
         self.sources, self.left_out = {}, Report()
         names_by_content: dict[str, str] = {}
         for split, sources in splits.items():
-            identified = identify(sources, memory, self.storage_options, remote=False)
-            distinct, left_out = select_sources(identified, names_by_content, f"{split}: " if len(splits) > 1 else "")
+            own = list(islice(told_apart, len(sources)))
+            distinct, left_out = select_sources(own, names_by_content, f"{split}: " if len(splits) > 1 else "")
             if not distinct:
                 raise UsageError(f"split {split!r} holds only videos that earlier splits hold: {left_out.duplicates}")
             self.sources[split] = tuple(distinct)
@@ -98,30 +104,6 @@ VideoSSRConfig = make_dataclass(
     bases=(_Config,),
     namespace={"__module__": __name__, "__doc__": """The fields of `BuildSpec` (`preset` is called `name` here), and the clip cache as in `ClipCache.of`."""},
 )  # fmt: skip
-
-
-def _is_guessed(data_files: DataFilesDict) -> bool:
-    """Whether these are the files of the current folder, which datasets takes if the caller names none."""
-    paths = {str(path) for files in data_files.values() for path in files}
-    cwd = os.path.join(os.getcwd(), "")
-    if not paths or not all(path.startswith(cwd) for path in paths):
-        return False
-    split_words = [word for words in SPLIT_KEYWORDS.values() for word in words]
-    # if a path holds no split word, only a guess of all files could have included it
-    if not all(any(word in path.removeprefix(cwd) for word in split_words) for path in paths):
-        return all(path in paths for path in _walk(os.getcwd()))
-    try:
-        guessed = DataFilesDict.from_patterns(get_data_patterns(os.getcwd()), base_path=os.getcwd())
-    except FileNotFoundError:
-        return False
-    return paths == {str(path) for files in guessed.values() for path in files}
-
-
-def _walk(folder: str) -> Iterator[str]:
-    """The files below a folder that datasets would take: none that are hidden."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
-        yield from (os.path.join(parent, name) for name in files if not name.startswith("."))
 
 
 class _Presets:
@@ -160,18 +142,25 @@ class VideoSSR(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         generators = []
         for split, sources in self.config.sources.items():
             job = Job(spec, split, sources, cache, self.config.storage_options)
-            generators.append(datasets.SplitGenerator(name=split, gen_kwargs={"units": job.units(), "job": job}))
+            # datasets shares the list among processes; what a unit holds is worked out where it is made
+            units = list(range(len(job.units())))
+            generators.append(datasets.SplitGenerator(name=split, gen_kwargs={"units": units, "job": job}))
         return generators
 
-    def _generate_examples(self, units: list[Unit], job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
-        report = Report()
-        for row in make_rows(units, job, report):
+    def _generate_examples(self, units: list[int], job: Job) -> Iterator[tuple[str, dict[str, Any]]]:
+        report, dealt = Report(), job.units()
+        for row in make_rows([dealt[unit] for unit in units], job, report):
             yield f"{job.split}-{row['extra_info']['index']}", row
         if self._report_folder:
-            path = Path(self._report_folder, f"{job.split}-{units[0].source}.json")
+            path = Path(self._report_folder, f"{job.split}-{units[0]}.json")
             path.write_text(json.dumps(report.to_dict()))
         elif report.has_remarks:  # streaming: datasets asks for a few units at a time and signals no end, so report now
             logger.info("videossr, %s:\n%s", job.split, report.table())
+
+    def download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
+        self.config_id = self.config.identify_sources()
+        self._cache_dir = self._build_cache_dir()
+        super().download_and_prepare(*args, **kwargs)
 
     def _download_and_prepare(self, dl_manager: Any, verification_mode: Any, **prepare_split_kwargs: Any) -> None:
         self._report_folder = tempfile.mkdtemp(prefix="videossr-report-")

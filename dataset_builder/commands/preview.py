@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from ..questions.job import folder_job, make_questions
     from ..questions.maker import Question
 
-    job, _ = folder_job(spec, args.videos, "preview", cache_of(args))
+    job, _ = folder_job(spec, args.videos, "preview", cache_of(args), at_once=True)
     count = 0
     for result in make_questions(job):
         if isinstance(result, Question):

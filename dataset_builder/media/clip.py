@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..sources.read import Video
 from ..tasks.statistics import ClipStats
 from .decode import sample
 from .frame import Frame, decode_jpeg, encode_jpeg
@@ -37,11 +38,11 @@ class Clip:
         return self if self.h264 else replace(self, h264=tuple(encode_pictures(enumerate(self.jpegs))))
 
 
-def make_clip(video: str | bytes, fingerprint: str, sampling: Sampling) -> Clip:
+def make_clip(video: Video, fingerprint: str, sampling: Sampling) -> Clip:
     """Sample a video and measure what is visible in it.
 
     Args:
-        video: a local path, or the file's bytes.
+        video: a local path, the file's bytes, or what opens it.
         fingerprint: hash of the file's content.
 
     Raises:

@@ -7,9 +7,10 @@ from dataclasses import asdict, replace
 
 from ..errors import UnusableVideo
 from ..identity import code_digest, codec_versions, digest
+from ..sources.identify import identify
 from ..sources.memory import ContentMemory
-from ..sources.read import check_unchanged, open_source, reading
-from ..sources.source import Content, Source
+from ..sources.read import changed, check_unchanged, open_source, reading
+from ..sources.source import Source
 from ..sources.stores import StorageOptions
 from .clip import Clip, make_clip
 from .clip_cache import ClipCache
@@ -56,43 +57,48 @@ class ClipStore:
         return clip
 
     def _load(self, source: Source) -> Clip | UnusableVideo:
-        check_unchanged(source)
-        fingerprint = source.fingerprint or self._memory.recall([source]).get(source.url, Content()).fingerprint
-        clip = self._cached(fingerprint)
+        identified = self._identified(source)
+        if source.fingerprint and identified.fingerprint != source.fingerprint:
+            raise changed(source)
+        clip = self._cache.read(clip_key(identified, self._sampling), identified.fingerprint)
         if clip is None:
-            video, fingerprint = open_source(source, self._options)
-            if not source.fingerprint:
-                self._memory.remember([replace(source, fingerprint=fingerprint)])
-                clip = self._cached(fingerprint)
-            if clip is None:
-                return self._make(source, video, fingerprint)
+            return self._make(identified)
         if isinstance(clip, Clip) and self._with_h264 and not clip.h264:
             clip = clip.with_h264()
-            self._write(fingerprint, clip)
+            self._write(identified, clip)
         return clip
 
-    def _make(self, source: Source, video: str | bytes, fingerprint: str) -> Clip | UnusableVideo:
+    def _identified(self, source: Source) -> Source:
+        if source.fingerprint and source.stamp:
+            check_unchanged(source)
+            return source
+        [identified] = identify([replace(source, fingerprint="")], self._memory, self._options)
+        if not identified.fingerprint:
+            open_source(identified, self._options)  # raises the reason
+            raise changed(source)
+        return identified
+
+    def _make(self, source: Source) -> Clip | UnusableVideo:
         clip: Clip | UnusableVideo
+        video = open_source(source, self._options)
         with reading(source):
             try:
-                clip = make_clip(video, fingerprint, self._sampling)
+                clip = make_clip(video, source.fingerprint, self._sampling)
             except UnusableVideo as error:
                 clip = error
         if isinstance(clip, Clip) and self._with_h264:
             clip = clip.with_h264()
-        self._write(fingerprint, clip)
+        self._write(source, clip)
         return clip
 
-    def _cached(self, fingerprint: str) -> Clip | UnusableVideo | None:
-        return self._cache.read(clip_key(fingerprint, self._sampling), fingerprint) if fingerprint else None
-
-    def _write(self, fingerprint: str, clip: Clip | UnusableVideo) -> None:
-        self._written += self._cache.write(clip_key(fingerprint, self._sampling), clip)
+    def _write(self, source: Source, clip: Clip | UnusableVideo) -> None:
+        self._written += self._cache.write(clip_key(source, self._sampling), clip)
         if self._written > self._cache.limit // 20:
             self._cache.evict()
             self._written = 0
 
 
-def clip_key(fingerprint: str, sampling: Sampling) -> str:
+def clip_key(source: Source, sampling: Sampling) -> str:
     """The name of a cached clip: a hash of everything it depends on."""
-    return digest(fingerprint, asdict(sampling), code_digest("media"), MEASURED, codec_versions())
+    content = (source.fingerprint, source.version)
+    return digest(content, asdict(sampling), code_digest("media"), MEASURED, codec_versions())

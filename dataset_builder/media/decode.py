@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import av
 
 from ..errors import UnusableVideo
+from ..sources.read import Video
 from .clock import repair_clock
 from .frame import Frame
 from .geometry import scale
@@ -49,11 +50,11 @@ class _Packet(NamedTuple):  # a tuple, as a video has thousands
     shown: bool
 
 
-def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
+def sample(video: Video, sampling: Sampling) -> SampledFrames:
     """Decode frames that are evenly spaced in time over the middle of a video.
 
     Args:
-        video: a local path, or the file's bytes.
+        video: a local path, the file's bytes, or what opens it.
         sampling: number and size of frames, share of the video to use, and whether to use keyframes only.
 
     Raises:
@@ -74,7 +75,7 @@ def sample(video: str | bytes, sampling: Sampling) -> SampledFrames:
         raise UnusableVideo(f"cannot be decoded: {reason}") from error
 
 
-def _sample_exactly(video: str | bytes, sampling: Sampling) -> SampledFrames:
+def _sample_exactly(video: Video, sampling: Sampling) -> SampledFrames:
     with _index(video) as indexed:
         if indexed.reliable:
             stamps = [packet.pts for packet in _in_time(indexed.packets)]
@@ -86,7 +87,7 @@ def _sample_exactly(video: str | bytes, sampling: Sampling) -> SampledFrames:
     return _sample_linearly(video, sampling)
 
 
-def _sample_keyframes(video: str | bytes, sampling: Sampling) -> SampledFrames:
+def _sample_keyframes(video: Video, sampling: Sampling) -> SampledFrames:
     with _index(video) as indexed:
         stamps = [packet.pts for packet in _in_time(indexed.packets)]
         if not stamps:  # keyframes have no times
@@ -116,10 +117,16 @@ def _sampled(frames: list[Frame], times: list[float]) -> SampledFrames:
     return SampledFrames(frames, tuple(exact), round(exact[-1] + step, 3))
 
 
+def _file(video: Video) -> BinaryIO:
+    if isinstance(video, bytes):
+        return io.BytesIO(video)
+    return open(video, "rb") if isinstance(video, str) else video()
+
+
 @contextmanager
-def _opened(video: str | bytes) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+def _opened(video: Video) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     with (
-        io.BytesIO(video) if isinstance(video, bytes) else open(video, "rb") as file,
+        _file(video) as file,
         av.open(file, "r", metadata_errors="replace") as container,
     ):
         stream = container.streams.best("video")
@@ -144,7 +151,7 @@ class _IndexedVideo:
         buffered: the packets with their data, or None if the video is larger than KEPT_BYTES.
     """
 
-    video: str | bytes
+    video: Video
     codec: av.VideoCodecContext
     packets: list[_Packet]
     unit: Fraction
@@ -163,7 +170,7 @@ class _IndexedVideo:
 
 
 @contextmanager
-def _index(video: str | bytes) -> Iterator[_IndexedVideo]:
+def _index(video: Video) -> Iterator[_IndexedVideo]:
     with _opened(video) as (container, stream):
         packets: list[_Packet] = []
         buffered: list[av.Packet[av.VideoStream]] = []
@@ -279,7 +286,7 @@ def _decode_keyframes(indexed: _IndexedVideo, chosen: set[int], max_pixels: int)
     return frames
 
 
-def _sample_linearly(video: str | bytes, sampling: Sampling) -> SampledFrames:
+def _sample_linearly(video: Video, sampling: Sampling) -> SampledFrames:
     """For streams without reliable packet times: decode everything twice and take frames in the decoder's order."""
     with _opened(video) as (container, stream):
         clock = [frame.pts for frame in container.decode(stream)]

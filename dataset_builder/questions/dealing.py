@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
 
 from .spec import BuildSpec
 
@@ -42,28 +45,76 @@ class Unit:
     items: tuple[Item, ...]
 
 
-def deal(spec: BuildSpec, sources: int) -> list[Unit]:
-    """Assign items to this many sources; returns the units in the order of the sources.
+@dataclass(frozen=True)
+class Deal(Sequence[Unit]):
+    """The units of a build in the order of the sources, each worked out when it is asked for: a plan of any size takes no memory.
+
+    Attributes:
+        sources: number of sources.
+        counts: number of items, by portion.
+        starts: the source that gets a portion's first item; the others go round from there.
+        draws: (first draw number, distance to the next) at one source, by portion.
+        has_alternatives: whether an item that its source cannot give is tried on other sources.
+    """
+
+    sources: int
+    counts: tuple[int, ...]
+    starts: tuple[int, ...]
+    draws: tuple[tuple[int, int], ...]
+    has_alternatives: bool
+
+    def __len__(self) -> int:
+        return min(self.sources, self.items)
+
+    @property
+    def items(self) -> int:
+        """Number of items."""
+        return sum(self.counts)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        source = range(len(self))[index]
+        first = self._items_before(source)
+        return Unit(source, tuple(Item(first + k, *entry) for k, entry in enumerate(self._entries(source))))
+
+    def between(self, start: int, stop: int) -> Iterator[Unit]:
+        """The units of the items with these indices; the first and the last may be parts."""
+        source = bisect_right(range(len(self)), start, key=self._items_before) - 1
+        for unit in (self[k] for k in range(source, len(self))):
+            items = tuple(item for item in unit.items if start <= item.index < stop)
+            if not items:
+                return
+            yield Unit(unit.source, items)
+
+    def _entries(self, source: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        """(portion, draw, alternatives) of the items of a source."""
+        for portion, (count, start, (first, step)) in enumerate(zip(self.counts, self.starts, self.draws, strict=True)):
+            for k in range((source - start) % self.sources, count, self.sources):
+                alternatives = _alternatives(source, k, self.sources) if self.has_alternatives else ()
+                yield portion, first + k // self.sources * step, alternatives
+
+    def _items_before(self, source: int) -> int:
+        """Number of items of the sources before this one."""
+        number = 0
+        for count, start in zip(self.counts, self.starts, strict=True):
+            rounds, rest = divmod(count, self.sources)
+            end = start + rest  # the last round goes from `start` to here, past the last source to the first
+            number += rounds * source + max(0, min(source, end) - start) + max(0, min(source, end - self.sources))
+        return number
+
+
+def deal(spec: BuildSpec, sources: int) -> Deal:
+    """Assign items to this many sources.
 
     Without a fixed total, every source gets `per_video` items of each portion. With one, items go round the sources, each
     portion starting where the previous one stopped, and an item that its source cannot give is tried on other sources.
     """
-    entries_by_source: list[list[tuple[int, int, tuple[int, ...]]]] = [[] for _ in range(sources)]
-    turn = 0
-    for portion, count in enumerate(spec.counts(sources)):
-        draws = _draws(spec, portion, math.ceil(count / sources))
-        for k in range(count):
-            source = (turn + k) % sources
-            alternatives = _alternatives(source, k, sources) if spec.total is not None else ()
-            entries_by_source[source].append((portion, draws[k // sources], alternatives))
-        turn += count if spec.total is not None else 0
-    units, index = [], 0
-    for source, entries in enumerate(entries_by_source):
-        items = tuple(Item(index + offset, *entry) for offset, entry in enumerate(entries))
-        index += len(items)
-        if items:
-            units.append(Unit(source, items))
-    return units
+    counts = spec.counts(sources)
+    fixed = spec.total is not None
+    starts = [before % sources if fixed else 0 for before in accumulate(counts[:-1], initial=0)]
+    draws = [_draws(spec, portion, 2) for portion in range(len(counts))]
+    return Deal(sources, tuple(counts), tuple(starts), tuple((each.start, each.step) for each in draws), fixed)
 
 
 def earlier_draws(spec: BuildSpec, portion: int, draw: int, sources: int) -> Sequence[int]:

@@ -13,7 +13,8 @@ from .spec import BuildSpec
 def dataset_id(spec: BuildSpec, splits: Mapping[str, Sequence[Source]]) -> str:
     """A hash that changes if and only if the rows may change; moving or touching the videos does not change it."""
     videos = {
-        split: [[source.name, source.fingerprint or source.stamp] for source in sources] for split, sources in splits.items()
+        split: [(source.name, source.fingerprint or source.stamp, source.version) for source in sources]
+        for split, sources in splits.items()
     }
     versions = {portion.task.name: portion.task.version for portion in spec.portions}
     return digest(spec.to_dict(), videos, versions, VERSION, row_code_digest(), codec_versions())

@@ -11,12 +11,12 @@ from ..media.clip_cache import ClipCache
 from ..media.clip_store import ClipStore
 from ..progress import Progress, no_progress
 from ..sources.find import find_videos
-from ..sources.identify import ContentReader, drop_repeats, identify, read_contents
+from ..sources.identify import ContentReader, drop_repeats, identify, read_contents, tell_apart
 from ..sources.memory import ContentMemory
 from ..sources.source import Source
 from ..sources.stores import StorageOptions
 from ..tasks.errors import UsageError
-from .dealing import Unit, deal
+from .dealing import Deal, Unit, deal
 from .maker import Question, QuestionMaker, Refusal
 from .report import Report
 from .row import to_row
@@ -41,7 +41,7 @@ class Job:
     cache: ClipCache
     options: StorageOptions = field(default_factory=dict)
 
-    def units(self) -> list[Unit]:
+    def units(self) -> Deal:
         """All items, grouped by source."""
         return deal(self.spec, len(self.sources))
 
@@ -59,11 +59,13 @@ def folder_job(
     *,
     read: ContentReader = read_contents,
     with_length: bool = False,
+    at_once: bool = False,
     progress: Progress = no_progress,
 ) -> tuple[Job, Report]:
     """The job for a folder of videos, and a report of the files that it leaves out: duplicates, and no video files.
 
     Args:
+        at_once: whether to identify local videos only when a question needs them; the questions are the same.
         read: reads files whose content is not remembered from an earlier build.
         with_length: whether to read the videos' lengths too, by which several workers balance their load.
         progress: called with (videos whose content is known, videos in all).
@@ -72,8 +74,12 @@ def folder_job(
         UsageError: if there is no video file.
     """
     memory = ContentMemory(cache.folder)
-    identified = identify(find_videos(videos), memory, read=read, with_length=with_length, progress=progress)
-    sources, left_out = select_sources(identified)
+    found = find_videos(videos)
+    if at_once and not any(source.is_remote for source in found):
+        found = tell_apart(found, memory)
+    else:
+        found = identify(found, memory, read=read, with_length=with_length, progress=progress)
+    sources, left_out = select_sources(found)
     return Job(spec, split, tuple(sources), cache), left_out
 
 

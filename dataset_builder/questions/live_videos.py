@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ..media.clip import Clip
 from ..media.clip_store import ClipStore
 from ..media.frame import Frame
 from ..media.render import RenderedClip, render
@@ -29,8 +30,8 @@ class LiveVideos:
     @classmethod
     def of(cls, question: Question) -> LiveVideos:
         """The videos of a planned question."""
-        donor = asdict(question.donor) if question.donor else None
-        return cls(asdict(question.source), donor, question.plan.edits.to_json())
+        donor = _identified(question.donor, question.donor_clip) if question.donor and question.donor_clip else None
+        return cls(_identified(question.source, question.clip), donor, question.plan.edits.to_json())
 
     def frames(self, store: ClipStore | None) -> list[list[Frame]]:
         """Every frame of every video.
@@ -50,3 +51,8 @@ class LiveVideos:
             raise ValueError("live questions are rendered from sampled clips: pass a ClipStore")
         donor = store.clip(Source(**self.donor)) if self.donor else None
         return render(store.clip(Source(**self.source)), EditList.from_json(self.edits), donor)
+
+
+def _identified(source: Source, clip: Clip) -> dict[str, Any]:
+    """The fields of a source with the fingerprint of its clip; one that was not identified before has no certain stamp."""
+    return asdict(source if source.fingerprint else replace(source, fingerprint=clip.stats.fingerprint, stamp=""))

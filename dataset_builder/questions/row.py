@@ -11,7 +11,7 @@ from ..media.frame import Frame, decode_jpeg
 from ..media.mp4 import read_mp4
 from ..media.render import RenderedClip, render, timing
 from ..media.sampling import Sampling
-from ..sources.read import fingerprint
+from ..sources.fingerprint import fingerprint
 from ..tasks import PREFIX, EditList, UsageError
 from ..version import VERSION
 from .maker import Question

@@ -66,7 +66,7 @@ def list_videos(urls: Iterable[str]) -> list[Source]:
 def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
     root = Path(folder).expanduser().resolve()
     if not root.is_dir():
-        raise UsageError(f"videos={str(folder)!r} is no folder; give a folder of video files")
+        raise UsageError(f"videos={str(folder)!r} is no folder; give a folder of video files (patterns go into data_files)")
     faults: dict[str, str] = {}
     paths: list[str] = []
     visited: set[str] = set()  # symbolic links may form cycles

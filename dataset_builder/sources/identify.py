@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
+from typing import Any
 
-from ..errors import UnusableVideo
 from ..progress import Progress, no_progress
 from .memory import ContentMemory
-from .read import file_stamp, read_content, reading
+from .read import read_content, read_end, with_stamp
 from .source import Content, Source
-from .stores import StorageOptions, open_store, remote_stamp, store_errors
+from .stores import StorageOptions
 
 _REMEMBER_EVERY = 64  # videos to read between two writes to the memory
 _READERS = 4  # threads; hashing releases the GIL
@@ -51,25 +52,69 @@ def identify(
     Raises:
         BuildError: if a file cannot be read now.
     """
-    stamped = [_with_stamp(source, options) for source in sources]
-    to_read = [source for source in stamped if remote or not source.is_remote]
-    contents = memory.recall(to_read)
-    if with_length:
-        contents = {url: content for url, content in contents.items() if content.pixels is not None}
-    unknown = [source for source in to_read if source.url not in contents]
+    recalled = _recalled(sources, memory, options, remote)
+    unknown = [
+        source
+        for source in recalled
+        if not source.fault
+        and (remote or not source.is_remote)
+        and (not source.fingerprint or (with_length and source.pixels is None))
+    ]
+    identified: dict[str, Source] = {}
     fresh: list[Source] = []
+
+    def keep() -> None:
+        identified.update((source.url, source) for source in memory.remember(fresh))
+        fresh.clear()
+
+    done = len(recalled) - len(unknown)
     try:
         for source, content in zip(unknown, read(unknown, with_length, options), strict=True):
-            contents[source.url] = content
+            done += 1
             if content.fingerprint:
-                fresh.append(replace(source, **asdict(content)))
+                fresh.append(replace(source, fingerprint=content.fingerprint, pixels=content.pixels))
             if len(fresh) == _REMEMBER_EVERY:
-                memory.remember(fresh)
-                fresh = []
-            progress(len(contents), len(to_read))
+                keep()
+            progress(done, len(recalled))
     finally:
-        memory.remember(fresh)
-    return [replace(source, **asdict(contents.get(source.url, Content()))) for source in stamped]
+        keep()
+    return [identified.get(source.url, source) for source in recalled]
+
+
+def tell_apart(sources: Iterable[Source], memory: ContentMemory, options: StorageOptions | None = None) -> list[Source]:
+    """The sources with a stamp, and those that may repeat another with a fingerprint: `drop_repeats` then drops what it would
+    drop if all were identified, yet next to nothing has been read. Remote files are taken to be different.
+
+    Raises:
+        BuildError: if a file cannot be read now.
+    """
+    recalled = _recalled(sources, memory, options, remote=False)
+    by_size = _grouped(recalled, lambda source: "" if source.is_remote or source.fault else source.size)
+    by_size.pop("", None)
+    unsure = [group for group in by_size.values() if len(group) > 1 and not all(source.fingerprint for source in group)]
+    by_end = (same for group in unsure for same in _grouped(group, read_end).values() if len(same) > 1)
+    identified = {source.url: source for source in identify((source for same in by_end for source in same), memory, options)}
+    return [identified.get(source.url, source) for source in recalled]
+
+
+def _recalled(sources: Iterable[Source], memory: ContentMemory, options: StorageOptions | None, remote: bool) -> list[Source]:
+    """The sources with their stamps, and what is remembered of their contents, of remote ones only with `remote`."""
+    stamped = [source if source.fingerprint else with_stamp(source, options) for source in sources]
+    contents = memory.recall(source for source in stamped if remote or not source.is_remote)
+    return [_with(source, contents[source.url]) if source.url in contents else source for source in stamped]
+
+
+def _with(source: Source, content: Content) -> Source:
+    return Source(
+        source.name, source.url, source.stamp, content.fingerprint, content.pixels, source.fault, content.version
+    )  # quicker than `replace`
+
+
+def _grouped(sources: Iterable[Source], key: Callable[[Source], Any]) -> dict[Any, list[Source]]:
+    groups: dict[Any, list[Source]] = defaultdict(list)
+    for source in sources:
+        groups[key(source)].append(source)
+    return groups
 
 
 def drop_repeats(
@@ -87,21 +132,7 @@ def drop_repeats(
         if source.fingerprint and source.fingerprint in first:
             repeats[source.name] = first[source.fingerprint]
             continue
-        first[source.fingerprint] = where + source.name
+        if source.fingerprint:
+            first[source.fingerprint] = where + source.name
         distinct.append(source)
     return distinct, repeats
-
-
-def _with_stamp(source: Source, options: StorageOptions | None) -> Source:
-    if source.is_remote:
-        if source.stamp:
-            return source
-        with reading(source), store_errors(source.url, FileNotFoundError, PermissionError):
-            fs, path = open_store(source.url, options)
-            return replace(source, stamp=remote_stamp(fs.info(path)))
-    try:
-        return replace(source, stamp=file_stamp(source.url))
-    except UnusableVideo as error:
-        return replace(source, fault=str(error))
-    except OSError:  # opening the video raises it again, with its reason
-        return source

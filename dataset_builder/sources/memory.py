@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from .source import Content, Source
@@ -21,7 +22,7 @@ class ContentMemory:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._path = folder / "fingerprints.sqlite" if folder else None
+        self._path = folder / "contents.sqlite" if folder else None
         if self._path:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -33,7 +34,8 @@ class ContentMemory:
     def _create_table(self) -> None:
         with self._connect() as database:
             database.execute(
-                "CREATE TABLE IF NOT EXISTS contents (path BLOB PRIMARY KEY, stamp TEXT, fingerprint TEXT, pixels INTEGER)"
+                "CREATE TABLE IF NOT EXISTS contents "
+                "(path BLOB PRIMARY KEY, stamp TEXT, fingerprint TEXT, pixels INTEGER, version TEXT)"
             )
 
     @contextlib.contextmanager
@@ -49,16 +51,25 @@ class ContentMemory:
         if not self._path:
             return {}
         contents = {}
-        query = "SELECT fingerprint, pixels FROM contents WHERE path = ? AND stamp = ?"
+        query = "SELECT fingerprint, pixels, version FROM contents WHERE path = ? AND stamp = ?"
         with self._connect() as database:
             for source in sources:
                 if source.stamp and (row := database.execute(query, (os.fsencode(source.url), source.stamp)).fetchone()):
                     contents[source.url] = Content(*row)
         return contents
 
-    def remember(self, sources: Iterable[Source]) -> None:
-        """Store the contents of these sources, replacing older entries."""
-        rows = [(os.fsencode(source.url), source.stamp, source.fingerprint, source.pixels) for source in sources]
-        if self._path and rows:
-            with self._connect() as database:
-                database.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?)", rows)
+    def remember(self, sources: Iterable[Source]) -> list[Source]:
+        """Store the contents of these sources, replacing older entries; returns the sources with their `version`."""
+        if not self._path:
+            return list(sources)
+        query = "SELECT stamp, version FROM contents WHERE path = ? AND fingerprint = ?"
+        remembered = []
+        with self._connect() as database:
+            for source in sources:
+                path, version = os.fsencode(source.url), source.version
+                if row := database.execute(query, (path, source.fingerprint)).fetchone():
+                    version = row[1] if replace(source, stamp=row[0]).state == source.state else source.state
+                values = (path, source.stamp, source.fingerprint, source.pixels, version)
+                database.execute("INSERT OR REPLACE INTO contents VALUES (?, ?, ?, ?, ?)", values)
+                remembered.append(replace(source, version=version))
+        return remembered

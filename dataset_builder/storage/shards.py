@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..identity import digest
-from ..questions.dealing import Item, Unit
+from ..questions.dealing import Deal, Item, Unit
 from ..questions.identity import dataset_id
 from ..questions.job import Job, make_rows
 from ..questions.report import Report
@@ -28,18 +28,28 @@ DATA = "data"
 _METADATA = b"videossr"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shard:
-    """One file of the build, `data/train-0000i-of-0000n.parquet`."""
+    """One file of the build, `data/train-0000i-of-0000n.parquet`: the items from `start` to `stop`.
+
+    It holds no items, of which a large build has more than fit in memory.
+    """
 
     name: str
-    units: tuple[Unit, ...]
-    digest: str
+    deal: Deal
+    start: int
+    stop: int
+    digest: str = ""
+
+    @property
+    def units(self) -> list[Unit]:
+        """Its items by source; the first and the last unit may be parts of a source's."""
+        return list(self.deal.between(self.start, self.stop))
 
     @property
     def items(self) -> int:
         """Number of items; the number of rows is smaller if some give no question."""
-        return sum(len(unit.items) for unit in self.units)
+        return self.stop - self.start
 
     def cost(self, job: Job) -> int:
         """Rough cost of making it: the total length of the videos to decode."""
@@ -48,16 +58,22 @@ class Shard:
 
 def plan_shards(job: Job) -> list[Shard]:
     """Cut the job into shards of ROWS_PER_SHARD items, the same for any number of workers."""
-    parts = list(_cut(job.units(), ROWS_PER_SHARD))
+    units = job.units()
+    starts = range(0, units.items, ROWS_PER_SHARD)
     uses_donors = any(portion.task.wants_donor(portion.params) for portion in job.spec.portions)
     shared_id = dataset_id(job.spec, {job.split: job.sources}) if uses_donors else ""
     shards = []
-    for number, units in enumerate(parts):
-        name = f"{DATA}/{job.split}-{number:05d}-of-{len(parts):05d}.parquet"
-        shard_id = shared_id or dataset_id(job.spec, {job.split: [job.sources[source] for source in _sources(units)]})
-        items = [_describe(job, unit.source, item) for unit in units for item in unit.items]
-        shards.append(Shard(name, units, digest(shard_id, items)))
+    for number, start in enumerate(starts):
+        name = f"{DATA}/{job.split}-{number:05d}-of-{len(starts):05d}.parquet"
+        shard = Shard(name, units, start, min(start + ROWS_PER_SHARD, units.items))
+        shards.append(replace(shard, digest=_digest(shard, job, shared_id)))
     return shards
+
+
+def _digest(shard: Shard, job: Job, shared_id: str) -> str:
+    units = shard.units
+    shard_id = shared_id or dataset_id(job.spec, {job.split: [job.sources[source] for source in _sources(units)]})
+    return digest(shard_id, [_describe(job, unit.source, item) for unit in units for item in unit.items])
 
 
 def _describe(job: Job, source: int, item: Item) -> list[Any]:
@@ -71,27 +87,12 @@ def _sources(units: Sequence[Unit]) -> list[int]:
     return sorted({source for unit in units for item in unit.items for source in (unit.source, *item.alternatives)})
 
 
-def _cut(units: Sequence[Unit], rows: int) -> Iterator[tuple[Unit, ...]]:
-    part: list[Unit] = []
-    room = rows
-    for unit in units:
-        items = unit.items
-        while items:
-            part.append(replace(unit, items=items[:room]))
-            items, room = items[room:], room - len(items[:room])
-            if room == 0:
-                yield tuple(part)
-                part, room = [], rows
-    if part:
-        yield tuple(part)
-
-
 def by_cost(shards: Sequence[Shard], job: Job) -> list[Shard]:
     """Most costly first, so that none is left for the end; shards of one video apart, so that the first caches its clip."""
     counts: Counter[int] = Counter()  # shards so far, by their first video
     turns = {}
     for shard in shards:
-        first = shard.units[0].source
+        first = next(shard.deal.between(shard.start, shard.stop)).source
         turns[shard.name] = counts[first]
         counts[first] += 1
     return sorted(shards, key=lambda shard: (turns[shard.name], -shard.cost(job)))

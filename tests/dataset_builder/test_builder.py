@@ -20,6 +20,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 import dataset_builder  # noqa: F401 - registers "videossr"
 from dataset_builder.media import clip_store
 from dataset_builder.questions.presets import preset_names
+from dataset_builder.sources import fingerprint as fingerprints
 from dataset_builder.sources.find import find_videos
 from dataset_builder.sources.identify import identify
 from dataset_builder.sources.memory import ContentMemory
@@ -45,14 +46,6 @@ def plain(rows: Any, video_format: str = "mp4") -> list[dict[str, Any]]:
     """Rows with their videos as bytes."""
     feature: Any = datasets.Video(decode=False) if video_format == "mp4" else datasets.List(datasets.Image(decode=False))
     return list(rows.cast_column("videos", datasets.List(feature)))
-
-
-@pytest.fixture
-def small_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A current folder that datasets, which looks for data there, is done with at once."""
-    (tmp_path / "almost_empty").mkdir()
-    (tmp_path / "almost_empty" / "notes.txt").write_text("x")
-    monkeypatch.chdir(tmp_path / "almost_empty")
 
 
 @pytest.fixture
@@ -104,7 +97,7 @@ def test_jpeg_rows(load: Any, footage: Path) -> None:
             assert all(image["bytes"].startswith(b"\xff\xd8") for image in video)
 
 
-def test_configurations_and_slices(load: Any, footage: Path, small_folder: None) -> None:
+def test_configurations_and_slices(load: Any, footage: Path) -> None:
     assert datasets.get_dataset_config_names("videossr") == preset_names()
     assert len(load("counting", data_dir=str(footage), split="train[:50%]")) == 4
     assert len(load(data_dir=str(footage))) == 24  # "mixed" unless named
@@ -190,16 +183,48 @@ def test_listed_files_and_their_splits(load: Any, few: Path) -> None:
     assert plain(rows["test"])[0]["extra_info"]["split"] == "test"
 
 
-def test_listed_files_below_a_large_folder_do_not_make_it_be_read(
+def test_folders_that_are_not_asked_for_are_not_listed_and_data_dir_once(
     load: Any, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "notes.txt").write_text("x")
-    walked = []
-    walk = os.walk
-    monkeypatch.setattr(os, "walk", lambda folder: (walked.append(step) or step for step in walk(folder)))
-    assert len(load("counting", data_files=str(few / "*.mp4"), streaming=False)) == 3
-    assert len(walked) == 1
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    listed: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path=".": listed.append(os.path.abspath(path)) or scandir(path))
+    assert len(list(load("counting", data_files=[str(few / "sunrise.mp4")], streaming=True))) == 1
+    assert datasets.get_dataset_config_names("videossr")
+    assert str(tmp_path / "here") not in listed
+    listed.clear()
+    assert len(list(load("counting", data_dir=str(few), streaming=True))) == 3
+    assert listed.count(str(few)) == 1
+
+
+@pytest.mark.parametrize("folder", ["clips [2024]", "what?", "a*b", "{1,2}"])
+def test_wildcards_in_names_stand_for_themselves(load: Any, few: Path, tmp_path: Path, folder: str) -> None:
+    few.rename(tmp_path / folder)
+    film = tmp_path / folder / "sunrise [dQw4].mp4"
+    (tmp_path / folder / "sunrise.mp4").rename(film)
+    assert len(list(load("counting", data_dir=str(tmp_path / folder), streaming=True))) == 3
+    for named in (str(film), [str(film)], {"train": str(film)}):
+        assert [row["extra_info"]["source"] for row in plain(load("counting", data_files=named))] == [film.name]
+
+
+def test_a_pattern_as_folder_is_refused_with_the_way_round(load: Any, few: Path) -> None:
+    with pytest.raises(ValueError, match=r"is no folder; .*data_files"):
+        load("counting", data_dir=f"{few.parent}/*")
+
+
+def test_streamed_rows_need_no_other_video_to_be_read(load: Any, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(few / "sunrise.mp4", few / "twin.mp4")
+    whole = plain(load("mixed", data_dir=str(few)))
+    opened: set[str] = set()
+    read = fingerprints._read
+    monkeypatch.setattr(fingerprints, "_read", lambda file, *at: opened.add(file.name) or read(file, *at))
+    rows = iter(load("mixed", data_dir=str(few), streaming=True, clip_cache=""))
+    assert next(rows)["extra_info"]["source"] == "pan_right.mp4"
+    assert {Path(name).name for name in opened} == {"pan_right.mp4", "sunrise.mp4", "twin.mp4"}  # twins by their size and end
+    rows = load("mixed", data_dir=str(few), streaming=True, clip_cache="")
+    assert [row["extra_info"] for row in rows] == [row["extra_info"] for row in whole]
 
 
 def test_no_videos_named_is_an_error(load: Any, few: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

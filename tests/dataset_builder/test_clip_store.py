@@ -8,7 +8,9 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
+import fsspec
 import pytest
 
 from dataset_builder.errors import BuildError, SourceChanged, UnusableVideo
@@ -16,9 +18,12 @@ from dataset_builder.media import clip_store
 from dataset_builder.media.clip_cache import ClipCache
 from dataset_builder.media.clip_store import ClipStore
 from dataset_builder.media.sampling import Sampling
+from dataset_builder.questions.identity import dataset_id
+from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.sources import fingerprint as fingerprints
 from dataset_builder.sources import identify as identification
 from dataset_builder.sources.find import find_videos, list_videos
-from dataset_builder.sources.identify import drop_repeats, identify
+from dataset_builder.sources.identify import drop_repeats, identify, tell_apart
 from dataset_builder.sources.memory import ContentMemory
 from dataset_builder.sources.read import file_stamp, read_content
 from dataset_builder.sources.source import Content, Source
@@ -155,6 +160,78 @@ def test_fingerprints_follow_content_alone(videos_copy: Path, tmp_path: Path) ->
     assert after[second.name] == before[second.name]
 
 
+@pytest.fixture
+def large(footage: Path, tmp_path: Path) -> Path:
+    """A video that is too large to be read in full, in a folder of its own."""
+    path = tmp_path / "large" / "film.mp4"
+    path.parent.mkdir()
+    box = (1 << 20).to_bytes(4, "big") + b"free" + bytes((1 << 20) - 8)
+    path.write_bytes((footage / "sunrise.mp4").read_bytes() + box)
+    return path
+
+
+def test_large_files_are_known_by_blocks(large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+
+    def counted(file: BinaryIO, start: int, end: int) -> bytes:
+        nonlocal read
+        file.seek(start)
+        read += len(data := file.read(end - start))
+        return data
+
+    monkeypatch.setattr(fingerprints, "_read", counted)
+    (source,) = identified(large.parent)
+    assert 0 < read <= 512 << 10 < large.stat().st_size
+    large.rename(large.with_name("renamed.mp4"))
+    assert identified(large.parent)[0].fingerprint == source.fingerprint
+    data = large.with_name("renamed.mp4").read_bytes()
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/large/film.mp4", data)
+    assert identify([Source("a", "memory://large/film.mp4")], ContentMemory(None))[0].fingerprint == source.fingerprint
+    for other in (data[:-1] + b"x", b"x" + data[1:], data + b"\0"):
+        assert fingerprints.fingerprint(other) != source.fingerprint
+
+
+def change_middle(path: Path) -> None:
+    """Change a byte where the fingerprint does not look."""
+    data = bytearray(path.read_bytes())
+    data[300 << 10] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(1, 1))
+
+
+def test_a_changed_middle_is_noticed_by_the_time_of_the_change(large: Path, tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    (before,) = identified(large.parent, memory)
+    change_middle(large)
+    with pytest.raises(SourceChanged, match=r"film\.mp4 changed"):
+        store(memory).clip(before)
+    (after,) = identified(large.parent, memory)
+    assert (after.fingerprint, after.version) != (before.fingerprint, before.version)
+    assert after.fingerprint == before.fingerprint  # the same questions, about other frames
+    assert clip_store.clip_key(after, SMALL) != clip_store.clip_key(before, SMALL)
+    assert dataset_id(BuildSpec(), {"train": [after]}) != dataset_id(BuildSpec(), {"train": [before]})
+    os.chmod(large, 0o600)
+    assert identified(large.parent, memory)[0].version == after.version
+
+
+def test_only_files_of_one_size_and_end_are_read_to_tell_them_apart(
+    videos_copy: Path, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, end in (("a", b""), ("b", b""), ("c", b"x")):  # a and b are the same, c is only as large
+        data = large.read_bytes()
+        (videos_copy / f"{name}.mp4").write_bytes(data[: len(data) - len(end)] + end)
+    read: list[str] = []
+    monkeypatch.setattr(
+        identification, "read_content", lambda source, *more: read.append(source.name) or read_content(source, *more)
+    )
+    told_apart = tell_apart(find_videos(videos_copy), ContentMemory(None))
+    assert sorted(read) == ["a.mp4", "b.mp4"]
+    kept, repeated = drop_repeats(told_apart)
+    assert repeated == {"b.mp4": "a.mp4"}
+    assert [source.name for source in kept] == [source.name for source in drop_repeats(identified(videos_copy))[0]]
+
+
 def test_files_are_read_once(videos_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = identified(videos_copy, tmp_path / "memory")
     monkeypatch.setattr(identification, "read_content", lambda source, *_: pytest.fail(f"read {source.name} again"))
@@ -227,11 +304,11 @@ def test_a_wrong_limit_is_refused(value: object) -> None:
 def test_a_damaged_memory_is_begun_anew_and_a_full_disk_is_told(videos_copy: Path, tmp_path: Path) -> None:
     folder = tmp_path / "memory"
     first = identified(videos_copy, folder)
-    (folder / "fingerprints.sqlite").write_bytes(b"nothing like a database" * 100)
+    (folder / "contents.sqlite").write_bytes(b"nothing like a database" * 100)
     assert identified(videos_copy, folder) == first
-    (folder / "fingerprints.sqlite").unlink()
-    (folder / "fingerprints.sqlite").mkdir()
-    with pytest.raises(OSError, match=r"fingerprints\.sqlite cannot be used: .*; make room, or give another clip_cache"):
+    (folder / "contents.sqlite").unlink()
+    (folder / "contents.sqlite").mkdir()
+    with pytest.raises(OSError, match=r"contents\.sqlite cannot be used: .*; make room, or give another clip_cache"):
         identified(videos_copy, folder)
 
 

@@ -15,6 +15,7 @@ import pytest
 from dataset_builder.media import measure
 from dataset_builder.media.clip_store import clip_key
 from dataset_builder.media.sampling import Sampling
+from dataset_builder.sources.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,8 +23,9 @@ DIGESTS = """
 import json
 from dataset_builder.media.clip_store import clip_key
 from dataset_builder.media.sampling import Sampling
+from dataset_builder.sources.source import Source
 from dataset_builder.questions.identity import row_code_digest
-print(json.dumps([clip_key("content", Sampling()), row_code_digest()]))
+print(json.dumps([clip_key(Source("a.mp4", "/a.mp4", fingerprint="content"), Sampling()), row_code_digest()]))
 """
 
 
@@ -88,7 +90,7 @@ def test_what_is_measured_is_part_of_a_clips_name(monkeypatch: pytest.MonkeyPatc
         from dataset_builder.media import clip_store
 
         monkeypatch.setattr(clip_store, "MEASURED", {**measure.MEASURED, **changes})
-        return clip_key("content", Sampling())
+        return clip_key(Source("a.mp4", "/a.mp4", fingerprint="content"), Sampling())
 
     assert named() != named(effects={**measure.MEASURED["effects"], "blur": 0.03})
     assert named() == named()

@@ -58,12 +58,12 @@ class LiveQuestions:
         ahead: int = 64,
         accepts: Callable[[dict[str, Any]], bool] = lambda question: True,
     ) -> None:
-        self._job, _ = folder_job(spec, videos, "train", cache)
+        self._job, _ = folder_job(spec, videos, "train", cache, at_once=True)
         self.curriculum = curriculum
         self._accepts = accepts
         self._store = self._job.store()
         self._units = _shuffled(self._job)
-        videos_used = [[source.name, source.fingerprint] for source in self._job.sources]
+        videos_used = [[source.name, source.size] for source in self._job.sources]
         self._digest = digest({**spec.to_dict(), "difficulty": None}, videos_used)  # the order does not depend on the level
         self._epoch, self._last_index = 0, -1
         self._prefetcher = _Prefetcher(self._job, ahead)

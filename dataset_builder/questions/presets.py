@@ -70,9 +70,22 @@ def _suite() -> Preset:
     return Preset("suite", f"All {len(portions)} tasks in equal parts, one question of each a video.", portions)
 
 
+def _every_level() -> tuple[Portion, ...]:
+    return tuple(Portion(f"{name}_{level}", name, difficulty=level) for name in _suite_tasks() for level in LEVELS)
+
+
+def _suite_bench() -> Preset:
+    columns = _every_level()
+    return Preset(
+        "suite-bench",
+        f"The suite's benchmark: every task at every level, {len(columns)} columns of 25.",
+        columns,
+        25 * len(columns),
+    )
+
+
 def _gallery() -> Preset:
-    portions = tuple(Portion(f"{name}_{level}", name, difficulty=level) for name in _suite_tasks() for level in LEVELS)
-    return Preset("gallery", "Every task at every level, one question of each a video.", portions)
+    return Preset("gallery", "Every task at every level, one question of each a video.", _every_level())
 
 
 def _suite_tasks() -> list[str]:
@@ -120,7 +133,9 @@ _VIUBENCH = Preset(
 
 def presets() -> dict[str, Preset]:
     """The mixtures by name, built from the tasks that are registered now."""
-    return {preset.name: preset for preset in (_mixed(), _suite(), _VIDEOSSR_30K, _VIUBENCH, _gallery(), _demo())}
+    return {
+        preset.name: preset for preset in (_mixed(), _suite(), _VIDEOSSR_30K, _VIUBENCH, _suite_bench(), _gallery(), _demo())
+    }
 
 
 def preset(name: str) -> Preset:

@@ -33,7 +33,7 @@ class Cloze(Task):
     knobs = (
         Knob("gaps", (2, 2, 3, 3), "gaps in the video", 1, 8),
         Knob("candidates", (3, 4, 5, 6), "clips to choose from", 2, len(LETTERS)),
-        Knob("gap", (6, 4, 4, 4), "frames of a gap; a multiple of align", 1, 64),
+        Knob("gap", (3, 2, 2, 2), "length of a gap, in multiples of align", 1, 32),
         Knob("margin", (0.6, 0.4, 0.25, 0.15), "least share by which any other candidate joins worse", 0.0, 10.0),
         ALIGN,
     )
@@ -41,11 +41,9 @@ class Cloze(Task):
     def check(self, params: Params) -> None:
         if params["candidates"] < params["gaps"]:
             raise UsageError(f"candidates={params['candidates']} is not allowed; allowed: at least gaps={params['gaps']}")
-        if params["gap"] % params["align"]:
-            raise UsageError(f"gap={params['gap']} is not allowed; allowed: multiples of align={params['align']}")
 
     def min_frames(self, params: Params) -> int:
-        return int(params["candidates"] * params["gap"] + 2 * params["align"] * (params["gaps"] + 1))
+        return int(params["align"] * (params["candidates"] * params["gap"] + 2 * (params["gaps"] + 1)))
 
     def guess_space(self, params: Params, times: Sequence[float]) -> int:
         return int(params["candidates"])
@@ -66,7 +64,8 @@ class Cloze(Task):
 
 
 def _plan(clip: ClipStats, rng: Random, params: Params) -> Plan:
-    gap, align, count = params["gap"], params["align"], params["gaps"]
+    align, count = params["align"], params["gaps"]
+    gap = align * params["gap"]
     wrong = params["candidates"] - count
     before = rng.randint(0, wrong)  # wrong candidates come from before and after the video that is shown
     first, frames = before * gap, clip.frames - wrong * gap

@@ -40,5 +40,6 @@ class GeneratedBenchmark:
 
 
 VIUBENCH = GeneratedBenchmark("viubench", "the paper's benchmark, generated from any videos and seed", per_column=300)
-GENERATED = {benchmark.name: benchmark for benchmark in (VIUBENCH,)}
+SUITE = GeneratedBenchmark("suite-bench", "all tasks at all levels, generated from any videos and seed", per_column=25)
+GENERATED = {benchmark.name: benchmark for benchmark in (VIUBENCH, SUITE)}
 """By name, which is also that of the subcommand."""

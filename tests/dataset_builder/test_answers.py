@@ -6,20 +6,29 @@ import signal
 import sys
 import unicodedata
 from collections.abc import Iterator
+from itertools import combinations, permutations, product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset_builder import tasks
-from dataset_builder.tasks.answers import Answer, Counts, Interval, Order
+from dataset_builder.tasks import shells
+from dataset_builder.tasks.answers import Answer, Counts, Instants, Interval, Labels, Number, Order
 from dataset_builder.tasks.answers.reading import Unparseable, _last_marked, _lower
 from dataset_builder.tasks.counting import ShapeCounts
+from dataset_builder.tasks.motion import Directions
 
 intervals = st.tuples(st.integers(0, 10**6), st.integers(1, 10**5)).map(lambda p: Interval(p[0] / 100, (p[0] + p[1]) / 100))
 counts = st.tuples(*[st.integers(0, 60)] * 3).map(ShapeCounts)
 orders = st.integers(2, 30).flatmap(lambda n: st.permutations(range(1, n + 1))).map(lambda p: Order(tuple(p)))
-answers = st.one_of(intervals, counts, orders)
+labels = st.lists(st.sampled_from("ABCDEFGH"), min_size=2, max_size=8).map(lambda letters: Labels(tuple(letters)))
+numbers = st.integers(0, 10**6).map(Number)
+instants = st.sets(st.integers(0, 10**6), min_size=1, max_size=8).map(
+    lambda times: Instants(tuple(time / 100 for time in sorted(times)), 0.5, 2.0)
+)
+sequences = st.lists(st.sampled_from(Directions.symbols), min_size=1, max_size=9).map(lambda words: Directions(tuple(words)))
+answers = st.one_of(intervals, counts, orders, labels, numbers, instants, sequences)
 
 
 @given(answers)
@@ -39,11 +48,16 @@ def test_text_and_value_are_one(answer: Answer) -> None:
 def test_the_right_answer_scores_one(answer: Answer) -> None:
     smooth, exact, _ = answer.score(answer)
     assert (smooth, exact) == (1.0, 1.0)
+    truth = type(answer).read_truth(answer.ground_truth())
+    assert answer.score(truth)[:2] == (1.0, 1.0)
 
 
-@given(st.one_of(st.tuples(intervals, intervals), st.tuples(counts, counts)))
+@given(st.one_of(*(st.tuples(kind, kind) for kind in (intervals, counts, labels, numbers, instants, sequences))))
 def test_scores_lie_between_zero_and_one(pair: tuple[Answer, Answer]) -> None:
-    smooth, exact, reason = pair[0].score(pair[1])
+    try:
+        smooth, exact, reason = pair[0].score(pair[1])
+    except Unparseable:  # another number of letters, or far too many words
+        return
     assert 0 <= smooth <= 1
     assert 0 <= exact <= 1
     assert reason
@@ -68,6 +82,16 @@ def test_order_scores(pair: tuple[list[int], list[int]]) -> None:
         (ShapeCounts((0, 0, 9)), ShapeCounts((0, 2, 3)), (1 + 0 + 0) / 3, 1 / 3),
         (Order((1, 2, 3, 4)), Order((4, 3, 2, 1)), 0, 0),
         (Order((2, 1, 3, 4)), Order((1, 2, 3, 4)), 1 - 2 / 8, 0),
+        (Labels(("B", "A", "D")), Labels(("B", "C", "D")), 2 / 3, 0),
+        (Number(5), Number(4), 0.75, 0),
+        (Number(9), Number(4), 0, 0),
+        (Number(1), Number(0), 0, 0),
+        (Instants((3.0, 8.0)), Instants((3.4, 7.0), 0.5, 2.0), (0.8 + 0.5) / 2, 0),
+        (Instants((3.0, 7.5)), Instants((3.4, 7.0), 0.5, 2.0), (0.8 + 0.75) / 2, 1),
+        (Instants((3.4,)), Instants((3.4, 7.0), 0.5, 2.0), 0.5, 0),
+        (Instants((1.0, 3.4, 7.0, 20.0)), Instants((3.4, 7.0), 0.5, 2.0), 0.5, 0),
+        (Directions(("left", "up", "left")), Directions(("left", "left")), 1 - 1 / 3, 0),
+        (Directions(("up",)), Directions(("left", "up", "down")), 1 / 3, 0),
     ],
 )
 def test_scores_by_hand(guess: Answer, truth: Answer, smooth: float, exact: float) -> None:
@@ -218,8 +242,6 @@ def test_above_chance_is_zero_at_the_floor_and_one_at_the_top() -> None:
 
 @pytest.mark.parametrize("size", [2, 3, 5, 6])
 def test_the_order_floor_is_the_best_constant(size: int) -> None:
-    from itertools import permutations
-
     identity = tuple(range(1, size + 1))
     truths = [Order(p) for p in permutations(identity) if p != identity]
     means = {p: sum(Order(p).score(truth)[0] for truth in truths) / len(truths) for p in permutations(identity)}
@@ -241,6 +263,64 @@ def test_the_count_floor_is_the_best_constant() -> None:
     assert isinstance(floor.blind, Counts)
     assert means.index(max(means)) == floor.blind.values[0]
     assert floor.exact == pytest.approx(0.1975, abs=1e-3)  # 19.7 % strict, as measured on the paper's construction
+
+
+def test_the_label_floor_is_what_any_letters_reach() -> None:
+    for distinct in (False, True):
+        draws = permutations("ABCD", 2) if distinct else product("ABCD", repeat=2)
+        truths = [Labels(letters) for letters in draws]
+        floor = Labels.chance(2, 4, distinct)
+        best = max(sum(Labels(guess).score(truth)[0] for truth in truths) for guess in product("ABCD", repeat=2))
+        assert floor.smooth == pytest.approx(best / len(truths))
+        assert floor.exact == pytest.approx(1 / len(truths))
+        assert sum(floor.blind.score(truth)[0] for truth in truths) / len(truths) == pytest.approx(floor.smooth)
+
+
+@pytest.mark.parametrize("name", ["motion", "camera"])
+def test_the_sequence_floor_is_the_best_constant(name: str) -> None:
+    """Compared with all sequences of up to as many words, on the draws of the generator itself."""
+    task = tasks.get(name)
+    module = sys.modules[type(task).__module__]
+    floor = task.chance(task.params("easy", {"moves": 3}), 48)
+    rng = random.Random(1)
+    truths = [task.answer(module._draw(rng, 3)) for _ in range(600)]  # type: ignore[call-arg]
+    symbols = task.answer.symbols  # type: ignore[attr-defined]
+    guesses = [task.answer(words) for size in (2, 3) for words in product(symbols, repeat=size)]  # type: ignore[call-arg]
+    best = max(sum(guess.score(truth)[0] for truth in truths) / len(truths) for guess in guesses)
+    assert floor.smooth == pytest.approx(best, abs=0.03)
+
+
+def test_the_instants_floor_is_the_best_constant() -> None:
+    rng = random.Random(0)
+    samples = [tuple(sorted(rng.sample(range(2, 20, 2), 2))) for _ in range(300)]
+    floor = Instants.chance(samples, 2, 4)
+    truths = [Instants(sample, 2, 4) for sample in samples]
+    guesses = [Instants(times) for size in (1, 2, 3) for times in combinations(range(20), size)]
+    best = max(sum(guess.score(truth)[0] for truth in truths) / len(truths) for guess in guesses)
+    assert floor.smooth == pytest.approx(best, abs=0.02)
+
+
+def test_the_floor_of_swapped_discs_is_the_best_constant() -> None:
+    floor = tasks.get("shells").chance(tasks.get("shells").params("easy"), 48)
+    rng = random.Random(0)
+    rows = [shells._draw(rng, 3, 3, 1)[1] for _ in range(20_000)]
+    truths = [Order(tuple(k + 1 for k in row)) for row in rows]
+    means = [sum(Order(p).score(truth)[0] for truth in truths) / len(truths) for p in permutations((1, 2, 3))]
+    assert floor.smooth == pytest.approx(max(means), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("response", "letters"),
+    [("B,A,D", "BAD"), ("BAD", "BAD"), ("b, a and d", "BAD"), ("1: B, 2: A, 3: D", "BAD"), ("Clip 2: A, Clip 1: B, Clip 3: D", "BAD")],
+)  # fmt: skip
+def test_letters_as_models_write_them(response: str, letters: str) -> None:
+    assert Labels.parse(response) == Labels(tuple(letters))
+
+
+@pytest.mark.parametrize("truth", ["3.2,7.9", "3.2,7.9 ±0.5", "7.9,3.2 ±0.5 ±1", "3.2 ±0 ±1", "3.2 ±2 ±1", "±1 ±2"])
+def test_instants_need_their_limits(truth: str) -> None:
+    with pytest.raises(ValueError, match="ground_truth="):
+        tasks.get("cuts").score("3.2,7.9", truth)
 
 
 DIGITS = [chr(code) for code in range(0x80, sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Nd"]

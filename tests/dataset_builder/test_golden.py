@@ -7,14 +7,43 @@ import hashlib
 import pytest
 
 from dataset_builder import tasks
+from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.tasks import item_rng
 from tests.synthetic import filmed, lively
 
 GOLDEN = {
+    ("camera", 1): "9d065c1f69fd6309",
+    ("changes", 1): "b63508140f5d2a5b",
+    ("cloze", 1): "93c3462b179efefc",
+    ("compare", 1): "75d06fdb23792aea",
     ("counting", 1): "2fadfe8fa0b26cb8",
+    ("cuts", 1): "3101aa4db4711b06",
+    ("flashes", 1): "0eedfbac13fbc7ff",
     ("grounding", 1): "518d32e7166214bb",
     ("jigsaw", 1): "459dd0ea8f373dba",
+    ("loops", 1): "66b92e3f81e72a22",
+    ("moment", 1): "01a53e52b5b73480",
+    ("motion", 1): "9a401519eee0debb",
+    ("shells", 1): "b029f17a39179407",
+    ("tally", 1): "7b0b18fe1a1dba59",
+    ("tiles", 1): "8d6e5a1ee2c9553a",
 }
+
+
+PRESETS = {
+    "videossr-30k": "327d8f8c730f000a",
+    "viubench": "10b0cf3d896b307e",
+    "suite-bench": "3e3159b123c9edd7",
+}
+"""Hashes of the columns of what must stay comparable: tasks, levels and parameters."""
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_published_mixture_stays_as_it_is(name: str) -> None:
+    spec = BuildSpec(name)
+    columns = [(p.name, p.task.name, p.task.version, p.level.value, sorted(p.params.items()), p.metric) for p in spec.portions]
+    content = repr([columns, spec.total, [portion.weight for portion in spec.mixture.portions]])
+    assert hashlib.sha256(content.encode()).hexdigest()[:16] == PRESETS[name]
 
 
 def recipes(name: str) -> str:

@@ -19,7 +19,7 @@ from dataset_builder.media.mp4 import encode_pictures, read_mp4, write_mp4
 from dataset_builder.media.render import render
 from dataset_builder.media.shapes import draw_shape
 from dataset_builder.tasks.anomalies import ANOMALIES, PIXEL_EFFECTS
-from dataset_builder.tasks.edits import CLIP, DONOR, EditList, Effect, OutputClip, Shape, unedited
+from dataset_builder.tasks.edits import CLIP, DONOR, EditList, Effect, OutputClip, Shape, Track, unedited
 
 
 def scene(seed: int = 0, height: int = 192, width: int = 320) -> Frame:
@@ -48,7 +48,7 @@ def psnr(one: Frame, other: Frame) -> float:
 
 
 def test_every_pixel_anomaly_has_its_effect() -> None:
-    assert set(EFFECTS) == set(PIXEL_EFFECTS)
+    assert set(EFFECTS) == {*PIXEL_EFFECTS, "blank"}
 
 
 @pytest.mark.parametrize("name", PIXEL_EFFECTS)
@@ -206,3 +206,55 @@ def test_a_donor_fills_the_frame_whatever_its_shape() -> None:
 def test_times_must_be_milliseconds_and_stay_so() -> None:
     pictures = encode_pictures((k, scene(k)) for k in range(3))
     assert read_mp4(write_mp4(pictures, [0.0, 0.001, 7.123], 9.5, 320, 192))[1] == [0.0, 0.001, 7.123]
+
+
+def test_tiles_are_moved_and_nothing_else() -> None:
+    clip = clip_of(panning(2))
+    [video] = render(clip, EditList((OutputClip(unedited(2), tiles=(3, 2, 0, 1)),)))
+    picture, frame = video.frames()[1], clip.frame(1)
+    places = [np.s_[:96, :160], np.s_[:96, 160:], np.s_[96:, :160], np.s_[96:, 160:]]
+    for place, tile in zip(places, (3, 2, 0, 1), strict=True):
+        assert (picture[place] == frame[places[tile]]).all()
+
+
+@pytest.mark.parametrize("side", [3, 5, 6])
+def test_tiles_that_differ_in_size_by_a_pixel_fill_the_picture(side: int) -> None:
+    clip = clip_of([scene()])
+    shown = tuple(reversed(range(side * side)))
+    [video] = render(clip, EditList((OutputClip(unedited(1), tiles=shown),)))
+    restored = clip_of([video.frames()[0]])
+    [back] = render(restored, EditList((OutputClip(unedited(1), tiles=shown),)))
+    assert psnr(back.frames()[0], clip.frame(0)) > 25
+
+
+def test_a_view_shows_its_part_of_the_frame() -> None:
+    clip = clip_of([scene(), scene()])
+    whole, part = ((0.5, 0.5, 1.0), (0.25, 0.75, 0.5))
+    [video] = render(clip, EditList((OutputClip(unedited(2), views=(whole, part)),)))
+    first, second = video.frames()
+    assert (first == clip.frame(0)).all()
+    enlarged = np.kron(clip.frame(1)[96:, :160], np.ones((2, 2, 1), np.uint8))
+    assert psnr(second, enlarged) > 28
+
+
+def test_a_track_is_drawn_where_it_goes_and_nowhere_else() -> None:
+    clip = clip_of(panning(4))
+    track = Track("circle", 1, ((60.0, 50.0), (90.0, 50.0)), 12.0, (255, 255, 255), (0, 0, 0))
+    edits = EditList((OutputClip(unedited(4), tracks=(track,)),))
+    assert EditList.from_json(edits.to_json()) == edits
+    [video] = render(clip, edits)
+    assert sorted(video.drawn) == [1, 2] == sorted(edits.clips[0].edited)
+    frames = video.frames()
+    assert frames[1][50, 60].min() == 255
+    assert frames[1][50, 60 + 11].max() < 30
+    assert (frames[2][50, 60] == clip.frame(2)[50, 60]).all()
+
+
+def test_the_cameras_moves_are_measured() -> None:
+    stats = measure(panning(6), [0.1 * k for k in range(6)], 0.6, "x")
+    assert all(value == pytest.approx(-8 / 320, abs=0.01) for value in stats.pan_x[1:])
+    assert all(abs(value) < 0.01 for value in (*stats.pan_y, *stats.zoom))
+    clip = clip_of([scene(), scene(), scene()])
+    [video] = render(clip, EditList((OutputClip(unedited(3), views=((0.5, 0.5, 1.0), (0.5, 0.5, 0.94), (0.5, 0.5, 0.88))),)))
+    closer = measure(video.frames(), [0, 1, 2], 3, "x")
+    assert all(0.01 < value < 0.06 for value in closer.zoom[1:])

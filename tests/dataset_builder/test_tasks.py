@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dataset_builder import tasks
 from dataset_builder.tasks import LEVELS, EditList, Plan, Task, Unsolvable, item_rng
 from dataset_builder.tasks.anomalies import ANOMALIES
-from dataset_builder.tasks.answers import Interval, Order
+from dataset_builder.tasks.answers import Instants, Interval, Order
 from dataset_builder.tasks.edits import CLIP, unedited
 from dataset_builder.tasks.statistics import ClipStats
 from tests.synthetic import filmed, lively, still
@@ -178,6 +178,47 @@ def test_nothing_is_asked_that_cannot_be_seen() -> None:
     with pytest.raises(Unsolvable, match="too static"):
         tasks.get("jigsaw").plan(clip, Random(0), tasks.get("jigsaw").params("easy"))
     tasks.get("counting").plan(clip, Random(0), tasks.get("counting").params("easy"))
+
+
+@pytest.mark.parametrize("name", ["moment", "compare", "cloze", "loops", "cuts", "changes", "camera", "tiles"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_nothing_is_asked_about_a_still_and_flat_video(name: str, level: str) -> None:
+    with pytest.raises(Unsolvable):
+        make(name, level, 0, still())
+
+
+@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize(
+    ("width", "height", "frames"), [(64, 64, 48), (64, 256, 48), (256, 64, 48), (256, 256, 9), (128, 128, 768)]
+)
+def test_odd_clips_are_refused_or_asked_rightly(name: str, width: int, height: int, frames: int) -> None:
+    clip = filmed(1, frames, width, height)
+    for level in LEVELS:
+        try:
+            plan = make(name, level, 1, clip)
+        except Unsolvable:
+            continue
+        assert not contradiction(name, plan, plan, clip)
+        for track in (track for output in plan.edits.clips for track in output.tracks):
+            assert all(track.radius <= x <= width - track.radius for x, _ in track.points)
+            assert all(track.radius <= y <= height - track.radius for _, y in track.points)
+
+
+def test_discs_that_change_places_never_touch() -> None:
+    for level in LEVELS:
+        tracks = make("shells", level, 3).edits.clips[0].tracks
+        for one, other in combinations(tracks, 2):
+            assert min(map(dist, one.points, other.points)) > one.radius + other.radius
+
+
+def test_a_cuts_truth_is_where_frames_are_missing() -> None:
+    clip = filmed(3)
+    plan = make("cuts", "hard", 3, clip)
+    [output] = plan.edits.clips
+    assert isinstance(plan.answer, Instants)
+    for time in plan.answer.times:
+        at = min(range(len(output.frames)), key=lambda k: abs(clip.times[k] - time))
+        assert output.frames[at][1] - output.frames[at - 1][1] == 1 + tasks.get("cuts").params("hard")["piece"]
 
 
 def test_shapes_are_refused_on_a_clip_of_noise() -> None:

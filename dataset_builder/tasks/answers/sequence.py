@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter, abc
 from dataclasses import dataclass
-from itertools import cycle, islice, permutations
 from random import Random
 from typing import Any, ClassVar, Self
 
@@ -50,24 +49,24 @@ class Sequence(Answer):
 
     @classmethod
     def chance(cls, samples: abc.Sequence[tuple[str, ...]]) -> Chance:
-        """The best constant sequence, if the truth is uniform among these, all of one length; found by local search."""
+        """The best constant sequence, if the truth is uniform among these, all of one length; grown symbol by symbol.
+
+        A constant sequence may be shorter than the truth, as what is missing costs no more than what is wrong.
+        """
+        length = len(samples[0])
         few = samples[:: len(samples) // SAMPLES + 1]
 
-        def smooth(guess: tuple[str, ...], truths: abc.Sequence[tuple[str, ...]]) -> float:
-            return 1 - sum(_edit_distance(guess, truth) for truth in truths) / len(truths) / len(guess)
+        def smooth(guess: tuple[str, ...], truths: abc.Sequence[tuple[str, ...]] = few) -> float:
+            return 1 - sum(_edit_distance(guess, truth) for truth in truths) / len(truths) / max(len(guess), length)
 
-        length = len(samples[0])
-        patterns = permutations(cls.symbols, min(len(cls.symbols), 4))
-        best = max((tuple(islice(cycle(pattern), length)) for pattern in patterns), key=lambda guess: smooth(guess, few))
-        score, improved = smooth(best, few), True
-        while improved:
-            improved = False
-            for at in range(length):
-                for symbol in cls.symbols:
-                    guess = (*best[:at], symbol, *best[at + 1 :])
-                    if (value := smooth(guess, few)) > score + 1e-9:
-                        best, score, improved = guess, value, True
-        most = max(Counter(samples).values()) if len(samples) < len(cls.symbols) ** length else 1
+        grown: tuple[str, ...] = ()
+        best = grown
+        for _ in range(length):
+            grown = max(((*grown[:at], s, *grown[at:]) for at in range(len(grown) + 1) for s in cls.symbols), key=smooth)
+            best = max(best, grown, key=smooth)
+        for at in range(len(best)):
+            best = max(((*best[:at], symbol, *best[at + 1 :]) for symbol in (best[at], *cls.symbols)), key=smooth)
+        most = max(Counter(samples).values()) if len(samples) > len(cls.symbols) ** length else 1
         return Chance(smooth(best, samples), most / len(samples), cls(best))
 
 

@@ -20,7 +20,7 @@ serve: .venv/.serve ## the reward service on localhost:8000, with a live page
 	$(BIN)/videossr serve
 
 check: .venv/.dev lint ## the loop for every change: lint, types and the core's tests, in one environment
-	$(BIN)/python -m pytest -n auto -m "not slow" --ignore tests/trainer --ignore tests/real_clients
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --ignore tests/trainer --ignore tests/real_clients
 
 test: ## all that can be tested here, as CI runs it
 	$(MAKE) --jobs 3 --output-sync $(ENVIRONMENTS)
@@ -32,10 +32,10 @@ test-core: .venv/.dev
 	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python VIDEOSSR_CLIENTS_PYTHON=$(CURDIR)/.venv-clients/bin/python \
 	VIDEOSSR_VERIFIERS_PYTHON=$(CURDIR)/.venv-verifiers/bin/python VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python \
 	VIDEOSSR_TRL_PYTHON=$(CURDIR)/.venv-trl/bin/python VIDEOSSR_INSPECT_PYTHON=$(CURDIR)/.venv-inspect/bin/python \
-	$(BIN)/python -m pytest -n auto --durations=25
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=25
 
 test-trainer: .venv-verl/.ready
-	.venv-verl/bin/python -m pytest tests/trainer --durations=25
+	.venv-verl/bin/python -m pytest -n auto --dist loadfile tests/trainer --durations=25
 
 lint: .venv/.dev ## style and types
 	$(BIN)/ruff check .

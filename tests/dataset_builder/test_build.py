@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from dataset_builder.tasks import UsageError
 from tests.footage import SHARED, has_shared
 
 ROOT = Path(__file__).resolve().parents[2]
-SPEC = BuildSpec("videossr-30k", seed=5, samples=60)
+SPEC = BuildSpec("videossr-30k", seed=5, samples=60, max_pixels=128 * 128)
 
 
 @pytest.fixture
@@ -76,6 +77,7 @@ def test_the_same_build_is_the_same_to_the_byte(footage: Path, tmp_path: Path, c
         "videossr-30k",
         seed=5,
         samples=60,
+        max_pixels=128 * 128,
         data_dir=str(footage),
         split="train",
         cache_dir=str(tmp_path),
@@ -108,13 +110,12 @@ def test_a_rerun_makes_only_what_is_missing(
 KILLED = """
 import os, signal, sys
 from dataset_builder.media.clip_cache import ClipCache
-from dataset_builder.questions.spec import BuildSpec
-from dataset_builder.storage import shards
 from dataset_builder.storage.build import BuildProgress, build
 from dataset_builder.storage.local_engine import LocalEngine
-shards.ROWS_PER_SHARD = 13
-build(BuildSpec("videossr-30k", seed=5, samples=60), sys.argv[1], sys.argv[2], cache=ClipCache.of(sys.argv[3]),
-    engine=LocalEngine(int(sys.argv[4])), progress=BuildProgress(rows=lambda done, total: print(done, flush=True)))
+from tests.dataset_builder.test_build import SPEC, sharding
+sharding.ROWS_PER_SHARD = 13
+build(SPEC, sys.argv[1], sys.argv[2], cache=ClipCache.of(sys.argv[3]), engine=LocalEngine(int(sys.argv[4])),
+    progress=BuildProgress(rows=lambda done, total: done < 20 or os.killpg(0, signal.SIGKILL)))
 """
 
 
@@ -124,12 +125,8 @@ def test_a_killed_build_goes_on(footage: Path, tmp_path: Path, clip_cache: str, 
     whole, out = tmp_path / "whole", tmp_path / "out"
     build(SPEC, footage, whole, cache=ClipCache.of(clip_cache))
     program = [sys.executable, "-c", KILLED, str(footage), str(out), clip_cache, str(workers)]
-    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
-        assert running.stdout
-        for line in running.stdout:
-            if int(line) >= 20:
-                os.killpg(running.pid, signal.SIGKILL)
-                break
+    killed = subprocess.run(program, cwd=ROOT, start_new_session=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
     assert not json.loads((out / SUMMARY).read_text())["finished"]
     assert any("not finished" in fault for _, fault in validate(out).faults)
     build(SPEC, footage, out, cache=ClipCache.of(clip_cache), engine=LocalEngine(workers))
@@ -150,7 +147,7 @@ def test_a_killed_worker_is_told(footage: Path, tmp_path: Path, clip_cache: str,
 
     with pytest.raises(BuildError, match=r"a worker process died.*run the same command again"):
         build(
-            BuildSpec("videossr-30k", samples=400),
+            replace(SPEC, samples=400),
             footage,
             tmp_path / "out",
             cache=ClipCache.of(clip_cache),

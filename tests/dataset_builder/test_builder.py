@@ -59,7 +59,12 @@ def few(footage: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("config", ["mixed", "viubench"])
 def test_rows_do_not_depend_on_processes_or_streaming(load: Any, footage: Path, config: str) -> None:
-    choice = {"data_dir": str(footage), "seed": 7, **({"samples": 30} if config == "viubench" else {"difficulty": "hard"})}
+    choice = {
+        "data_dir": str(footage),
+        "seed": 7,
+        "max_pixels": 128 * 128,
+        **({"samples": 30} if config == "viubench" else {"difficulty": "hard"}),
+    }
     one = load(config, **choice)
     two = load(config, **choice, num_proc=2, download_mode="force_redownload")
     streamed = load(config, **choice, streaming=True)

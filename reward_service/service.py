@@ -28,8 +28,8 @@ class Service:
         self.settings = settings
         self.monitor = Monitor(settings.stats_groups, settings.rollout_log)
         for task in map(tasks.get, tasks.names()):
-            answer = task.chance(task.params("medium"), 48).blind.format()
-            if task.score(answer, answer).score != 1:
+            answer = task.chance(task.params("medium"), 48).blind
+            if task.score(answer.format(), answer.ground_truth()).score != 1:
                 raise tasks.UsageError(f"task {task.name} does not score its own ground truth as 1")
 
     async def score(self, items: Sequence[Item | Fault], mode: Mode, run: str = "") -> list[Result]:

@@ -8,7 +8,7 @@ ENVIRONMENTS := .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-ver
 # Python keeps its bytecode: the many processes of the tests would each compile all they import
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo serve check test lint test-core test-trainer baselines train-proof train-proof-long bench-build bench-formats bench-train bench-serve bench-eval clean
+.PHONY: help demo serve check test lint test-core test-trainer test-vllm baselines train-proof train-proof-long bench-build bench-formats bench-train bench-serve bench-eval clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -27,15 +27,20 @@ test: ## all that can be tested here, as CI runs it
 	$(MAKE) lint
 	$(MAKE) test-core
 	$(MAKE) test-trainer
+	$(MAKE) test-vllm
 
 test-core: .venv/.dev
 	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python VIDEOSSR_CLIENTS_PYTHON=$(CURDIR)/.venv-clients/bin/python \
 	VIDEOSSR_VERIFIERS_PYTHON=$(CURDIR)/.venv-verifiers/bin/python VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python \
 	VIDEOSSR_TRL_PYTHON=$(CURDIR)/.venv-trl/bin/python VIDEOSSR_INSPECT_PYTHON=$(CURDIR)/.venv-inspect/bin/python \
+	VIDEOSSR_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python \
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations=25
 
 test-trainer: .venv-verl/.ready
 	.venv-verl/bin/python -m pytest -n auto --dist loadfile tests/trainer --durations=25
+
+test-vllm: .venv-vllm/.ready
+	.venv-vllm/bin/python -m pytest tests/trainer/vllm --durations=10
 
 lint: .venv/.dev ## style and types
 	$(BIN)/ruff check .

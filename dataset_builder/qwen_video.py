@@ -8,13 +8,14 @@ transformers 5.10 leaves the placeholder's own start and end around all that, 5.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 START, PAD, END = "<|vision_start|>", "<|video_pad|>", "<|vision_end|>"
 PLACEHOLDER = f"{START}{PAD}{END}"
 MAX_PIXELS = 25_165_824  # of all frames of a video; a larger video is shrunk unless `do_resize` is False
 TIME_TOLERANCE = 0.06  # seconds; a prompt's times have one decimal
+_TIME_TOKENS = 16  # of a time, at most
 _TIME = re.compile(r"<(\d+(?:\.\d+)?) seconds>")
 
 
@@ -63,37 +64,44 @@ def expand(prompt: str, videos: Sequence[Sequence[float]], *, outer: bool = True
     return "".join(piece + video for piece, video in zip(pieces, [*around, ""], strict=True))
 
 
-def collapse(ids: Sequence[int], start: int, pad: int, end: int) -> list[int]:
-    """Replace each expanded video, `start (time start pad… end)… end`, by `start pad end`.
+def collapse(ids: Sequence[int], tokens: tuple[int, int, int], decode: Callable[[Sequence[int]], str]) -> list[int]:
+    """The tokens of a prompt whose videos are expanded, with one placeholder for each video.
 
     Args:
-        start, pad, end: ids of the tokens `<|vision_start|>`, `<|video_pad|>`, `<|vision_end|>`.
+        tokens: ids of `START`, `PAD` and `END`.
+        decode: the tokenizer's.
     """
+    (start, _, end), placeholder = tokens, list(tokens)
     collapsed: list[int] = []
-    position = 0
+    position, last_time = 0, 0.0
     while position < len(ids):
-        video_end = _end_of_video(ids, position, start, pad, end)
-        collapsed += [start, pad, end] if video_end else [ids[position]]
-        position = video_end or position + 1
+        pair_end = _end_of_pair(ids, position, tokens)
+        length, time = _read_time(collapsed, decode) if pair_end else (0, 0.0)
+        if length:
+            del collapsed[-length:]
+            if collapsed[-3:] != placeholder or time < last_time:  # the first pair of a video
+                collapsed += placeholder
+            last_time = time
+        elif ids[position] == end and collapsed[-4:] == [start, *placeholder]:
+            del collapsed[-4]  # the placeholder's own start; its end is this one
+        else:
+            collapsed += ids[position : pair_end or position + 1]
+        position = pair_end or position + 1
     return collapsed
 
 
-def _end_of_video(ids: Sequence[int], position: int, start: int, pad: int, end: int) -> int:
-    """Position after the expanded video that starts at `position`; 0 if none starts there."""
-    if ids[position] != start:
-        return 0
-    position, pairs = position + 1, 0
-    while position < len(ids):
-        if ids[position] == end:
-            return position + 1 if pairs else 0
-        while position < len(ids) and ids[position] not in (start, pad, end):  # tokens of the time
-            position += 1
-        if list(ids[position : position + 2]) != [start, pad]:
-            return 0
-        position += 1
-        while position < len(ids) and ids[position] == pad:
-            position += 1
-        if list(ids[position : position + 1]) != [end]:
-            return 0
-        position, pairs = position + 1, pairs + 1
-    return 0
+def _end_of_pair(ids: Sequence[int], position: int, tokens: tuple[int, int, int]) -> int:
+    """Position after `start pad… end`; 0 if that does not stand at `position`."""
+    start, pad, end = tokens
+    after = position + 1
+    while after < len(ids) and ids[after] == pad:
+        after += 1
+    return after + 1 if ids[position] == start and after > position + 1 and list(ids[after : after + 1]) == [end] else 0
+
+
+def _read_time(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> tuple[int, float]:
+    """The number of tokens of the time in which the sequence ends, and the time; 0 tokens if there is none."""
+    for length in range(1, min(_TIME_TOKENS, len(ids)) + 1):
+        if match := _TIME.fullmatch(decode(ids[-length:]).strip()):
+            return length, float(match[1])
+    return 0, 0.0

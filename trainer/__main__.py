@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("settings", nargs="*", metavar="key=value")
     parser.add_argument("--dry-run", action="store_true", help="run the preflight, print the resolved configuration and stop")
     parser.add_argument("--cpu", action="store_true", help="train a tiny model without a GPU")
+    parser.add_argument("--card", help="check against this GPU's memory, like H100 (default: that of the GPU in this machine)")
     parser.add_argument("--json", action="store_true", help="with --dry-run: print one JSON object")
     args = parser.parse_intermixed_args(arguments)
     prepare_environment(args.cpu)
@@ -79,12 +80,11 @@ def _prepare(args: argparse.Namespace) -> Any:
     from omegaconf import OmegaConf
 
     from .checks.preflight import preflight
-    from .checks.settings import legacy_faults
+    from .checks.settings import refused_keys
     from .config.compose import make_config
 
-    legacy = legacy_faults(args.settings)
-    if legacy:
-        raise UsageError("; ".join(legacy))
+    if refused := refused_keys(args.settings):
+        raise UsageError("; ".join(refused))
     config = make_config(args.settings, cpu=args.cpu)
     passed: list[str] = []
 
@@ -93,7 +93,7 @@ def _prepare(args: argparse.Namespace) -> Any:
         if not args.json:
             print(f"✓ {line}", file=sys.stderr)
 
-    faults = preflight(config, report_passed=report_passed)
+    faults = preflight(config, card=args.card, report_passed=report_passed)
     if args.json:
         resolved = OmegaConf.to_container(config, resolve=True) if args.dry_run else None
         print(json.dumps({"faults": faults, "in_order": passed, "config": resolved}))

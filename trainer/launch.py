@@ -9,7 +9,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 ROOT = Path(__file__).resolve().parents[1]
-CPU_PLATFORM = {"VERL_PLATFORM": "cpu", "VERL_USE_EXTERNAL_MODULES": "trainer.cpu.platform", "OMP_NUM_THREADS": "1"}
+CPU_PLATFORM = {
+    "VERL_PLATFORM": "cpu", "VERL_USE_EXTERNAL_MODULES": "trainer.cpu.platform", "OMP_NUM_THREADS": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_HOST_IP": "127.0.0.1",  # GiB; no cores of its own
+    "VLLM_NO_USAGE_STATS": "1",
+}  # fmt: skip
 # no tokenizer threads, no Ray usage reports, and no lines dropped from the log as duplicates
 _DEFAULTS = {"TOKENIZERS_PARALLELISM": "false", "RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 

@@ -16,6 +16,7 @@ from dataset_builder.media.mp4 import read_mp4
 from dataset_builder.questions.job import folder_job, make_questions
 from dataset_builder.questions.maker import Question
 from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.tasks import LEVELS
 from dataset_builder.tasks.answers import Labels, Order
 from eval.solvers import SOLVERS, DecodedVideo
 
@@ -52,7 +53,7 @@ def above_chance(
             response = answer(task, made.plan.question, decoded)
             chance = made.portion.task.chance(made.portion.params, made.clip.stats.frames).smooth
             scores.append(made.portion.task.score(response, made.plan.answer.ground_truth(), chance).above_chance)
-    assert len(scores) >= 3
+    assert len(scores) >= 2
     return scores
 
 
@@ -82,7 +83,7 @@ def one_frame(task: str, question: str, videos: list[DecodedVideo]) -> str:
 )
 def test_one_frame_is_not_enough(task: str, half: Path, clip_cache: str) -> None:
     """Tiles are alike in all frames, and several clips are several frames, which may do."""
-    assert fmean(above_chance(task, "easy", half, clip_cache, one_frame)) < 0.05
+    assert fmean(above_chance(task, "easy", half, clip_cache, one_frame)) < 0.1
 
 
 def file_sizes(task: str, question: str, videos: list[DecodedVideo]) -> str:
@@ -101,4 +102,5 @@ def file_sizes(task: str, question: str, videos: list[DecodedVideo]) -> str:
 
 @pytest.mark.parametrize("task", ["jigsaw", "cloze", "compare"])
 def test_file_sizes_do_not_give_the_answer_away(task: str, half: Path, clip_cache: str) -> None:
-    assert fmean(above_chance(task, "hard", half, clip_cache, file_sizes)) < 0.15
+    scores = [score for level in LEVELS for score in above_chance(task, level, half, clip_cache, file_sizes)]
+    assert fmean(scores) < 0.1

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from safetensors.torch import load_file
 
-from trainer.checks.settings import LEGACY, legacy_faults, settings_faults
+from trainer.checks.memory import CARDS, Model, card_memory, memory_faults
+from trainer.checks.settings import IGNORED, LEGACY, refused_keys, settings_faults
 from trainer.config import compose
 from trainer.config.compose import SHORT_NAMES, make_config, unknown_keys
 
@@ -72,11 +74,17 @@ def test_special_characters_in_values_are_kept(name: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("trainer.test_freq=1", "live questions cannot be validated on"),
-        ("algorithm.filter_groups={enable: True, metric: acc}", "sampler_kwargs.filter_groups_metric=exact"),
+        ("actor_rollout_ref.rollout.name=sglang", "rollout.name=sglang is not allowed; allowed: vllm, transformers"),
+        ("actor_rollout_ref.rollout.max_model_len=4096", "max_model_len=4096 must be 10240 or more"),
+        ("actor_rollout_ref.actor.ppo_max_token_len_per_gpu=8192", "ppo_max_token_len_per_gpu=8192 must be 10240 or more"),
+        ("trainer.test_freq=1", "validation on the training questions says nothing; set val_data="),
         ("trainer.v1.sampler.sampler_kwargs.filter_group_metric=acc", "filter_group_metric is unknown; allowed: train_batch"),
         ("trainer.v1.sampler.sync_refill_failed_groups=False", "sync_refill_failed_groups must be True"),
-        ("actor_rollout_ref.actor.ppo_mini_batch_size=128", "verl rejects the configuration: train_batch_size (64)"),
+        ("actor_rollout_ref.actor.ppo_mini_batch_size=48", "ppo_mini_batch_size=48 must divide data.train_batch_size=64"),
+        (
+            "actor_rollout_ref.rollout={temperature: 0, val_kwargs: {do_sample: True}}",
+            "verl rejects the configuration: validation",
+        ),
         ("trainer.n_gpus_per_node=7", "cannot be split evenly over 7 GPUs"),
         ("actor_rollout_ref.rollout.n=1", "rollout.n must be 2 or more"),
     ],
@@ -107,11 +115,47 @@ def test_wrong_settings_raise_a_one_line_error(settings: tuple[str, ...], messag
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("key", LEGACY)
-def test_legacy_keys_are_rejected_by_name(key: str) -> None:
-    [fault] = legacy_faults([f"+{key}=1", *RUN])
-    assert fault.startswith(f"{key} is a key of an earlier verl")
-    assert LEGACY[key] in fault
+@pytest.mark.parametrize(("key", "why"), [*LEGACY.items(), *IGNORED.items()])
+def test_keys_without_effect_are_rejected_by_name(key: str, why: str) -> None:
+    [fault] = refused_keys([f"+{key}=1", *RUN])
+    assert fault.startswith(f"{key} is a key of an earlier verl" if key in LEGACY else f"{key} would be ignored")
+    assert why in fault
+
+
+def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "adapter").mkdir()
+    config = make_config(
+        [*RUN, "out=here", "actor_rollout_ref.model.lora_adapter_path=adapter", "trainer.validation_data_dir=seen"]
+    )
+    assert config.trainer.rollout_data_dir == str(tmp_path / "here" / "rollouts"), "what `videossr diagnose` reads"
+    assert config.trainer.validation_data_dir == str(tmp_path / "seen")
+    assert config.actor_rollout_ref.model.lora_adapter_path == str(tmp_path / "adapter")
+    assert make_config([*RUN, "trainer.rollout_data_dir=null"]).trainer.rollout_data_dir is None
+
+
+def test_a_card_that_is_too_small_is_named() -> None:
+    qwen3_vl_8b = Model(weights=8_767_123_696, cached_per_token=2 * 36 * 8 * 128 * 2)
+
+    def faults(card: str, *settings: str) -> list[str]:
+        return list(memory_faults(make_config([*RUN, *settings]), qwen3_vl_8b, CARDS[card]))
+
+    assert not faults("H100")
+    [whole_context] = faults("H100", "actor_rollout_ref.rollout.max_model_len=262144")
+    assert "one request of max_model_len=262144 tokens 36.0" in whole_context
+    assert not faults("H200", "actor_rollout_ref.rollout.max_model_len=262144")
+    [one_card] = faults("H100", "trainer.n_gpus_per_node=1")
+    assert "Adam's moments take 131 GiB on each of 1 cards of 79; use more cards, recipe=lora" in one_card
+    assert len(faults("4090", "trainer.n_gpus_per_node=2")) == 2
+    assert not faults("H100", "trainer.n_gpus_per_node=1", "actor_rollout_ref.model.lora_rank=32")
+    with pytest.raises(ValueError, match=r"card='H1000' is unknown; allowed: H200.*did you mean 'H100'"):
+        card_memory("H1000")
+    assert card_memory("h100") == CARDS["H100"]
+
+
+def test_a_checkpoints_memory_is_read_from_its_configuration(model: Path) -> None:
+    weights = sum(len(tensor.flatten()) for tensor in load_file(model / "model.safetensors").values())
+    assert Model.of(str(model)) == Model(weights, cached_per_token=2 * 2 * 2 * 32 * 2)
 
 
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:

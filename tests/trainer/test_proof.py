@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import httpx
 import pytest
 
-from dataset_builder import tasks
 from trainer.proof.model import random_answer
 from trainer.proof.recipe import DEFAULT
 from trainer.proof.run import run_proof
+
+from ..servers import ROOT
 
 
 def test_three_steps_leave_a_curve(tmp_path: Path, footage: Path) -> None:
@@ -36,10 +41,36 @@ def test_three_steps_leave_a_curve(tmp_path: Path, footage: Path) -> None:
 def test_warm_up_answers_do_not_depend_on_the_question(shuffled: bool) -> None:
     times = [0.0, 1.0, 2.0, 3.0, 4.0]
     info = {"params": "{}", "frame_times": [times]}
-    questions = [{"reward_model": {"ground_truth": truth}, "extra_info": info} for truth in ("1-2", "2-3", "3-4")]
-    draw_reply, rng = random_answer(tasks.get("grounding"), questions, shuffled), Random(0)
+    questions = [
+        {"data_source": "videossr/grounding", "reward_model": {"ground_truth": truth}, "extra_info": info}
+        for truth in ("1-2", "2-3", "3-4")
+    ]
+    draw_reply, rng = random_answer(questions, shuffled), Random(0)
     distinct = 3 if shuffled else 10
     for question in questions:
         counts = Counter(draw_reply(question, rng) for _ in range(900))
         assert len(counts) == distinct
         assert all(abs(count - 900 / distinct) < 5 * (900 / distinct) ** 0.5 for count in counts.values())
+
+
+def test_a_killed_proof_ends_its_service(tmp_path: Path) -> None:
+    program = "import sys, time; from pathlib import Path; from trainer.proof.service import reward_service\nwith reward_service(Path(sys.argv[1])) as url: print(url, flush=True); time.sleep(600)"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "log")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as proof:
+        assert proof.stdout is not None
+        url = proof.stdout.readline().strip()
+        assert _answers(url)
+        proof.kill()
+    deadline = time.monotonic() + 60
+    while _answers(url):
+        assert time.monotonic() < deadline, "the service has outlived the proof"
+        time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        httpx.get(f"{url}/health", trust_env=False)
+    except httpx.TransportError:
+        return False
+    return True

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +25,8 @@ from dataset_builder import tasks
 from trainer.proof.model import make_model
 from trainer.proof.recipe import DEFAULT
 
-from ..servers import ROOT, Server, serving, stats
+from ..servers import Server, serving, stats
+from .runs import start, steps, wait_for_steps
 
 # levels move at each step by an amount from which the test computes the mean reward that the curriculum received
 RECIPE = replace(DEFAULT, warm_up=30, batch=4, n=4, updates=1, curriculum=True)
@@ -79,28 +78,6 @@ def faulty(upstream: str) -> Iterator[tuple[str, list[str]]]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", outcomes
     server.shutdown()
-
-
-def start(settings: list[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
-    with (folder / f"{name}.log").open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "trainer", "--cpu", *settings],
-            cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
-            env={**os.environ, "VERL_FILE_LOGGER_PATH": str(folder / f"{name}.jsonl")},
-        )  # fmt: skip
-
-
-def steps(folder: Path, name: str) -> list[dict[str, Any]]:
-    path = folder / f"{name}.jsonl"
-    return [json.loads(line)["data"] for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def wait_for_steps(number: int, process: subprocess.Popen[bytes], folder: Path, name: str) -> None:
-    deadline = time.monotonic() + 300
-    while len(steps(folder, name)) < number:
-        assert process.poll() is None, (folder / f"{name}.log").read_text()[-3000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def kill_all(root: subprocess.Popen[bytes]) -> None:

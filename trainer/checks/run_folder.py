@@ -12,12 +12,17 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dataset_builder.storage.folder import Folder
 from dataset_builder.storage.summary import Summary
 
+from ..data.prompt_length import keeps_outer_tokens
 from ..data.settings import LIVE
+from ..data.stored import open_build
 
 RUN_FILE = "run.json"
+PROMPT_FORMS = {
+    True: "a video's start and end stand around its pairs (transformers 5.10)",
+    False: "no start and end stand around a video's pairs (transformers 5.9)",
+}
 _LATEST = "latest_checkpointed_iteration.txt"  # written by verl
 # settings of live questions that may change between a checkpoint and its resumption
 _CHANGEABLE = ("clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels", "difficulty")
@@ -67,6 +72,9 @@ def _run_identity(config: DictConfig) -> dict[str, Any]:
         settings = OmegaConf.to_container(config.data.videossr, resolve=True)
         assert isinstance(settings, dict)
         questions = {str(key): value for key, value in settings.items() if key not in _CHANGEABLE}
-    elif summary := Summary.read(Folder.of(name)):
+    elif summary := Summary.read(open_build(name)):
         questions = summary.identity
-    return {"model": str(config.actor_rollout_ref.model.path), "data": name, "seed": config.data.seed, "questions": questions}
+    return {
+        "model": str(config.actor_rollout_ref.model.path), "data": name, "seed": config.data.seed, "questions": questions,
+        "prompt": PROMPT_FORMS[keeps_outer_tokens()],
+    }  # fmt: skip

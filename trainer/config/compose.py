@@ -29,7 +29,14 @@ SHORT_NAMES = {
     "steps": "trainer.total_training_steps",
     "out": "trainer.default_local_dir",
 }
+_WRITTEN_PATHS = ("data.videossr.clip_cache", "trainer.rollout_data_dir", "trainer.validation_data_dir")
+# a folder here, or a name on the Hub
+_READ_PATHS = (
+    "actor_rollout_ref.model.path", "actor_rollout_ref.model.tokenizer_path", "actor_rollout_ref.model.hf_config_path",
+    "actor_rollout_ref.model.lora_adapter_path", "trainer.resume_from_path",
+)  # fmt: skip
 INTEGERS = ("seed", "steps")
+_VLLM = "actor_rollout_ref.rollout.name=vllm"
 ENVIRONMENT = {"reward_url": "VIDEOSSR_REWARD_URL"}
 # sections that verl's own configuration does not define
 OUR_SECTIONS = ("data.videossr", "reward.custom_reward_function.reward_kwargs", "trainer.v1.sampler.sampler_kwargs")
@@ -37,6 +44,7 @@ OUR_SECTIONS = ("data.videossr", "reward.custom_reward_function.reward_kwargs", 
 _FREE_FORM_SECTIONS = (
     "actor_rollout_ref.model.override_config",
     "actor_rollout_ref.rollout.engine_kwargs",
+    "actor_rollout_ref.rollout.enable_sleep_mode",  # in verl's dataclass, though not in its yaml
     "ray_kwargs.ray_init",
     "hydra",
 )
@@ -65,7 +73,8 @@ def make_config(settings: Sequence[str], *, cpu: bool = False) -> DictConfig:
     for name in ("data", "model", "reward_url"):
         if not values.get(name):
             raise UsageError(f"{name}=… is missing; `python -m trainer --help` has examples")
-    overrides = [f"++{key}={value}" for key, value in _flat_yaml("cpu.yaml")] if cpu else []
+    overlays = ["cpu.yaml", *(["cpu_vllm.yaml"] if _VLLM in verl_overrides else [])] if cpu else []
+    overrides = [f"++{key}={value}" for name in overlays for key, value in _flat_yaml(name)]
     if values["data"].startswith(LIVE):
         overrides.append("data.shuffle=False")
     else:
@@ -78,6 +87,7 @@ def make_config(settings: Sequence[str], *, cpu: bool = False) -> DictConfig:
         for name, value in values.items():
             OmegaConf.update(config, SHORT_NAMES[name], _parse(name, value))
         _set_paths(config)
+        _set_lengths(config)
         OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException) as error:
         message = "; ".join(filter(None, map(str.strip, str(error).splitlines())))  # hydra's later lines say how to fix it
@@ -113,15 +123,21 @@ def _set_paths(config: DictConfig) -> None:
     """Make all paths absolute, because verl's processes run in other folders and on other machines."""
     data, trainer = config.data, config.trainer
     data.train_files, data.val_files = _absolute(data.train_files), _absolute(data.val_files)
-    if data.videossr.clip_cache:
-        data.videossr.clip_cache = str(Path(data.videossr.clip_cache).expanduser().absolute())
     trainer.default_local_dir = str(Path(trainer.default_local_dir).expanduser().absolute())
-    if trainer.get("rollout_data_dir"):
-        trainer.rollout_data_dir = str(Path(trainer.rollout_data_dir).expanduser().absolute())
-    model = Path(config.actor_rollout_ref.model.path).expanduser()
-    if model.exists():
-        config.actor_rollout_ref.model.path = str(model.absolute())
+    for key in _WRITTEN_PATHS:
+        if path := OmegaConf.select(config, key):
+            OmegaConf.update(config, key, str(Path(path).expanduser().absolute()))
+    for key in _READ_PATHS:
+        if path := OmegaConf.select(config, key):
+            OmegaConf.update(config, key, _absolute(path))
     OmegaConf.update(config, "ray_kwargs.ray_init.runtime_env.env_vars", _environment(), force_add=True)
+
+
+def _set_lengths(config: DictConfig) -> None:
+    """Size vLLM's context for the longest prompt and response; without it vLLM takes the model's, 262,144 for Qwen3-VL."""
+    rollout = config.actor_rollout_ref.rollout
+    if rollout.max_model_len is None:
+        rollout.max_model_len = config.data.max_prompt_length + config.data.max_response_length
 
 
 def _environment() -> dict[str, str]:
@@ -153,11 +169,11 @@ def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def unknown_keys() -> list[str]:
-    """Keys of grpo.yaml and cpu.yaml that the installed verl does not define. verl would ignore some of them silently."""
+    """Keys of our files that the installed verl does not define. verl would ignore some of them silently."""
     with initialize_config_dir(str(CONFIG_FOLDER), version_base=None):
         verl = compose("verl_alone")
     unknown = []
-    for name in ("grpo.yaml", "cpu.yaml"):
+    for name in ("grpo.yaml", "cpu.yaml", "cpu_vllm.yaml"):
         for key, _ in flatten(OmegaConf.load(CONFIG_FOLDER / name)):
             if not key.startswith((*OUR_SECTIONS, *_FREE_FORM_SECTIONS, "defaults")) and not _has_key(verl, key):
                 unknown.append(key)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from verl.utils import tensordict_utils
 from verl.workers.engine import EngineRegistry
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngineWithLMHead
 
@@ -21,9 +20,6 @@ class CpuEngineWithLMHead(FSDPEngineWithLMHead):  # type: ignore[misc]
     def _build_fsdp_module(self, module: torch.nn.Module) -> torch.nn.Module:
         self._autocast_dtype, self.scaler = torch.float32, None
         return module
-
-    def forward_backward_batch(self, data: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().forward_backward_batch(_make_length_ragged(data), *args, **kwargs)
 
     def to(self, device: str, model: bool = True, optimizer: bool = True, grad: bool = True) -> None: ...
 
@@ -48,25 +44,3 @@ class CpuEngineWithLMHead(FSDPEngineWithLMHead):  # type: ignore[misc]
         self.optimizer.load_state_dict(state["optimizer"])
         self.lr_scheduler.load_state_dict(state["schedule"])
         torch.set_rng_state(state["random"])
-
-
-def _make_length_ragged(data: Any) -> Any:
-    """Make nested position ids (batch x 4 x length) ragged in the length, as verl's slicing expects.
-
-    When all sequences have the same length, they arrive ragged in the dimension of size 4.
-    """
-    positions = data["position_ids"]
-    if positions.is_nested and len(positions.values()) == positions.offsets()[-1]:
-        dense = positions.values().unflatten(0, (len(positions), -1))
-        data["position_ids"] = tensordict_utils.nested_tensor_from_tensor_list(list(dense.unbind(0)), ragged_idx=2)
-    return data
-
-
-_select = tensordict_utils.index_select_tensor_dict
-
-
-def _select_from_repaired(batch: Any, indices: Any) -> Any:
-    return _select(_make_length_ragged(batch), indices)
-
-
-tensordict_utils.index_select_tensor_dict = _select_from_repaired  # verl cuts mini-batches before it calls the engine

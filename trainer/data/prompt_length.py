@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from dataset_builder import qwen_video
@@ -20,8 +21,16 @@ def prompt_tokens(processor: Any, messages: Sequence[dict[str, Any]], height: in
     tokens_per_pair = (height // pixels_per_token) * (width // pixels_per_token)
     videos = list(_frame_times(messages))
     pairs = sum(len(qwen_video.pair_times(times)) for times in videos)
-    ids: list[int] = processor.tokenizer(qwen_video.expand(text, videos))["input_ids"]
+    ids: list[int] = processor.tokenizer(qwen_video.expand(text, videos, outer=keeps_outer_tokens()))["input_ids"]
     return int(len(ids) + pairs * (tokens_per_pair - 1))
+
+
+@cache
+def keeps_outer_tokens() -> bool:
+    """Whether the installed transformers leaves a placeholder's own start and end around the expanded video."""
+    from transformers import Qwen3VLProcessor
+
+    return "replace_video_token" in vars(Qwen3VLProcessor)  # from 5.10; vLLM tells the two forms apart by this too
 
 
 def _frame_times(messages: Sequence[dict[str, Any]]) -> Iterator[Sequence[float]]:

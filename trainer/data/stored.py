@@ -32,7 +32,7 @@ class StoredQuestions:
         """
         self._rows: list[dict[str, Any]] = []
         self._videos: list[StoredVideos] = []
-        folder = _folder(name)
+        folder = open_build(name)
         for shard in _shards(folder, name):
             with folder.open(shard) as file, pq.ParquetFile(file) as parquet:
                 paths = {column.path for column in parquet.schema}
@@ -58,7 +58,12 @@ class StoredQuestions:
         return dropped
 
 
-def _folder(name: str) -> Folder:
+def open_build(name: str) -> Folder:
+    """The folder of a build; one on the Hub is fetched, or brought up to date.
+
+    Raises:
+        UsageError: if there is none.
+    """
     folder = Folder.of(name)
     if folder.is_remote or folder.path.is_dir():
         return folder

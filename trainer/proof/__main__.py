@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -18,7 +18,7 @@ from dataset_builder import tasks
 
 from ..launch import prepare_environment
 from .curve import EDGE_STEPS
-from .recipe import DEFAULT, LONG, Recipe
+from .recipe import DEFAULT, LONG
 from .run import run_proof
 
 MIN_RISE = 0.1  # of the mean reward from the first steps to the last, for the proof to succeed
@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--long", action="store_true", help="train longer, on a task that needs the video: find when its colours are inverted"
     )
+    parser.add_argument(
+        "--rollout", choices=("transformers", "vllm"), default="transformers", help="vllm: verl's own, on vLLM's CPU build"
+    )
     args = parser.parse_args(arguments)
     prepare_environment(cpu=True)
     from tqdm import tqdm
@@ -44,8 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     make_importable()
     base = LONG if args.long else DEFAULT
-    recipe = Recipe(
-        **{**asdict(base), "task": args.task or base.task, "steps": args.steps or base.steps, "curriculum": args.curriculum}
+    task = tasks.get(args.task or base.task)
+    frames = max(base.frames, task.min_frames(task.params(base.difficulty, base.overrides if task.name == base.task else {})))
+    recipe = replace(
+        base, task=task.name, frames=frames, steps=args.steps or base.steps, curriculum=args.curriculum, rollout=args.rollout
     )
     seeds = [int(seed) for seed in args.seeds.split(",")]
     with tqdm(total=len(seeds) * recipe.steps, unit="step", desc="train") as bar:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WARM_UP_QUESTIONS = 64
+MICRO_BATCH = 2048  # tokens; short, as attention to a packed micro-batch on a CPU costs the square of it
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Recipe:
         updates: weight updates per step.
         kl, grad_clip: KL is larger and clipping tighter than for a real model, as a tiny one soon forgets the answer format.
         hidden, layers: the model's width and depth.
+        rollout: verl's name of what generates: `transformers`, our own, or `vllm`.
         more: further settings, as on the command line of `python -m trainer`.
     """
 
@@ -45,21 +47,19 @@ class Recipe:
     hidden: int = 128
     layers: int = 2
     curriculum: bool = False
+    rollout: str = "transformers"
     more: tuple[str, ...] = ()
 
     def settings(self) -> list[str]:
         """Settings for `trainer.config.compose.make_config`."""
         per_update = self.batch // self.updates
-        rollouts = per_update * self.n
         return [
             f"preset={self.task}", f"data.videossr.overrides={json.dumps(dict(self.overrides)).replace(chr(34), '')}", f"steps={self.steps}", f"difficulty={self.difficulty}",
             f"data.videossr.samples={max(self.steps * self.batch * 2, WARM_UP_QUESTIONS)}", f"data.videossr.frames={self.frames}",
             f"data.videossr.max_pixels={self.max_pixels}", f"data.videossr.curriculum={self.curriculum}",
             f"data.train_batch_size={self.batch}", "data.max_prompt_length=1024", "data.max_response_length=16",
-            f"actor_rollout_ref.rollout.n={self.n}", f"actor_rollout_ref.actor.ppo_mini_batch_size={per_update}",
-            f"actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu={rollouts}",
-            f"actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu={rollouts}",
-            f"actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu={rollouts}",
+            f"actor_rollout_ref.rollout.name={self.rollout}", f"actor_rollout_ref.rollout.n={self.n}", f"actor_rollout_ref.actor.ppo_mini_batch_size={per_update}",
+            f"actor_rollout_ref.actor.ppo_max_token_len_per_gpu={MICRO_BATCH}",
             f"actor_rollout_ref.actor.optim.lr={self.lr}", "actor_rollout_ref.actor.optim.lr_warmup_steps=5",
             f"actor_rollout_ref.actor.kl_loss_coef={self.kl}", f"actor_rollout_ref.actor.optim.clip_grad={self.grad_clip}",
             "trainer.save_freq=-1", "trainer.logger=[file]", *self.more,

@@ -67,7 +67,7 @@ def _train(settings: Sequence[str], folder: Path, seed: int, report: Callable[[i
     log, metrics = folder / "train.log", folder / "metrics.jsonl"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "trainer", "--cpu", *settings], cwd=ROOT, stdout=output, stderr=output,
+            [sys.executable, "-m", "trainer.proof.child", "trainer", "--cpu", *settings], cwd=ROOT, stdout=output, stderr=output,
             env={**os.environ, "VERL_FILE_LOGGER_PATH": str(metrics)},
         )  # fmt: skip
         try:

@@ -23,8 +23,9 @@ def reward_service(log: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dataset_builder.cli", "serve", "--port", str(port)], cwd=ROOT, stdout=output, stderr=output
-        )
+            [sys.executable, "-m", "trainer.proof.child", "dataset_builder.cli", "serve", "--port", str(port)],
+            cwd=ROOT, stdout=output, stderr=output,
+        )  # fmt: skip
         try:
             _wait_until_ready(url, process, log)
             yield url

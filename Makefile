@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := pip install --quiet --disable-pip-version-check --no-compile
 PIP := $(BIN)/$(INSTALL)
-ENVIRONMENTS := .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-vllm/.ready .venv-trl/.ready .venv-inspect/.ready
+ENVIRONMENTS := .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-verifiers/.ready .venv-verl/.ready .venv-vllm/.ready .venv-trl/.ready .venv-inspect/.ready .venv-lmms/.ready
 
 # Python keeps its bytecode: the many processes of the tests would each compile all they import
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,7 +33,7 @@ test-core: .venv/.dev
 	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python VIDEOSSR_CLIENTS_PYTHON=$(CURDIR)/.venv-clients/bin/python \
 	VIDEOSSR_VERIFIERS_PYTHON=$(CURDIR)/.venv-verifiers/bin/python VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python \
 	VIDEOSSR_TRL_PYTHON=$(CURDIR)/.venv-trl/bin/python VIDEOSSR_INSPECT_PYTHON=$(CURDIR)/.venv-inspect/bin/python \
-	VIDEOSSR_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python \
+	VIDEOSSR_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python VIDEOSSR_LMMS_PYTHON=$(CURDIR)/.venv-lmms/bin/python \
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations=25
 
 test-trainer: .venv-verl/.ready
@@ -77,7 +77,7 @@ bench-eval: .venv/.dev ## how busy the evaluator keeps a server, and what planni
 	$(BIN)/python -m tests.benchmarks.bench_eval
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl .venv-vllm .venv-trl .venv-inspect demo preview bench proof proof-long
+	rm -rf .venv .venv-datasets3 .venv-clients .venv-verifiers .venv-verl .venv-vllm .venv-trl .venv-inspect .venv-lmms demo preview bench proof proof-long
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -145,4 +145,12 @@ clean: ## remove what the other targets made
 	@echo "setting up .venv-inspect: the evaluator's logs are read with inspect-ai, which wants other versions than the rest"
 	test -x .venv-inspect/bin/python || $(PYTHON) -m venv .venv-inspect
 	.venv-inspect/bin/$(INSTALL) -c tests/real_clients/constraints-inspect.txt -e '.[eval]' inspect-ai
+	@touch $@
+
+.venv-lmms/.ready: tests/real_clients/constraints-lmms.txt
+	@echo "setting up .venv-lmms: lmms-eval with what its client of servers needs, which is a part of all that it asks for"
+	test -x .venv-lmms/bin/python || $(PYTHON) -m venv .venv-lmms
+	.venv-lmms/bin/$(INSTALL) --no-deps lmms_eval==0.7.3
+	.venv-lmms/bin/$(INSTALL) -c $< torch==2.13.0 accelerate av datasets decord evaluate 'filelock<4' jsonlines loguru numexpr openai packaging \
+	  pillow pytablewriter python-dotenv pyyaml sacrebleu scikit-learn sympy tenacity tqdm-multiprocess transformers
 	@touch $@

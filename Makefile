@@ -8,7 +8,7 @@ ENVIRONMENTS := .venv/.dev .venv-datasets3/.ready .venv-clients/.ready .venv-ver
 # Python keeps its bytecode: the many processes of the tests would each compile all they import
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo serve check test lint test-core test-trainer test-vllm baselines train-proof train-proof-long bench-build bench-formats bench-train bench-serve bench-eval clean
+.PHONY: help demo serve check test lint test-core test-trainer test-vllm baselines train-proof train-proof-long bench-build bench-tasks bench-formats bench-train bench-serve bench-eval clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ train-proof-long: .venv-verl/.ready ## the same until it looks, for up to an hou
 bench-build: .venv/.dev ## speed of sampling and building; this and the others write BENCHMARKS.md
 	$(PIP) decord==0.6.0
 	$(BIN)/python -m tests.benchmarks.bench_build
+
+bench-tasks: .venv/.dev ## every task: refusals, costs, what solvers and blind answers reach
+	$(BIN)/python -m tests.benchmarks.bench_tasks
 
 bench-formats: .venv/.dev .venv-verl/.ready ## what each format of rows costs in training
 	VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python $(BIN)/python -m tests.benchmarks.bench_formats

@@ -249,18 +249,18 @@ def test_the_app_runs_under_plain_uvicorn_with_workers(tmp_path: Path) -> None:
     port = free_port()
     log = tmp_path / "log"
     command = ["-m", "uvicorn", "--factory", "reward_service.http.app:create_app", f"--port={port}", "--workers=2"]
-    with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stderr=out, stdout=out)
-    server = Server(f"http://127.0.0.1:{port}", process, log)
-    wait_until_ready(server)
     counts: dict[str, int] = {}
-    for k in range(60):
-        server.post("/v1/score", {"items": [{**GOOD, "group": 1, "id": k}]}, headers={"connection": "close"})
-    for _ in range(30):
-        summary = server.get("/v1/stats", headers={"connection": "close"}).json()
-        counts[summary["process"]] = sum(run["counting"]["unknown"]["rollouts"] for run in summary["runs"].values())
-    process.terminate()
-    process.wait(20)
+    with log.open("wb") as out, subprocess.Popen([sys.executable, *command], cwd=ROOT, stderr=out, stdout=out) as process:
+        try:
+            server = Server(f"http://127.0.0.1:{port}", process, log)
+            wait_until_ready(server)
+            for k in range(60):
+                server.post("/v1/score", {"items": [{**GOOD, "group": 1, "id": k}]}, headers={"connection": "close"})
+            for _ in range(30):
+                summary = server.get("/v1/stats", headers={"connection": "close"}).json()
+                counts[summary["process"]] = sum(run["counting"]["unknown"]["rollouts"] for run in summary["runs"].values())
+        finally:
+            process.terminate()
     assert len(counts) == 2
     assert sum(counts.values()) == 60
 

@@ -7,29 +7,31 @@ pictures without a chosen frame and, in the other groups, frames that are neithe
 from __future__ import annotations
 
 import errno
-import io
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import TypeVar
 
 import av
+import numpy as np
+import numpy.typing as npt
 
 from ..errors import UnusableVideo
 from ..sources.read import Video
 from .clock import repair_clock
+from .container import opened, pixel_aspect
 from .frame import Frame
 from .geometry import scale
 from .sampling import Sampling
-
-av.logging.set_level(av.logging.PANIC)  # errors are raised anyway; FFmpeg's log lines would garble progress bars
+from .snap import snap
 
 Stamp = TypeVar("Stamp", int, Fraction)
 
 MIN_KEYFRAMES = 4
-KEPT_BYTES = 128 << 20  # compressed data kept in memory; a larger video is read twice
+KEPT_BYTES = 64 << 20  # compressed data kept in memory; a larger video is read twice
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,6 @@ class SampledFrames:
     end: float
 
 
-class _Packet(NamedTuple):  # a tuple, as a video has thousands
-    pts: int
-    keyframe: bool
-    shown: bool
-
-
 def sample(video: Video, sampling: Sampling) -> SampledFrames:
     """Decode frames that are evenly spaced in time over the middle of a video.
 
@@ -62,6 +58,8 @@ def sample(video: Video, sampling: Sampling) -> SampledFrames:
         OSError: if the file cannot be read.
     """
     try:
+        if sampling.mode == "snap" and (snapped := snap(video, sampling)) is not None:
+            return _sampled(*snapped)
         return (_sample_keyframes if sampling.mode == "keyframe" else _sample_exactly)(video, sampling)
     except (UnusableVideo, MemoryError):
         raise
@@ -78,7 +76,7 @@ def sample(video: Video, sampling: Sampling) -> SampledFrames:
 def _sample_exactly(video: Video, sampling: Sampling) -> SampledFrames:
     with _index(video) as indexed:
         if indexed.reliable:
-            stamps = [packet.pts for packet in _in_time(indexed.packets)]
+            stamps = indexed.stamps()
             within = _middle(stamps, stamps, sampling.share)
             chosen = _spread(stamps, within, _count(within, sampling), f"frames{_where(sampling)}")
             decoded = _decode(indexed, set(chosen), sampling.max_pixels)
@@ -89,10 +87,10 @@ def _sample_exactly(video: Video, sampling: Sampling) -> SampledFrames:
 
 def _sample_keyframes(video: Video, sampling: Sampling) -> SampledFrames:
     with _index(video) as indexed:
-        stamps = [packet.pts for packet in _in_time(indexed.packets)]
+        stamps = indexed.stamps()
         if not stamps:  # keyframes have no times
             return _sample_linearly(video, sampling)
-        keys = [packet.pts for packet in _in_time(indexed.packets) if packet.keyframe]
+        keys = indexed.stamps(keyframes=True)
         within = _middle(keys, stamps, sampling.share)
         count = min(sampling.frames, len(within)) // 2 * 2
         chosen = _spread(keys, within, max(count, min(sampling.frames, MIN_KEYFRAMES)), f"keyframes{_where(sampling)}")
@@ -100,11 +98,6 @@ def _sample_keyframes(video: Video, sampling: Sampling) -> SampledFrames:
     if len(decoded) < len(chosen):
         raise UnusableVideo(f"{len(chosen) - len(decoded)} of {len(chosen)} keyframes could not be decoded")
     return _sampled([decoded[pts] for pts in chosen], [float((pts - stamps[0]) * indexed.unit) for pts in chosen])
-
-
-def _in_time(packets: list[_Packet]) -> list[_Packet]:
-    """The packets whose frames are shown, in presentation order."""
-    return sorted((packet for packet in packets if packet.shown), key=lambda packet: packet.pts)
 
 
 def _sampled(frames: list[Frame], times: list[float]) -> SampledFrames:
@@ -117,34 +110,12 @@ def _sampled(frames: list[Frame], times: list[float]) -> SampledFrames:
     return SampledFrames(frames, tuple(exact), round(exact[-1] + step, 3))
 
 
-def _file(video: Video) -> BinaryIO:
-    if isinstance(video, bytes):
-        return io.BytesIO(video)
-    return open(video, "rb") if isinstance(video, str) else video()
-
-
-@contextmanager
-def _opened(video: Video) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    with (
-        _file(video) as file,
-        av.open(file, "r", metadata_errors="replace") as container,
-    ):
-        stream = container.streams.best("video")
-        if not isinstance(stream, av.VideoStream):
-            raise UnusableVideo("has no video stream")
-        if stream.codec_context is None:
-            raise UnusableVideo("is encrypted, or of a codec without a decoder")
-        stream.thread_type = "NONE"
-        stream.codec_context.thread_count = 1
-        yield container, stream
-
-
 @dataclass(frozen=True)
 class _IndexedVideo:
     """An open video that has been read through once.
 
     Attributes:
-        packets: packets of the best video stream, in decoding order.
+        pts, keyframe, shown: of each packet of the best video stream, in decoding order; a packet without a time is not shown.
         unit: seconds per time stamp unit.
         pixel_aspect: width of a stored pixel by its height.
         reliable: whether the packets' time stamps are the times of their frames.
@@ -153,11 +124,18 @@ class _IndexedVideo:
 
     video: Video
     codec: av.VideoCodecContext
-    packets: list[_Packet]
+    pts: npt.NDArray[np.int64]
+    keyframe: npt.NDArray[np.bool_]
+    shown: npt.NDArray[np.bool_]
     unit: Fraction
     pixel_aspect: Fraction
     reliable: bool
     buffered: list[av.Packet[av.VideoStream]] | None
+
+    def stamps(self, keyframes: bool = False) -> list[int]:
+        """The times of all frames that are shown, or of the keyframes among them, in presentation order."""
+        stamps: list[int] = np.sort(self.pts[self.shown & self.keyframe if keyframes else self.shown]).tolist()
+        return stamps
 
     @contextmanager
     def reopen(self) -> Iterator[tuple[av.VideoCodecContext, Iterable[av.Packet[av.VideoStream]]]]:
@@ -165,40 +143,41 @@ class _IndexedVideo:
         if self.buffered is not None:
             yield self.codec, self.buffered
             return
-        with _opened(self.video) as (container, stream):
+        with opened(self.video) as (container, stream):
             yield stream.codec_context, (packet for packet in container.demux(stream) if packet.size)
 
 
 @contextmanager
 def _index(video: Video) -> Iterator[_IndexedVideo]:
-    with _opened(video) as (container, stream):
-        packets: list[_Packet] = []
+    with ExitStack() as stack:
+        container, stream = stack.enter_context(opened(video))
+        # an hour has a hundred thousand packets: 10 bytes each
+        pts, keyframe, shown = array("q"), bytearray(), bytearray()
         buffered: list[av.Packet[av.VideoStream]] = []
-        stamps: set[int | None] = set()
-        size = 0
+        size, has_all_stamps = 0, True
         for packet in container.demux(stream):
             if packet.size:
-                packets.append(_Packet(packet.pts or 0, packet.is_keyframe, packet.pts is not None and not packet.is_discard))
-                stamps.add(packet.pts)
+                pts.append(packet.pts or 0)
+                keyframe.append(packet.is_keyframe)
+                shown.append(packet.pts is not None and not packet.is_discard)
+                has_all_stamps &= packet.pts is not None
                 size += packet.size
                 if size <= KEPT_BYTES:
                     buffered.append(packet)
                 else:
                     buffered.clear()
-        if not packets:
+        if not pts:
             raise UnusableVideo("holds no video data")
+        stamps = np.array(pts)
         # AVI stores no presentation times, so streams with reordered frames have wrong time stamps
         reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
-        is_reliable = (
-            None not in stamps and len(stamps) == len(packets) and not reordered and any(packet.shown for packet in packets)
-        )
-        all_packets = buffered if size <= KEPT_BYTES else None
-        unit = stream.time_base or Fraction(1)
-        yield _IndexedVideo(video, stream.codec_context, packets, unit, _pixel_aspect(stream), is_reliable, all_packets)
-
-
-def _pixel_aspect(stream: av.VideoStream) -> Fraction:
-    return stream.sample_aspect_ratio or Fraction(1)
+        is_reliable = has_all_stamps and len(np.unique(stamps)) == len(stamps) and not reordered and any(shown)
+        unit, aspect, codec = stream.time_base or Fraction(1), pixel_aspect(stream), stream.codec_context
+        if size > KEPT_BYTES:
+            stack.close()  # its index takes memory, and `reopen` reads another
+        is_key, is_shown = (np.frombuffer(flags, np.bool_) for flags in (keyframe, shown))
+        kept = buffered if size <= KEPT_BYTES else None
+        yield _IndexedVideo(video, codec, stamps, is_key, is_shown, unit, aspect, is_reliable, kept)
 
 
 def _middle(stamps: list[Stamp], whole: list[Stamp], share: float) -> range:
@@ -235,7 +214,7 @@ def _spread(stamps: list[Stamp], within: range, count: int, what: str) -> list[S
 
 def _decode(indexed: _IndexedVideo, chosen: set[int], max_pixels: int) -> dict[int, Frame]:
     """Decode the chosen frames; gives fewer if the stream does not contain what its packets claim."""
-    needed = _needed(indexed.packets, chosen)
+    needed = _needed(indexed, chosen)
     frames: dict[int, Frame] = {}
 
     def collect(decoded: list[av.VideoFrame]) -> None:
@@ -258,19 +237,17 @@ def _decode(indexed: _IndexedVideo, chosen: set[int], max_pixels: int) -> dict[i
     return frames
 
 
-def _needed(packets: list[_Packet], chosen: set[int]) -> list[bool]:
+def _needed(indexed: _IndexedVideo, chosen: set[int]) -> npt.NDArray[np.bool_]:
     """Which packets to decode: for each chosen frame, from the last keyframe at or before it up to the frame."""
-    keys = [index for index, packet in enumerate(packets) if packet.keyframe]
+    keys = np.flatnonzero(indexed.keyframe).tolist()
     if not keys or keys[0] != 0:
         keys.insert(0, 0)
-    needed = [False] * len(packets)
-    for index, packet in enumerate(packets):
-        if packet.pts not in chosen:
-            continue
+    needed = np.zeros(len(indexed.pts), np.bool_)
+    for index in np.flatnonzero(np.isin(indexed.pts, list(chosen))).tolist():
         group = bisect_right(keys, index) - 1
-        while group > 0 and packets[keys[group]].pts > packet.pts:
+        while group > 0 and indexed.pts[keys[group]] > indexed.pts[index]:
             group -= 1  # shown before the keyframe that precedes it in the file: it belongs to the previous group
-        needed[keys[group] : index + 1] = [True] * (index + 1 - keys[group])
+        needed[keys[group] : index + 1] = True
     return needed
 
 
@@ -288,11 +265,11 @@ def _decode_keyframes(indexed: _IndexedVideo, chosen: set[int], max_pixels: int)
 
 def _sample_linearly(video: Video, sampling: Sampling) -> SampledFrames:
     """For streams without reliable packet times: decode everything twice and take frames in the decoder's order."""
-    with _opened(video) as (container, stream):
+    with opened(video) as (container, stream):
         clock = [frame.pts for frame in container.decode(stream)]
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         unit = stream.time_base
-        aspect = _pixel_aspect(stream)
+        aspect = pixel_aspect(stream)
     repaired = repair_clock(clock)
     if repaired is None or unit is None:
         repaired, unit = list(map(Fraction, range(len(clock)))), 1 / rate
@@ -300,7 +277,7 @@ def _sample_linearly(video: Video, sampling: Sampling) -> SampledFrames:
     within = _middle(stamps, stamps, sampling.share)
     chosen = _spread(stamps, within, _count(within, sampling), f"frames{_where(sampling)}")
     indices = {bisect_left(stamps, stamp) for stamp in chosen}
-    with _opened(video) as (container, stream):
+    with opened(video) as (container, stream):
         frames = [scale(frame, sampling.max_pixels, aspect) for k, frame in enumerate(container.decode(stream)) if k in indices]
     if len(frames) != len(chosen):
         raise UnusableVideo(f"{len(frames)} of {len(chosen)} frames could be decoded")

@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Interpolation
 
 from ..errors import UnusableVideo
@@ -52,7 +53,8 @@ def scale(frame: av.VideoFrame, max_pixels: int, pixel_aspect: Fraction = _SQUAR
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """Where a stored pixel (x, y) is shown, up to a shift: at (a x + c y, b x + d y); returns a, b, c, d."""
-    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    # not frame.side_data: that and the frame would keep each other, and a decoded picture, until the next garbage collection
+    data: Any = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     if data is None:
         return 1, 0, 0, 1
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MODES = ("exact", "keyframe")
+MODES = ("exact", "snap", "keyframe")
 SIDE = 64  # output sides are multiples of this, so that verl and Qwen do not resize them
 
 
@@ -15,7 +15,8 @@ class Sampling:
     Attributes:
         frames: T, evenly spaced in time.
         max_pixels: most pixels a frame; its sides are multiples of 64.
-        mode: `exact`, or `keyframe` for the keyframes nearest to even spacing, fewer than T if the video has fewer.
+        mode: `exact`; `snap` for frames up to a quarter of the spacing away where those are cheaper to decode; `keyframe` for the
+            keyframes nearest to even spacing, fewer than T if the video has fewer.
         share: middle share of the video that frames are taken from (paper: 0.9).
         fewer: whether a video with fewer than T frames gives all of them instead of being unusable.
     """

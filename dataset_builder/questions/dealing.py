@@ -80,12 +80,13 @@ class Deal(Sequence[Unit]):
 
     def between(self, start: int, stop: int) -> Iterator[Unit]:
         """The units of the items with these indices; the first and the last may be parts."""
-        source = bisect_right(range(len(self)), start, key=self._items_before) - 1
-        for unit in (self[k] for k in range(source, len(self))):
-            items = tuple(item for item in unit.items if start <= item.index < stop)
-            if not items:
-                return
-            yield Unit(unit.source, items)
+        for unit in map(self.__getitem__, self.sources_between(start, stop)):
+            yield Unit(unit.source, tuple(item for item in unit.items if start <= item.index < stop))
+
+    def sources_between(self, start: int, stop: int) -> range:
+        """The sources of the items with these indices, of which there is at least one."""
+        first, last = (bisect_right(range(len(self)), index, key=self._items_before) - 1 for index in (start, stop - 1))
+        return range(first, last + 1)
 
     def _entries(self, source: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
         """(portion, draw, alternatives) of the items of a source."""

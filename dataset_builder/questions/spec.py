@@ -55,7 +55,11 @@ class BuildSpec:
     )
     frames: int = _choice(48, "frames a clip, sampled from the middle 90 %% of a video", low=2, high=_MAX_FRAMES)
     max_pixels: int = _choice(256 * 256, "most pixels a frame; sides are multiples of 64", low=SIDE**2, high=_MAX_SIDE**2)
-    sampling: str = _choice("exact", "exact, or keyframe: much cheaper, at uneven times", allowed=MODES)
+    sampling: str = _choice(
+        "exact",
+        "exact; snap: keyframes near even times, cheap on long videos; keyframe: cheap on all, at uneven times",
+        allowed=MODES,
+    )
     video_format: str = _choice("mp4", "mp4, or jpeg for lists of images", allowed=VIDEO_FORMATS)
     system_prompt: str = _choice("", "system message before the question; empty for none")
     overrides: Mapping[str, Any] = field(

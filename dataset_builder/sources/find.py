@@ -86,7 +86,7 @@ def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
         unknown = [os.path.join(parent, name) for name in files if not (name.startswith(".") or _is_video(name))]
         faults |= {path: "holds video, but its extension is not known" for path in unknown if _begins_as_video(path)}
     return [
-        Source(_printable(os.path.relpath(path, root)), path, fault=faults.get(path, ""))
+        Source(_printable(path[len(os.path.join(root, "")) :]), path, fault=faults.get(path, ""))
         for path in dict.fromkeys([*paths, *faults])
     ]
 

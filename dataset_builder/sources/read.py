@@ -23,7 +23,7 @@ Video = str | bytes | Callable[[], BinaryIO]
 
 IN_MEMORY = 32 << 20  # bytes; larger remote files are read by ranges
 _END = 1 << 12  # bytes
-_REMOTE_BLOCK = 1 << 20  # bytes a request
+REMOTE_BLOCK = 1 << 20  # bytes a request
 
 
 @contextlib.contextmanager
@@ -147,9 +147,7 @@ def open_file(source: Source, options: StorageOptions | None = None) -> BinaryIO
         return open(source.url, "rb")
     with store_errors(source.url, FileNotFoundError, PermissionError):
         fs, path = open_store(source.url, options)
-        return cast(
-            BinaryIO, io.BufferedReader(_RemoteFile(source.url, fs.open(path, "rb", block_size=_REMOTE_BLOCK)), 1 << 16)
-        )
+        return cast(BinaryIO, io.BufferedReader(_RemoteFile(source.url, fs.open(path, "rb", block_size=REMOTE_BLOCK))))
 
 
 def changed(source: Source) -> SourceChanged:

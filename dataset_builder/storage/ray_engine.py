@@ -32,6 +32,7 @@ from .folder import Folder
 from .shards import Shard, by_cost, make_shard
 
 VIDEOS_PER_READ = 64
+VALUES_PER_RUN = 10_000  # that Ray Data holds at a time, as it keeps each in the driver's memory
 
 
 class RayEngine:
@@ -136,15 +137,16 @@ def _map(values: Sequence[Any], worker: type[_Worker], shared: Any, at_a_time: i
         BuildError: if a worker reports an error, or the cluster is lost.
     """
     cpus = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    workers = min(len(values), at_a_time or cpus)
-    rows = [{"place": place, "value": pickle.dumps(value)} for place, value in enumerate(values)]
-    dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
-    results = dataset.map(cast(Any, worker), fn_constructor_args=(ray.put(shared),), concurrency=workers)
+    workers, given = min(len(values), at_a_time or cpus), ray.put(shared)
     try:
-        for row in results.iter_rows():
-            if row["fault"]:
-                raise BuildError(row["fault"])
-            yield row["place"], json.loads(row["value"])
+        for start in range(0, len(values), VALUES_PER_RUN):
+            run = values[start : start + VALUES_PER_RUN]
+            rows = [{"place": place, "value": pickle.dumps(value)} for place, value in enumerate(run, start)]
+            dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
+            for row in dataset.map(cast(Any, worker), fn_constructor_args=(given,), concurrency=workers).iter_rows():
+                if row["fault"]:
+                    raise BuildError(row["fault"])
+                yield row["place"], json.loads(row["value"])
     except RayError as error:
         cause = getattr(error, "cause", None) or error
         raise BuildError(f"the cluster failed: {str(cause).strip().splitlines()[-1]}") from error

@@ -53,7 +53,7 @@ class Shard:
 
     def cost(self, job: Job) -> int:
         """Rough cost of making it: the total length of the videos to decode."""
-        return sum(job.sources[unit.source].pixels or 0 for unit in self.units)
+        return sum(job.sources[source].pixels or 0 for source in self.deal.sources_between(self.start, self.stop))
 
 
 def plan_shards(job: Job) -> list[Shard]:
@@ -92,7 +92,7 @@ def by_cost(shards: Sequence[Shard], job: Job) -> list[Shard]:
     counts: Counter[int] = Counter()  # shards so far, by their first video
     turns = {}
     for shard in shards:
-        first = next(shard.deal.between(shard.start, shard.stop)).source
+        first = shard.deal.sources_between(shard.start, shard.stop)[0]
         turns[shard.name] = counts[first]
         counts[first] += 1
     return sorted(shards, key=lambda shard: (turns[shard.name], -shard.cost(job)))

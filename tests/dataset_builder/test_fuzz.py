@@ -79,7 +79,7 @@ def sample_damaged(folder: Path, count: int) -> None:
     for number in range(count):
         data = damaged(films[number % len(films)], rng)
         (folder / "at-work").write_bytes(data)
-        mode = ("exact", "keyframe")[number % 2]
+        mode = ("exact", "keyframe", "snap")[number % 3]
         try:
             sample(data, Sampling(frames=8, share=1.0, mode=mode))  # type: ignore[arg-type]
         except UnusableVideo:

@@ -76,8 +76,9 @@ def test_a_module_that_is_moved_and_then_edited_serves_no_stale_clip(package: Pa
     (moved.parent / "__init__.py").write_text("")
     shutil.move(package / "media" / "geometry.py", moved)
     moved.write_text(moved.read_text().replace("from .", "from ..").replace("from ...errors", "from ...errors"))
-    decode = package / "media" / "decode.py"
-    decode.write_text(decode.read_text().replace("from .geometry", "from .codecs.geometry"))
+    for user in ("decode", "snap"):
+        path = package / "media" / f"{user}.py"
+        path.write_text(path.read_text().replace("from .geometry", "from .codecs.geometry"))
     before = digests(package)
     edit(moved)
     after = digests(package)

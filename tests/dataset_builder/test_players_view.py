@@ -251,6 +251,6 @@ def test_faults_of_the_machine_are_not_the_videos(tmp_path: Path, monkeypatch: p
             return self._file.tell()
 
     path = film(tmp_path / "film.mp4")
-    monkeypatch.setattr("dataset_builder.media.decode.open", Failing, raising=False)
+    monkeypatch.setattr("dataset_builder.media.container.open", Failing, raising=False)
     with pytest.raises(OSError, match="Input/output"):
         sample(str(path), SAMPLING)

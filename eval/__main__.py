@@ -123,7 +123,7 @@ def _run_benchmark(args: argparse.Namespace, benchmark: Benchmark) -> int:
         raise UsageError(f"clock={args.clock!r} is not allowed with --form images, which shows each frame's time; leave it out")
     if not benchmark.samples:
         raise UsageError(f"there is no question to ask: none of its {len(benchmark.missing)} videos was found")
-    label = args.label or backend.label
+    label = args.label or backend.label + (f" ({args.protocol}'s protocol)" if args.protocol != OURS.name else "")
     out = args.out or Path("runs") / re.sub(r"[^A-Za-z0-9.]+", "-", f"{benchmark.name}-{label}").strip("-").lower()
     if not args.json:
         print(f"{len(benchmark.samples)} questions, hash {benchmark.hash}; answers go to {out}", file=sys.stderr)

@@ -97,10 +97,15 @@ def _frame_number(args: argparse.Namespace) -> int | None:
     return int(args.frames) if args.frames else None
 
 
+def _check(args: argparse.Namespace, name: str, allowed: Sequence[str]) -> None:
+    """Raises UsageError for another value of a flag."""
+    if (value := getattr(args, name)) and value not in allowed:
+        raise UsageError(f"{name}={value!r} is not allowed; {nearest(value, allowed)}")
+
+
 def _protocol(args: argparse.Namespace, *fixed: str) -> Protocol:
     """The protocol of a run; raises UsageError if it is unknown, or a flag contradicts it."""
-    if args.protocol not in PROTOCOLS:
-        raise UsageError(f"protocol={args.protocol!r} is not allowed; {nearest(args.protocol, list(PROTOCOLS))}")
+    _check(args, "protocol", list(PROTOCOLS))
     protocol = PROTOCOLS[args.protocol]
     for name in (*fixed, "max_tokens", "system"):
         if protocol != OURS and (value := getattr(args, name)) is not None:
@@ -113,19 +118,17 @@ def _run_benchmark(args: argparse.Namespace, benchmark: Benchmark) -> int:
     from .runner import ask
 
     backend = _make_backend(args, benchmark.kind)
-    if args.clock and args.clock not in CLOCKS:
-        raise UsageError(f"clock={args.clock!r} is not allowed; {nearest(args.clock, list(CLOCKS))}")
+    _check(args, "clock", list(CLOCKS))
     if args.clock and args.form == "images":
         raise UsageError(f"clock={args.clock!r} is not allowed with --form images, which shows each frame's time; leave it out")
     if not benchmark.samples:
         raise UsageError(f"there is no question to ask: none of its {len(benchmark.missing)} videos was found")
-    label = args.label or backend.label
-    out = args.out or Path("runs") / _slugify(f"{benchmark.name}-{label}")
+    label = args.label or backend.label + (f" ({args.protocol}'s protocol)" if args.protocol != OURS.name else "")
+    out = args.out or Path("runs") / re.sub(r"[^A-Za-z0-9.]+", "-", f"{benchmark.name}-{label}").strip("-").lower()
     if not args.json:
         print(f"{len(benchmark.samples)} questions, hash {benchmark.hash}; answers go to {out}", file=sys.stderr)
-    progress = ask(
-        benchmark, backend, out, in_flight=args.in_flight, clip_cache=args.clip_cache, label=label, draws=args.samples, clock=args.clock
-    )  # fmt: skip
+    settings = {"in_flight": args.in_flight, "label": label, "draws": args.samples, "clock": args.clock}
+    progress = ask(benchmark, backend, out, clip_cache=args.clip_cache, **settings)
     _print_results(out, args.json)
     if progress.failed:
         print(f"eval: {progress.failed} questions have no answer; run the same command to ask them again", file=sys.stderr)
@@ -138,12 +141,10 @@ def _make_backend(args: argparse.Namespace, kind: str) -> Backend:
 
     if (args.baseline is None) == (args.model is None):
         raise UsageError("give either --model or --baseline")
+    _check(args, "baseline", list(BASELINES))
+    _check(args, "form", FORMS)
     if args.baseline is not None:
-        if args.baseline not in BASELINES:
-            raise UsageError(f"baseline={args.baseline!r} is not allowed; {nearest(args.baseline, list(BASELINES))}")
         return Baseline(args.baseline)
-    if args.form not in FORMS:
-        raise UsageError(f"form={args.form!r} is not allowed; {nearest(args.form, FORMS)}")
     protocol = _protocol(args)
     system = protocol.systems.get(kind, "") if args.system is None else args.system
     tokens = args.max_tokens or protocol.max_tokens
@@ -156,11 +157,10 @@ def _make_backend(args: argparse.Namespace, kind: str) -> Backend:
         return Chat(ChatSettings(**settings, system=system, max_tokens=tokens))
     from .backends.local import Local
 
-    if args.form == "images" or args.temperature:
-        name = "form" if args.form == "images" else "temperature"
-        raise UsageError(
-            f"{name}={getattr(args, name)!r} is not allowed without --base-url: a model in this process gets videos, and decodes greedily"
-        )
+    for name, value in (("form", args.form == "images"), ("temperature", args.temperature)):
+        if value:
+            how = "a model in this process gets videos, and decodes greedily"
+            raise UsageError(f"{name}={getattr(args, name)!r} is not allowed without --base-url: {how}")
     return Local(args.model, text_only=args.form == "text", system=system, max_tokens=tokens)
 
 
@@ -248,10 +248,6 @@ def _public(args: argparse.Namespace) -> int:
     return {"public": commands.public, "convert": commands.convert_file, "lmms-tasks": commands.write_lmms_tasks}[args.name](
         args
     )
-
-
-def _slugify(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-").lower()
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {

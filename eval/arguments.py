@@ -113,7 +113,7 @@ def _add_exports(commands: Any) -> None:
     convert = _add_command(commands, "convert", "convert a published annotation file to questions",
                    "python -m eval convert qvhighlights highlight_val_release.jsonl --out qvhighlights.json")  # fmt: skip
     convert.add_argument("format", help="qvhighlights, activitynet, tacos, aotbench or cvbench")
-    convert.add_argument("file", type=Path)
+    convert.add_argument("file", type=Path, nargs="+")
     convert.add_argument("--out", type=Path, required=True)
 
     tasks = _add_command(commands, "lmms-tasks", "write VIUBench as lmms-eval tasks, for its --include_path",

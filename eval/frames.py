@@ -25,14 +25,9 @@ from dataset_builder.storage.stored_videos import StoredVideos
 from .sample import Sample, Video
 
 
-def live_reference(videos: LiveVideos, times: list[list[float]]) -> dict[str, Any]:
-    """A reference to videos that are rendered from an edit list; `times` has the frame times of each video, in seconds."""
-    return {"kind": "live", **asdict(videos), "times": times}
-
-
-def stored_reference(videos: StoredVideos, times: list[list[float]]) -> dict[str, Any]:
-    """A reference to the videos of a build's row; `times` has the frame times of each video, in seconds."""
-    return {"kind": "stored", **asdict(videos), "times": times}
+def reference(videos: LiveVideos | StoredVideos, times: list[list[float]]) -> dict[str, Any]:
+    """A reference to the videos of a row, rendered or stored; `times` has the frame times of each video, in seconds."""
+    return {"kind": "live" if isinstance(videos, LiveVideos) else "stored", **asdict(videos), "times": times}
 
 
 def file_reference(sources: list[Source], frames: Sequence[int] = (), min_pixels: int = 0) -> dict[str, Any]:
@@ -66,24 +61,24 @@ class Frames:
             UnusableVideo, SourceChanged, BuildError: if a source gives no frames.
             OSError: if a build cannot be read.
         """
-        reference: Mapping[str, Any] = sample.videos
-        kind = reference["kind"]
+        stored: Mapping[str, Any] = sample.videos
+        kind = stored["kind"]
         if kind == "files":
-            sources = [Source(**source) for source in reference["sources"]]
-            numbers = reference.get("frames") or [self._sampling.frames] * len(sources)
+            sources = [Source(**source) for source in stored["sources"]]
+            numbers = stored.get("frames") or [self._sampling.frames] * len(sources)
             videos = [self._decode_source(source, number) for source, number in zip(sources, numbers, strict=True)]
-            return [_enlarge(video, reference.get("min_pixels", 0)) for video in videos]
+            return [_enlarge(video, stored.get("min_pixels", 0)) for video in videos]
         if kind == "images":
-            jpegs = [[_read_image(path, self._sampling.max_pixels) for path in paths] for paths in reference["paths"]]
+            jpegs = [[_read_image(path, self._sampling.max_pixels) for path in paths] for paths in stored["paths"]]
         else:
-            fields = {name: value for name, value in reference.items() if name not in ("kind", "times")}
+            fields = {name: value for name, value in stored.items() if name not in ("kind", "times")}
             if kind == "live":
                 for source in filter(None, (fields["source"], fields["donor"])):
                     self._decode_source(
                         Source(**source), self._sampling.frames
                     )  # fills the clip cache, under the source's lock
             jpegs = (LiveVideos if kind == "live" else StoredVideos)(**fields).jpegs(self._store(self._sampling.frames))
-        return [Video(tuple(frames), tuple(times)) for frames, times in zip(jpegs, reference["times"], strict=True)]
+        return [Video(tuple(frames), tuple(times)) for frames, times in zip(jpegs, stored["times"], strict=True)]
 
     def _decode_source(self, source: Source, frames: int) -> Video:
         with self._source_locks[source.url]:

@@ -99,14 +99,15 @@ def to_csv(runs: Sequence[Results]) -> str:
     """CSV with one line for each column of each run; values in [0, 1]."""
     lines = []
     for results in runs:
-        for column in (*results.columns, results.overall):
-            fields = {**asdict(column), "above_chance": column.above_chance}
-            value, others = fields.pop("value"), fields.pop("others")
+        for fields in map(_to_dict, (*results.columns, results.overall)):
+            value, others, name = fields.pop("value") or {}, fields.pop("others"), fields.pop("name")
+            metric, reading = fields.pop("metric"), fields.pop("reading")
             named = {
                 "model": results.label,
-                "column": fields.pop("name"),
-                "metric": fields.pop("metric"),
-                "value": value.pop("mean"),
+                "column": name,
+                "metric": metric,
+                "reading": reading,
+                "value": value.pop("mean", None),
             }
             lines.append({**named, **value, **fields, **others})
     buffer = io.StringIO()
@@ -118,16 +119,11 @@ def to_csv(runs: Sequence[Results]) -> str:
 
 def to_dict(results: Results) -> Mapping[str, Any]:
     """Results for JSON; null where there is no value."""
-    return {
-        "model": results.label,
-        "overall": _column_dict(results.overall),
-        "columns": [_column_dict(column) for column in results.columns],
-        "failures": dict(results.failures),
-        "notes": list(results.notes),
-    }
+    named = {"model": results.label, "overall": _to_dict(results.overall), "columns": list(map(_to_dict, results.columns))}
+    return {**named, "failures": dict(results.failures), "notes": list(results.notes)}
 
 
-def _column_dict(column: Column) -> dict[str, Any]:
+def _to_dict(column: Column) -> dict[str, Any]:
     fields = {**asdict(column), "above_chance": column.above_chance}
     if isnan(column.value.mean):
         fields |= {"value": None}

@@ -30,9 +30,7 @@ def uniform_guess(sample: Sample, videos: Sequence[Video], seed: int) -> str:
 
 def blind_answer(sample: Sample, videos: Sequence[Video], seed: int) -> str:
     """The best constant answer, which does not use the video."""
-    if not sample.blind:
-        raise AnswerError("the length of the video is not known; give `duration`")
-    return sample.blind
+    return sample.blind or str(_video_length(sample))
 
 
 def whole_video(sample: Sample, videos: Sequence[Video], seed: int) -> str:
@@ -55,9 +53,8 @@ def solver_answer(sample: Sample, videos: Sequence[Video], seed: int) -> str:
 
 
 def _video_length(sample: Sample) -> float:
-    """Seconds."""
-    length: float = sample.info["duration"]
-    if not length:
+    """Seconds; raises AnswerError if it is not known."""
+    if not (length := float(sample.info["duration"])):
         raise AnswerError("the length of the video is not known; give `duration`")
     return length
 
@@ -73,11 +70,7 @@ BASELINES: Mapping[str, Callable[[Sample, Sequence[Video], int], str]] = {
 
 @dataclass(frozen=True)
 class Baseline:
-    """A backend that answers by one of `BASELINES`.
-
-    Attributes:
-        seed: of `uniform` and `whole`, which guess.
-    """
+    """A backend that answers by one of `BASELINES`; `seed` is that of `uniform` and `whole`, which guess."""
 
     name: str
     seed: int = 0
@@ -97,9 +90,8 @@ class Baseline:
     async def check(self) -> None: ...
 
     async def answer(self, sample: Sample, videos: Sequence[Video], draw: int = 0) -> Reply:
-        script = BASELINES[self.name]
         if not self.needs_videos:
-            return Reply(script(sample, videos, self.seed + draw))
-        return Reply(await asyncio.to_thread(script, sample, videos, self.seed))
+            return Reply(BASELINES[self.name](sample, videos, self.seed + draw))
+        return Reply(await asyncio.to_thread(BASELINES[self.name], sample, videos, self.seed))
 
     async def close(self) -> None: ...

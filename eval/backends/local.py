@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dataset_builder.identity import digest
+from dataset_builder.qwen_video import metadata
 from dataset_builder.tasks.base import PLACEHOLDER
 
 from ..sample import Sample, Video
@@ -68,10 +69,8 @@ class Local:
             self._processor = AutoProcessor.from_pretrained(self._name)
             model: Any = AutoModelForImageTextToText.from_pretrained(self._name, dtype="auto")
         except (OSError, ValueError) as error:
-            message = " ".join(str(error).split())[:300]
-            raise BackendError(
-                f"model={self._name!r} cannot be loaded: {message}; give a checkpoint's folder, a name on the Hub, or --base-url"
-            ) from None
+            fault = f"model={self._name!r} cannot be loaded: {' '.join(str(error).split())[:300]}"
+            raise BackendError(f"{fault}; give a checkpoint's folder, a name on the Hub, or --base-url") from None
         self._model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     async def answer(self, sample: Sample, videos: Sequence[Video], draw: int = 0) -> Reply:
@@ -93,12 +92,10 @@ class Local:
             except torch.cuda.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
                 raise AnswerError(f"out of GPU memory: {error}") from None
-        length = inputs["input_ids"].shape[1]
+        length, total = inputs["input_ids"].shape[1], tokens.shape[1]
         text = self._processor.tokenizer.decode(tokens[0][length:], skip_special_tokens=True)
-        usage = {"prompt_tokens": length, "completion_tokens": tokens.shape[1] - length}
-        if usage["completion_tokens"] >= self._max_tokens:
-            seen["cut_off"] = True
-        return Reply(opened_thought(prompt) + text, usage, seen)
+        seen |= {"cut_off": True} if total - length >= self._max_tokens else {}
+        return Reply(opened_thought(prompt) + text, {"prompt_tokens": length, "completion_tokens": total - length}, seen)
 
     def _make_inputs(self, sample: Sample, videos: Sequence[Video]) -> Any:
         """The processor's inputs: all frames at their size, (T, 3, height, width) for each video, with their own times."""
@@ -107,16 +104,13 @@ class Local:
 
         pieces = [piece for piece in re.split(f"({PLACEHOLDER})", sample.question) if piece.strip()]
         parts = [{"type": "video"} if piece == PLACEHOLDER else {"type": "text", "text": piece} for piece in pieces]
-        content = [part for part in parts if videos or part["type"] == "text"]
+        user = {"role": "user", "content": [part for part in parts if videos or part["type"] == "text"]}
         system = [{"role": "system", "content": [{"type": "text", "text": self._system}]}] if self._system else []
-        text = self._processor.apply_chat_template(
-            [*system, {"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
-        )
+        text = self._processor.apply_chat_template([*system, user], add_generation_prompt=True, tokenize=False)
         if not videos:
             return self._processor(text=[text], return_tensors="pt")
         frames = [torch.from_numpy(np.stack(video.frames())).permute(0, 3, 1, 2) for video in videos]
-        milliseconds = [[round(1000 * time) for time in video.times] for video in videos]
-        metadata = [VideoMetadata(total_num_frames=ms[-1] + 1, fps=1000.0, frames_indices=ms) for ms in milliseconds]
+        shown = [VideoMetadata(**metadata(video.times)) for video in videos]
         return self._processor(
-            text=[text], videos=frames, video_metadata=metadata, do_sample_frames=False, do_resize=False, return_tensors="pt"
+            text=[text], videos=frames, video_metadata=shown, do_sample_frames=False, do_resize=False, return_tensors="pt"
         )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+from dataset_builder.qwen_video import metadata
 from dataset_builder.tasks.base import PLACEHOLDER
 
 from ..sample import Sample, Video
@@ -17,9 +18,6 @@ from .base import AnswerError
 FORMS = ("video", "images", "text")
 """`video`: vLLM's format, which keeps every frame. `images`: for other servers. `text`: the question without videos."""
 
-_MARKER = re.compile(r"<(\d+(?:\.\d+)?) seconds>")
-NO_TIMES = "none: the model's prompts hold no times"
-TOLERANCE = 0.06  # seconds; markers have one decimal
 Part = dict[str, Any]
 
 
@@ -60,42 +58,10 @@ def align_times(videos: Sequence[Video]) -> list[Video]:
 def media_io_settings(videos: Sequence[Video]) -> dict[str, Any]:
     """vLLM's `media_io_kwargs`, which make it keep every frame at its time; they apply to all videos of a request.
 
-    vLLM computes a frame's time as index / fps, so indices are times in milliseconds and fps is 1000.
-
     Args:
         videos: with the same times.
     """
-    indices = [round(1000 * time) for time in videos[0].times]
-    return {"video": {"num_frames": -1, "fps": 1000.0, "frames_indices": indices, "total_num_frames": indices[-1] + 1}}
-
-
-def expected_markers(videos: Sequence[Video]) -> list[float]:
-    """The times in seconds that a Qwen3-VL prompt should contain.
-
-    Qwen3-VL merges frames in pairs and writes the middle of each pair; with an odd number, the last frame is doubled.
-    """
-    middles = []
-    for video in videos:
-        times = [*video.times, *video.times[-1:]] if len(video.times) % 2 else video.times
-        middles += [(times[index] + times[index + 1]) / 2 for index in range(0, len(times), 2)]
-    return middles
-
-
-def find_markers(prompt: str) -> list[float]:
-    """The times in seconds that a prompt contains (`<1.5 seconds>`)."""
-    return [float(time) for time in _MARKER.findall(prompt)]
-
-
-def marker_fault(prompt: str, videos: Sequence[Video]) -> str:
-    """How the times in the model's prompt differ from those that were sent; "" if they agree."""
-    actual, expected = find_markers(prompt), expected_markers(videos)
-    if len(actual) != len(expected):
-        frames = sum(len(video.times) for video in videos)
-        return f"the model saw {len(actual)} pairs of frames where {len(expected)} were sent ({frames} frames)"
-    for actual_time, expected_time in zip(actual, expected, strict=True):
-        if abs(actual_time - expected_time) > TOLERANCE:
-            return f"the model's prompt says {actual_time:.1f} s for a pair of frames at {expected_time:.2f} s"
-    return ""
+    return {"video": {"num_frames": -1, **metadata(videos[0].times)}}
 
 
 def _video_part(video: Video) -> Part:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
+from dataset_builder.qwen_video import PAD, find_times, times_fault
+
 from ..sample import Video
 from .base import BackendError
-from .messages import NO_TIMES, find_markers, marker_fault
 
-PAD = "<|video_pad|>"
 TOKEN_SIDE = 32  # pixels of a frame, of which Qwen3-VL makes one token for two frames
 
 
@@ -25,9 +25,9 @@ def check_prompt(prompt: str | None, videos: Sequence[Video], advice: str) -> st
     """
     if prompt is None:
         return "unknown: the server does not return its prompt"
-    if not find_markers(prompt):
-        return NO_TIMES
-    fault = marker_fault(prompt, videos)
+    if not (times := find_times(prompt)):
+        return "none: the model's prompts hold no times"
+    fault = times_fault(prompt, [video.times for video in videos])
     if not fault:
         pads, expected = prompt.count(PAD), 0
         for frames, width, height in (video.geometry for video in videos):
@@ -36,7 +36,7 @@ def check_prompt(prompt: str | None, videos: Sequence[Video], advice: str) -> st
             fault = f"the model saw {pads} video tokens where frames of this size make {expected}: they were resized"
     if fault:
         raise BackendError(f"{fault}; {advice}")
-    return f"{len(find_markers(prompt))} as sent"
+    return f"{len(times)} as sent"
 
 
 def opened_thought(prompt: str | None) -> str:

@@ -71,7 +71,7 @@ def from_build(folder: str | os.PathLike[str]) -> Benchmark:
             for group in range(parquet.num_row_groups):
                 for index, row in enumerate(parquet.read_row_group(group, list(_FIELDS)).to_pylist()):
                     videos = StoredVideos(build.folder.url, shard["file"], group, index)
-                    samples.append(_make_sample(row, frames.stored_reference(videos, row["extra_info"]["frame_times"])))
+                    samples.append(_make_sample(row, frames.reference(videos, row["extra_info"]["frame_times"])))
     spec = build.summary.spec
     facts = {name: spec[name] for name in ("preset", "seed", "frames", "max_pixels")}
     samples = _sort_by_column(samples, list(build.summary.portions))
@@ -96,7 +96,7 @@ def _plan(job: Job, progress: Progress) -> tuple[list[Sample], dict[str, Any]]:
     for outcome in make_questions(job):
         if isinstance(outcome, Question):
             row = describe(outcome, job.spec, job.split)
-            samples.append(_make_sample(row, frames.live_reference(LiveVideos.of(outcome), row["extra_info"]["frame_times"])))
+            samples.append(_make_sample(row, frames.reference(LiveVideos.of(outcome), row["extra_info"]["frame_times"])))
             progress(len(samples), total)
         elif outcome.portion:
             refused[outcome.reason] += 1

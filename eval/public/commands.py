@@ -6,20 +6,18 @@ import argparse
 import json
 import re
 import shlex
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from dataset_builder.commands.exit_codes import FAULTS, OK
+from dataset_builder.commands.exit_codes import FAULTS, OK, USAGE
 from dataset_builder.tasks import UsageError
 from dataset_builder.tasks.errors import nearest
 
 from .convert import FORMATS, convert
-from .lmms import Settings, command, find_faults, read_score, run
+from .lmms import Settings, command, environment, find_faults, read_score
 from .suite import FRAMES, SUITES, Converted, LmmsTask, PublicBenchmark
-
-Files = dict[str, list[tuple[Path, Path]]]
-"""By format: annotation files, each with the folder of its videos."""
 
 
 def public(args: argparse.Namespace) -> int:
@@ -31,46 +29,43 @@ def public(args: argparse.Namespace) -> int:
     from ..tables import markdown
 
     benchmarks, files = _select_benchmarks(args), _question_files(args.questions)
-    settings = Settings(
-        args.lmms_python, args.model or "MODEL", args.base_url or "http://HOST:8000/v1", args.frames, args.max_pixels,
-        args.in_flight, args.timeout, args.limit,
-    )  # fmt: skip
     faults = []
     if args.run:
         if not (args.model and args.base_url):
             raise UsageError("--run needs --model and --base-url")
         tasks = [benchmark.runner for benchmark in benchmarks if isinstance(benchmark.runner, LmmsTask)]
         faults = [f"lmms-eval: {fault}" for fault in (find_faults(args.lmms_python, tasks) if tasks else ())]
-    lmms_ready = args.run and not faults  # without lmms-eval, converted benchmarks still run
-    scores = []
+    lmms_ready = not faults  # without lmms-eval, converted benchmarks still run
+    scores: list[float | None] = []
     for benchmark in benchmarks:
-        score, fault = None, ""
+        out = _results_folder(args, benchmark)
         try:
-            score, fault = _score(benchmark, settings, files, args, lmms_ready)
+            is_lmms = isinstance(benchmark.runner, LmmsTask)
+            score, fault = _read_score(benchmark, out)
+            if args.run and score is None and (lmms_ready or not is_lmms):
+                _run(benchmark, args, out, files)
+                score, fault = _read_score(benchmark, out)
         except (RuntimeError, ValueError, OSError) as error:
-            fault = str(error)
+            score, fault = None, str(error)
         scores.append(score)
         faults += [f"{benchmark.name}: {fault}"] if fault else []
+    protocol = f"all with {args.frames} frames of at most {args.max_pixels} pixels a video, sent as images, each after its time"
     rows = list(zip(benchmarks, scores, strict=True))
     if args.json:
         listed = [
-            {"name": benchmark.name, "paper": dict(zip(FRAMES, benchmark.paper, strict=False)), "score": score}
-            for benchmark, score in rows
+            {"name": one.name, "paper": dict(zip(FRAMES, one.paper, strict=False)), "score": score} for one, score in rows
         ]
-        print(json.dumps({"benchmarks": listed, "faults": faults, "protocol": _protocol(args)}))
-    else:
-        header = ["benchmark", f"paper at {args.frames}", "this model", "run by", "trained by", ""]
-        print(markdown(header, [_cells(benchmark, score, args.frames) for benchmark, score in rows]))
-        print(_protocol(args))
-        for line in [] if args.run else _command_lines(benchmarks, settings, args):
-            print(line)
-        for line in faults:
-            print(f"eval: {line}", file=sys.stderr)
+        print(json.dumps({"benchmarks": listed, "faults": faults, "protocol": protocol}))
+        return FAULTS if faults else OK
+    header = ["benchmark", f"paper at {args.frames}", "this model", "run by", "trained by", ""]
+    print(markdown(header, [_cells(benchmark, score, args.frames) for benchmark, score in rows]))
+    print(protocol)
+    for benchmark in [] if args.run else benchmarks:
+        lines = _commands(benchmark, args, _results_folder(args, benchmark), [("FILE", "VIDEOS")])
+        print(f"\n# {benchmark.name}", *(shlex.join(line) for line in lines), sep="\n")
+    for line in faults:
+        print(f"eval: {line}", file=sys.stderr)
     return FAULTS if faults else OK
-
-
-def _protocol(args: argparse.Namespace) -> str:
-    return f"all with {args.frames} frames of at most {args.max_pixels} pixels a video, sent as images, each after its time"
 
 
 def _cells(benchmark: PublicBenchmark, score: float | None, frames: int) -> list[str]:
@@ -99,9 +94,9 @@ def _select_benchmarks(args: argparse.Namespace) -> list[PublicBenchmark]:
     return [suite[name] for name in names]
 
 
-def _question_files(arguments: Sequence[str]) -> Files:
-    """The values of `--questions`."""
-    files: Files = {}
+def _question_files(arguments: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """The values of `--questions`: by format, annotation files, each with the folder of its videos."""
+    files: dict[str, list[tuple[str, str]]] = {}
     for argument in arguments:
         name, _, paths = argument.partition("=")
         file, comma, videos = paths.partition(",")
@@ -109,88 +104,84 @@ def _question_files(arguments: Sequence[str]) -> Files:
             raise UsageError(f"questions={argument!r} is not allowed; allowed: FORMAT=FILE,VIDEOS")
         if name not in FORMATS:
             raise UsageError(f"questions={argument!r} has an unknown format; {nearest(name, list(FORMATS))}")
-        files.setdefault(name, []).append((Path(file), Path(videos)))
+        files.setdefault(name, []).append((file, videos))
+        if len({videos for _, videos in files[name]}) > 1:
+            raise UsageError(f"the files of {name} name several folders of videos; give one folder that holds all videos")
     return files
 
 
 def _results_folder(args: argparse.Namespace, benchmark: PublicBenchmark) -> Path:
     """The folder of a benchmark's results; different for each model and each request setting."""
-    settings = [
-        args.model or "MODEL",
-        args.frames,
-        "frames",
-        args.max_pixels,
-        "pixels",
-        *(["first", args.limit] if args.limit else []),
-    ]
-    return Path(args.out) / re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(map(str, settings))).strip("-") / benchmark.name
+    limit = ["first", args.limit] if args.limit else []
+    settings = "-".join(map(str, (args.model or "MODEL", args.frames, "frames", args.max_pixels, "pixels", *limit)))
+    return Path(args.out) / re.sub(r"[^A-Za-z0-9.]+", "-", settings).strip("-") / benchmark.name
 
 
-def _score(
-    benchmark: PublicBenchmark, settings: Settings, files: Files, args: argparse.Namespace, lmms_ready: bool
-) -> tuple[float | None, str]:
+def _read_score(benchmark: PublicBenchmark, out: Path) -> tuple[float | None, str]:
     """(score in percent or None, what is wrong in one line or "")."""
     from ..results import score_run
     from ..run import RUN, Run
 
-    out, runner = _results_folder(args, benchmark), benchmark.runner
-    if isinstance(runner, LmmsTask):
-        return (run(runner, settings, out) if lmms_ready else read_score(runner, out)), ""
-    if args.run:
-        if runner.format not in files:
-            return None, f"its annotation file and videos are not named; --questions {runner.format}=FILE,VIDEOS"
-        _run_converted(runner, files[runner.format], out, args)
+    if isinstance(benchmark.runner, LmmsTask):
+        return read_score(benchmark.runner, out), ""
     if not (out / RUN).exists():
         return None, ""
-    done = Run.read(out)
-    overall = score_run(done).overall
+    run = Run.read(out)
+    overall = score_run(run).overall
     faults = [f"{overall.failed} of {overall.asked} questions have no answer"] if overall.failed else []
-    faults += [f"{len(done.benchmark.missing)} videos are missing"] if done.benchmark.missing else []
+    faults += [f"{len(run.benchmark.missing)} videos are missing"] if run.benchmark.missing else []
     return 100 * overall.value.mean, "; ".join(faults)
 
 
-def _run_converted(runner: Converted, files: Sequence[tuple[Path, Path]], out: Path, args: argparse.Namespace) -> None:
-    from ..backends.chat import Chat, ChatSettings
-    from ..benchmarks.questions import from_file
-    from ..runner import ask
+def _commands(
+    benchmark: PublicBenchmark, args: argparse.Namespace, out: Path, files: Sequence[tuple[str, str]]
+) -> list[list[str]]:
+    """The command lines that run a benchmark.
 
-    entries = [entry for annotations, _ in files for entry in convert(runner.format, annotations)[0]]
-    [videos, *others] = {videos for _, videos in files}
-    if others:
-        raise UsageError(f"the files of {runner.format} name several folders of videos; give one folder that holds all videos")
-    questions = out.with_name(f"{out.name}.json")
-    questions.parent.mkdir(parents=True, exist_ok=True)
-    questions.write_text(json.dumps(entries))
-    benchmark = from_file(
-        questions,
-        runner.kind,
-        videos,
-        frames=args.frames,
-        max_pixels=args.max_pixels,
-        limit=args.limit,
-        clip_cache=args.clip_cache,
-    )
-    if not benchmark.samples:
-        raise UsageError(f"none of its {len(benchmark.missing)} videos is in {str(videos)!r}")
-    chat = Chat(ChatSettings(args.model, args.base_url, form="images", timeout=args.timeout))
-    ask(benchmark, chat, out, in_flight=args.in_flight, clip_cache=args.clip_cache)
+    Args:
+        files: annotation files, each with the folder of its videos.
+    """
+    model, url = args.model or "MODEL", args.base_url or "http://HOST:8000/v1"
+    runner = benchmark.runner
+    if isinstance(runner, LmmsTask):
+        settings = Settings(
+            args.lmms_python, model, url, args.frames, args.max_pixels, args.in_flight, args.timeout, args.limit
+        )
+        return [command(runner.name, settings, out)]
+    ours, questions = ["python", "-m", "eval"], f"{out}.json"
+    asked = {"videos": files[0][1], "model": model, "base-url": url, "form": "images", "out": out}
+    for name in ("frames", "max_pixels", "in_flight", "timeout", "limit", "clip_cache"):
+        asked |= {name.replace("_", "-"): value} if (value := getattr(args, name)) is not None else {}
+    flags = [word for name, value in asked.items() for word in (f"--{name}", str(value))]
+    return [
+        [*ours, "convert", runner.format, *(file for file, _ in files), "--out", questions],
+        [*ours, runner.kind, questions, *flags],
+    ]
 
 
-def _command_lines(benchmarks: Sequence[PublicBenchmark], settings: Settings, args: argparse.Namespace) -> Iterator[str]:
-    """The shell commands that would run these benchmarks."""
-    for benchmark in benchmarks:
-        out, runner = _results_folder(args, benchmark), benchmark.runner
-        if isinstance(runner, LmmsTask):
-            yield f"\n# {benchmark.name}: {runner.dataset}\n{shlex.join(command(runner.name, settings, out))}"
-        else:
-            flags = f"--frames {args.frames} --model {settings.model} --base-url {settings.base_url} --form images --out {out}"
-            yield f"\n# {benchmark.name}\npython -m eval convert {runner.format} FILE --out {out}.json"
-            yield f"python -m eval {runner.kind} {out}.json --videos VIDEOS {flags}"
+def _run(benchmark: PublicBenchmark, args: argparse.Namespace, out: Path, files: dict[str, list[tuple[str, str]]]) -> None:
+    """Run its commands; raises RuntimeError naming the last error that one prints."""
+    runner = benchmark.runner
+    if isinstance(runner, Converted) and runner.format not in files:
+        raise RuntimeError(f"its annotation file and videos are not named; --questions {runner.format}=FILE,VIDEOS")
+    log = out.with_name(f"{out.name}.log")
+    out.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        for line in _commands(benchmark, args, out, files[runner.format] if isinstance(runner, Converted) else []):
+            words = line if isinstance(runner, LmmsTask) else [sys.executable, *line[1:]]
+            if subprocess.run(words, stdout=file, stderr=file, check=False, env=environment()).returncode == USAGE:
+                break
+    if _read_score(benchmark, out)[0] is None:
+        errors = [text for text in log.read_text(errors="replace").splitlines() if "rror" in text or text.startswith("eval: ")]
+        where = f"is {runner.dataset} available (in $HF_HOME, or for download)? " if isinstance(runner, LmmsTask) else ""
+        raise RuntimeError(f"no score; {where}{(errors or ['it printed no error'])[-1].strip()[-300:]} ({log})")
 
 
 def convert_file(args: argparse.Namespace) -> int:
-    """Write questions from a published annotation file."""
-    entries, left_out = convert(args.format, args.file)
+    """Write questions from published annotation files."""
+    converted = [convert(args.format, file) for file in args.file]
+    entries = [entry for found, _ in converted for entry in found]
+    left_out = sum(number for _, number in converted)
     args.out.write_text("[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n")
     print(f"{len(entries)} questions in {args.out}" + (f"; {left_out} entries have no valid answer" if left_out else ""))
     return OK

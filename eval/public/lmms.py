@@ -96,26 +96,9 @@ def installed_metrics(package: Path) -> dict[str, set[str]]:
     return metrics
 
 
-def run(task: LmmsTask, settings: Settings, out: Path) -> float:
-    """The score in percent: from an earlier run in `out` if there is one, else by running the benchmark.
-
-    Raises:
-        RuntimeError: if there is no score, or it includes failed requests; the message is one line.
-    """
-    score = read_score(task, out)
-    if score is not None:
-        return score
-    out.mkdir(parents=True, exist_ok=True)
-    log = out / "log.txt"
-    with log.open("wb") as file:
-        environment = {"OPENAI_API_KEY": "EMPTY", **os.environ}
-        subprocess.run(command(task.name, settings, out), stdout=file, stderr=file, check=False, env=environment)
-    score = read_score(task, out)
-    if score is None:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if "rror" in line] or ["it printed no error"]
-        where = f"is {task.dataset} available (in $HF_HOME, or for download)? {lines[-1].strip()[-300:]} ({log})"
-        raise RuntimeError(f"{task.name}: no score; {where}")
-    return score
+def environment() -> dict[str, str]:
+    """The environment variables of its process."""
+    return {"OPENAI_API_KEY": "EMPTY", **os.environ}
 
 
 def read_score(task: LmmsTask, out: Path) -> float | None:

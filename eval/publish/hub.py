@@ -36,25 +36,23 @@ def write_hub_files(
         raise UsageError(f"dataset={dataset!r} is not allowed; allowed: owner/name")
     if isnan(results.overall.value.mean):
         raise UsageError(f"{str(run.folder)!r} has columns without an answer; repeat the command that made the run")
-    benchmark = run.benchmark
+    benchmark, protocol = run.benchmark, run.manifest["protocol"]
     columns = [results.overall, *(results.columns if len(results.columns) > 1 else ())]
-    tasks = [{"id": column.name, "config": "default", "split": "test"} for column in columns]
     card = {
         "name": benchmark.name, "description": f"{len(benchmark.samples)} verifiable video questions, hash {benchmark.hash}.",
-        "evaluation_framework": framework, "tasks": tasks,
+        "evaluation_framework": framework,
+        "tasks": [{"id": column.name, "config": "default", "split": "test"} for column in columns],
     }  # fmt: skip
-    protocol = ", ".join(
-        f"{name} {value}" for name, value in run.manifest["protocol"].items() if value != "" and name != "model"
-    )
+    settings = ", ".join(f"{name} {value}" for name, value in protocol.items() if value != "" and name != "model")
     entries = [
         EvalResultEntry(
-            dataset_id=dataset, task_id=column.name, value=round(100 * column.value.mean, 2), date=f"{datetime.now(UTC):%Y-%m-%d}",
-            source_url=source, notes=f"{column.metric}, percent; {column.failed} of {column.asked} failed; {protocol}; hash {benchmark.hash}",
+            dataset_id=dataset, task_id=one.name, value=round(100 * one.value.mean, 2), date=f"{datetime.now(UTC):%Y-%m-%d}", source_url=source,
+            notes=f"{one.metric}, percent; {one.failed} of {one.asked} failed; {settings}; hash {benchmark.hash}",
         )
-        for column in columns
+        for one in columns
     ]  # fmt: skip
     files = [out / "eval.yaml", out / ".eval_results" / f"{benchmark.name}.yaml"]
     files[1].parent.mkdir(parents=True, exist_ok=True)
-    files[0].write_text(yaml.safe_dump(card, sort_keys=False))
-    files[1].write_text(yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False))
+    for path, content in zip(files, (card, eval_result_entries_to_yaml(entries)), strict=True):
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
     return files

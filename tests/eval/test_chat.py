@@ -13,7 +13,6 @@ import pytest
 from dataset_builder.tasks.base import PLACEHOLDER
 from eval.backends.base import BackendError
 from eval.backends.chat import Chat, ChatSettings
-from eval.backends.messages import expected_markers
 from eval.frames import Frames
 from eval.results import score_run
 from eval.run import Run
@@ -150,12 +149,6 @@ def test_what_cannot_work_is_said_before_anything_is_asked(small: Benchmark, tmp
         Chat(ChatSettings("tiny", "host:8000"))
     with pytest.raises(ValueError, match="form='movie' is not allowed"):
         ChatSettings("tiny", "http://host:8000/v1", form="movie")
-
-
-def test_markers_are_the_middles_of_pairs(small: Benchmark, clip_cache: str) -> None:
-    [video] = Frames(small.sampling, clip_cache).of(small.samples[0])
-    odd = replace(video, jpegs=video.jpegs[:3], times=(0.0, 1.0, 2.5))
-    assert expected_markers([odd, odd]) == [0.5, 2.5, 0.5, 2.5]
 
 
 def test_a_thought_that_was_cut_off_is_a_wrong_answer(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:

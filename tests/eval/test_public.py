@@ -144,7 +144,7 @@ def test_what_is_missing_is_a_line_each(
     assert any("HF_HOME is not set" in line for line in lines)
     assert "eval: TACoS: its annotation file and videos are not named; --questions tacos=FILE,VIDEOS" in lines
     assert main([*command, "--only", "TACoS", "--questions", f"tacos={annotations(tmp_path, 'tacos')},{tmp_path}"]) == 1
-    assert "none of its 1 videos is in" in capsys.readouterr().err
+    assert "none of its 1 videos was found" in capsys.readouterr().err
     assert main([*command, "--only", "TACoS", "--questions", "taco=a,b"]) == 2
     assert "did you mean 'tacos'" in capsys.readouterr().err
     for wrong, message in (
@@ -280,7 +280,7 @@ def test_viubench_becomes_tasks_of_lmms_eval(built: Path, tmp_path: Path) -> Non
     names = write_tasks(built, tmp_path / "tasks")
     assert len(names) == 9
     assert sorted(path.name for path in (tmp_path / "tasks").iterdir()) == sorted(
-        ["utils.py", "viubench.yaml", *(f"{name}.yaml" for name in names)]
+        ["_shared_yaml", "utils.py", "viubench.yaml", *(f"{name}.yaml" for name in names)]
     )
     functions: dict[str, Any] = {}
     exec(compile((tmp_path / "tasks" / "utils.py").read_text(), "utils.py", "exec"), functions)

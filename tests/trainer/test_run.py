@@ -8,9 +8,10 @@ import signal
 import subprocess
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import fmean
@@ -22,15 +23,15 @@ import pytest
 import torch
 
 from dataset_builder import tasks
+from trainer.data.curriculum import Curriculum, CurriculumSettings
 from trainer.proof.model import make_model
 from trainer.proof.recipe import DEFAULT
 
 from ..servers import Server, serving, stats
 from .runs import start, steps, wait_for_steps
 
-# levels move at each step by an amount from which the test computes the mean reward that the curriculum received
 RECIPE = replace(DEFAULT, warm_up=30, batch=4, n=4, updates=1, curriculum=True)
-LEVELS = "data.videossr.levels={groups: 4, low: -3.0, high: -2.0, gain: 0.02, most: 1.0}"
+LEVELS = CurriculumSettings(start=0.5, groups=4, jitter=0)  # a level that moves at each step
 MANAGER = (
     "reward.reward_manager.source=importlib",
     "reward.reward_manager.name=RemoteRewardManager",
@@ -102,7 +103,8 @@ def questions(folder: Path, step: int) -> list[str]:
 def settings(folder: Path, footage: Path, cache: str, urls: str) -> list[str]:
     return [
         f"data=live:{footage}", f"model={folder / 'model'}", f"reward_url={urls}", f"out={folder / 'checkpoints'}", "seed=1",
-        f"data.videossr.clip_cache={cache}", *RECIPE.settings(), LEVELS, "trainer.save_freq=2",
+        f"data.videossr.clip_cache={cache}", *RECIPE.settings(), "trainer.save_freq=2",
+        f"data.videossr.levels={json.dumps(asdict(LEVELS)).replace(chr(34), '')}",
         f"trainer.rollout_data_dir={folder / 'rollouts'}", "reward.custom_reward_function.reward_kwargs.timeout=1",
     ]  # fmt: skip
 
@@ -161,12 +163,17 @@ def test_training_survives_faults_and_resumes_after_a_kill(tmp_path: Path, foota
     assert questions(tmp_path, 4) not in asked_before
     levels = [step["curriculum/counting/level"] for step in before[:2]] + [step["curriculum/counting/level"] for step in after]
     assert json.dumps(checkpoint).count('"levels"') == 1, "the curriculum is in the checkpoint"
-    old_level = 0.0
+    curriculum = Curriculum(LEVELS, ["counting"])
     for number, (step, level) in enumerate(zip([*before[:2], *after], levels, strict=True), 1):
+        old_level = curriculum.level("counting")
         assert step["portion/counting/level"] == pytest.approx(old_level), "questions have the curriculum's level"
-        mean_reward = fmean(above_chance(rollout["score"], old_level) for rollout in rollouts(tmp_path, number))
+        seen: dict[str, list[float]] = defaultdict(list)
+        for rollout in rollouts(tmp_path, number):
+            seen[rollout["input"] + rollout["gts"]].append(above_chance(rollout["score"], old_level))
+        mean_reward = fmean(reward for group in seen.values() for reward in group)
         assert step["portion/counting/above_chance"] == pytest.approx(mean_reward, abs=1e-4)
-        assert level == pytest.approx(old_level + 0.02 * (mean_reward + 2), abs=2e-4)
-        old_level = level
+        curriculum.step({"counting": list(seen.values())})
+        assert level == pytest.approx(curriculum.level("counting")), "the curriculum has seen each group's rewards"
+    assert len(set(levels)) > 1
     assert {"data/seconds_waited", "portion/counting/with_variance", "actor/kl_loss"} <= set(after[0])
     check_scores(tmp_path, 4)

@@ -67,7 +67,6 @@ class LiveQuestions:
         self._digest = digest({**spec.to_dict(), "difficulty": None}, videos_used)  # the order does not depend on the level
         self._epoch, self._last_index = 0, -1
         self._prefetcher = _Prefetcher(self._job, ahead)
-        self._specs: dict[float, BuildSpec] = {}
         self.rejections: Counter[str] = Counter()  # number of failed attempts, by reason
         self.seconds_waited = 0.0  # total time that callers waited for questions
 
@@ -100,8 +99,8 @@ class LiveQuestions:
         self._prefetcher.wait(unit.source)
         [item] = unit.items
         portion = self.portions[item.portion]
-        maker = QuestionMaker(self._spec(portion), self._job.sources, self._store)
         item = replace(item, index=item.index + self._epoch * len(self))
+        maker = QuestionMaker(self._spec(portion, item.index), self._job.sources, self._store)
         for attempt in range(MAX_ATTEMPTS):
             source = (unit.source + attempt) % len(self._job.sources)  # the item's own video first
             draw = item.draw + self._epoch * _EPOCH_STRIDE + attempt * _ATTEMPT_STRIDE
@@ -125,14 +124,11 @@ class LiveQuestions:
             return None
         return question
 
-    def _spec(self, portion: str) -> BuildSpec:
-        """The build spec with the portion's current level."""
+    def _spec(self, portion: str, index: int) -> BuildSpec:
+        """The build spec with the current level of the portion's question."""
         if self.curriculum is None:
             return self._job.spec
-        level = self.curriculum.level(portion)
-        if level not in self._specs:
-            self._specs[level] = replace(self._job.spec, difficulty=level)
-        return self._specs[level]
+        return replace(self._job.spec, difficulty=self.curriculum.question_level(portion, index))
 
     def close(self) -> None:
         """Stop the background decoding."""

@@ -117,9 +117,9 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
         self._seconds_waited = questions.seconds_waited
         if questions.curriculum is None:
             return metrics
-        rewards: dict[str, list[float]] = defaultdict(list)
+        rewards: dict[str, list[list[float]]] = defaultdict(list)
         for group in groups:
-            rewards[group[0].portion].append(fmean(rollout.scores["above_chance"] for rollout in group))
+            rewards[group[0].portion].append([rollout.scores["above_chance"] for rollout in group])
         return metrics | questions.curriculum.step(rewards)
 
 

@@ -163,6 +163,25 @@ def test_levels_change_the_questions_and_are_resumed(footage: Path, clip_cache: 
         other.load_state_dict(state)
 
 
+def test_the_portion_that_teaches_is_asked_most_also_when_resumed(footage: Path, clip_cache: str, processor: Any) -> None:
+    dataset, _ = live(footage, clip_cache, processor)
+    questions = dataset.questions
+    assert isinstance(questions, LiveQuestions)
+    assert questions.mixture is not None
+    for step in range(64):
+        questions.mixture.step({name: [(step / 64 if name == "counting" else 0.5, True)] for name in questions.portions})
+    state = json.loads(json.dumps(dataset.state_dict()))
+    asked = [dataset[index] for index in range(12)]
+    assert sum(question["data_source"] == "videossr/counting" for question in asked) >= 9
+    assert len({to_text(question) for question in asked}) == 12
+    resumed, _ = live(footage, clip_cache, processor)
+    resumed.load_state_dict(state)
+    assert [to_text(resumed[index]) for index in range(12)] == [to_text(question) for question in asked]
+    fixed, _ = live(footage, clip_cache, processor, "data.videossr.mixture=false")
+    assert isinstance(fixed.questions, LiveQuestions)
+    assert fixed.questions.mixture is None
+
+
 def test_live_frames_equal_those_of_a_build(footage: Path, clip_cache: str, processor: Any, tmp_path: Path) -> None:
     from dataset_builder.media.clip_cache import ClipCache
     from dataset_builder.media.clip_store import ClipStore

@@ -31,14 +31,14 @@ class Learner:
     def right(self, portion: int, level: float) -> float:
         return 1 / (1 + exp(-8 * (self.abilities[portion] - level)))
 
-    def train(self, portion: int, level: float) -> tuple[float, bool]:
-        """(mean reward above chance, whether rewards differ) of a group of rollouts, from which it learns."""
+    def train(self, portion: int, level: float) -> list[float]:
+        """The rewards above chance of a group of rollouts, from which it learns."""
         share = self.right(portion, level)
         rewards = [sum(self.rng.random() < share for _ in range(PARTS)) / PARTS for _ in range(ROLLOUTS)]
         mean = fmean(rewards)
         spread = fmean((reward - mean) ** 2 for reward in rewards) ** 0.5
         self.abilities[portion] = min(1.3, self.abilities[portion] + self.rates[portion] * spread / 4)
-        return (mean - CHANCE) / (1 - CHANCE), spread > 0
+        return [(reward - CHANCE) / (1 - CHANCE) for reward in rewards]
 
     def score(self) -> float:
         return fmean(self.right(portion, level) for portion in range(PORTIONS) for level in LEVELS)
@@ -51,14 +51,14 @@ def train(seed: int, *, curriculum: bool, mixture: bool) -> tuple[float, float]:
     before = learner.score()
     levels, weights = Curriculum(CurriculumSettings(), names), Mixture(MixtureSettings(), dict.fromkeys(names, 1.0))
     for step in range(STEPS):
-        rewards: dict[str, list[float]] = defaultdict(list)
+        rewards: dict[str, list[list[float]]] = defaultdict(list)
         groups: dict[str, list[Group]] = defaultdict(list)
         for k in range(GROUPS):
             name = weights.pick(rng) if mixture else names[(step * GROUPS + k) % PORTIONS]
             level = levels.level(name) if curriculum else 1 / 3
-            mean, differ = learner.train(int(name), level)
-            rewards[name].append(mean)
-            groups[name].append((mean + (level if curriculum else 0), differ))
+            group = learner.train(int(name), level)
+            rewards[name].append(group)
+            groups[name].append((fmean(group) + level, max(group) > min(group)))
         if curriculum:
             levels.step(rewards)
         weights.step(groups)

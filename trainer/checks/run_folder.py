@@ -25,7 +25,7 @@ PROMPT_FORMS = {
 }
 _LATEST = "latest_checkpointed_iteration.txt"  # written by verl
 # settings of live questions that may change between a checkpoint and its resumption
-_CHANGEABLE = ("clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels", "difficulty")
+_CHANGEABLE = ("clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels", "mixture", "difficulty")
 
 
 def checkpoint_step(config: DictConfig) -> int | None:

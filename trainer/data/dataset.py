@@ -72,7 +72,13 @@ class VideoSSRDataset(Dataset[dict[str, Any]]):
             raise UsageError(f"data.videossr.curriculum=True is not allowed; {spec.preset} fixes its levels; set it to False")
         curriculum = Curriculum(settings.curriculum, portions) if settings.curriculum else None
         return LiveQuestions(
-            spec, name.removeprefix(LIVE), cache=settings.cache, curriculum=curriculum, ahead=settings.ahead, accepts=self._fits
+            spec,
+            name.removeprefix(LIVE),
+            cache=settings.cache,
+            curriculum=curriculum,
+            mixture=settings.mixture,
+            ahead=settings.ahead,
+            accepts=self._fits,
         )
 
     def _fits(self, question: dict[str, Any]) -> bool:

@@ -29,6 +29,7 @@ from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.tasks import Unsolvable, UsageError
 
 from .curriculum import Curriculum
+from .mixture import Mixture, MixtureSettings
 from .question import to_verl
 
 MAX_ATTEMPTS = 60  # videos tried for one index
@@ -44,6 +45,7 @@ class LiveQuestions:
         videos: the folder of raw videos.
         cache: cache of sampled clips on disk.
         curriculum: sets the level of each portion; None uses the difficulty of `spec`.
+        mixture: how the portions' weights move; None keeps those of `spec`.
         ahead: number of questions whose videos are decoded in advance, in the background.
         accepts: rejects a question by returning False, for example a too long one; another video is tried then.
     """
@@ -55,11 +57,14 @@ class LiveQuestions:
         *,
         cache: ClipCache,
         curriculum: Curriculum | None = None,
+        mixture: MixtureSettings | None = None,
         ahead: int = 64,
         accepts: Callable[[dict[str, Any]], bool] = lambda question: True,
     ) -> None:
         self._job, _ = folder_job(spec, videos, "train", cache, at_once=True)
         self.curriculum = curriculum
+        weights = {portion.name: portion.weight for portion in spec.mixture.portions}
+        self.mixture = Mixture(mixture, weights) if mixture and len(weights) > 1 else None
         self._accepts = accepts
         self._store = self._job.store()
         self._units = _shuffled(self._job)
@@ -98,8 +103,11 @@ class LiveQuestions:
     def _generate(self, unit: Unit) -> dict[str, Any]:
         self._prefetcher.wait(unit.source)
         [item] = unit.items
-        portion = self.portions[item.portion]
         item = replace(item, index=item.index + self._epoch * len(self))
+        if self.mixture:  # the index, which no other question has, is the draw, as another portion's draws may be taken
+            name = self.mixture.pick(Random(f"portion\0{self._job.spec.seed}\0{item.index}"))
+            item = replace(item, portion=self.portions.index(name), draw=item.index)
+        portion = self.portions[item.portion]
         maker = QuestionMaker(self._spec(portion, item.index), self._job.sources, self._store)
         for attempt in range(MAX_ATTEMPTS):
             source = (unit.source + attempt) % len(self._job.sources)  # the item's own video first
@@ -135,9 +143,11 @@ class LiveQuestions:
         self._prefetcher.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """Epoch, position and curriculum, for a checkpoint."""
+        """Epoch, position, curriculum and mixture, for a checkpoint."""
         levels = self.curriculum.state_dict() if self.curriculum else None
-        return {"list": self._digest, "passes": self._epoch, "last": self._last_index, "curriculum": levels}
+        weights = self.mixture.state_dict() if self.mixture else None
+        state = {"list": self._digest, "passes": self._epoch, "last": self._last_index}
+        return {**state, "curriculum": levels, "mixture": weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Resume from a checkpoint.
@@ -152,6 +162,8 @@ class LiveQuestions:
         self._epoch, self._last_index = state["passes"], state["last"]
         if self.curriculum and state["curriculum"] is not None:
             self.curriculum.load_state_dict(state["curriculum"])
+        if self.mixture and state.get("mixture") is not None:
+            self.mixture.load_state_dict(state["mixture"])
 
 
 def _shuffled(job: Job) -> list[Unit]:

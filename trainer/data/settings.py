@@ -11,6 +11,7 @@ from dataset_builder.questions.spec import BuildSpec
 from dataset_builder.tasks import Level, UsageError
 
 from .curriculum import CurriculumSettings
+from .mixture import MixtureSettings
 
 LIVE = "live:"
 # fields of BuildSpec without a meaning for live questions, whose frames are always JPEG
@@ -27,12 +28,14 @@ class DataSettings:
             otherwise each node decodes every video.
         ahead: number of questions whose videos are decoded in advance, in the background.
         curriculum: None if levels do not change.
+        mixture: None if the portions' weights do not change.
     """
 
     spec: BuildSpec
     cache: ClipCache
     ahead: int = 128
     curriculum: CurriculumSettings | None = None
+    mixture: MixtureSettings | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> DataSettings:
@@ -42,13 +45,13 @@ class DataSettings:
             UsageError: if a field is unknown or its value is not allowed.
         """
         spec_names = [field.name for field in fields(BuildSpec) if field.name not in _BUILD_ONLY]
-        other_names = ["clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels"]
+        other_names = ["clip_cache", "clip_cache_gb", "ahead", "curriculum", "levels", "mixture"]
         _check_names("data.videossr", values, [*spec_names, *other_names])
-        values = {"preset": "videossr-30k", "ahead": cls.ahead, "curriculum": True, "levels": {}, **values}
+        values = {"preset": "videossr-30k", "ahead": cls.ahead, "curriculum": True, "levels": {}, "mixture": True, **values}
         spec = BuildSpec(**{name: values[name] for name in spec_names if name in values}, video_format="jpeg")
         cache = ClipCache.of(values.get("clip_cache"), values.get("clip_cache_gb"))
         curriculum = _curriculum(values["levels"], spec) if values["curriculum"] else None
-        return cls(spec, cache, values["ahead"], curriculum)
+        return cls(spec, cache, values["ahead"], curriculum, MixtureSettings() if values["mixture"] else None)
 
 
 def _curriculum(values: Mapping[str, Any], spec: BuildSpec) -> CurriculumSettings:

@@ -1,4 +1,4 @@
-"""verl's replay buffer with per-portion metrics, which also passes each step's rewards to the curriculum.
+"""verl's replay buffer with per-portion metrics, which also passes each step's rewards to the curriculum and the mixture.
 
 trainer.v1.sampler.custom_sampler.path=pkg://trainer.verl_hooks.sampler
 trainer.v1.sampler.custom_sampler.name=RewardedSampler
@@ -70,7 +70,7 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
         self._rollouts_per_group = settings["rollouts"]
 
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, Any]]:
-        """Wait for one training batch. Returns verl's batch and the step's metrics; also updates the curriculum."""
+        """Wait for one training batch. Returns verl's batch and the step's metrics; also updates curriculum and mixture."""
         self._lost_groups = 0
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if partition_id == TRAIN:
@@ -80,7 +80,7 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
             metrics["rollouts/lost"] = sum(self._rollouts_per_group - len(group) for group in batch_groups.values())
             metrics["groups/lost"] = self._lost_groups
             metrics |= portion_metrics(groups.values())
-            metrics |= self._update_curriculum(groups.values())
+            metrics |= self._update_questions(groups.values())
         return batch, metrics
 
     def _terminal_eviction_reasons(self, global_steps: int, partition_id: str) -> Any:
@@ -109,18 +109,23 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
             return set(), Counter()
         return super()._dapo_filtered_keys(partition_id)
 
-    def _update_curriculum(self, groups: Iterable[Sequence[Rollout]]) -> dict[str, float]:
+    def _update_questions(self, groups: Iterable[Sequence[Rollout]]) -> dict[str, float]:
         questions = self.refill_fn.__self__.train_dataset.questions  # the verl trainer's dataset, in this process
         if not isinstance(questions, LiveQuestions):
             return {}
         metrics = {"data/seconds_waited": questions.seconds_waited - self._seconds_waited}
         self._seconds_waited = questions.seconds_waited
-        if questions.curriculum is None:
-            return metrics
         rewards: dict[str, list[list[float]]] = defaultdict(list)
+        performance: dict[str, list[tuple[float, bool]]] = defaultdict(list)
         for group in groups:
-            rewards[group[0].portion].append([rollout.scores["above_chance"] for rollout in group])
-        return metrics | questions.curriculum.step(rewards)
+            scores = [rollout.scores["above_chance"] for rollout in group]
+            rewards[group[0].portion].append(scores)
+            performance[group[0].portion].append((group[0].level + fmean(scores), max(scores) > min(scores)))
+        if questions.curriculum:
+            metrics |= questions.curriculum.step(rewards)
+        if questions.mixture:
+            metrics |= questions.mixture.step(performance)
+        return metrics
 
 
 def portion_metrics(groups: Iterable[Sequence[Rollout]]) -> dict[str, float]:

@@ -22,6 +22,7 @@ def add(commands: Any) -> None:
         "--source-dataset", action="append", default=[], metavar="NAME", help="a dataset that the videos come from; repeatable"
     )
     parser.add_argument("--public", action="store_true", help="make the new repository public (default: private)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--force", action="store_true", help="replace another dataset in that repository")
 
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar(f"push {args.repo}", "files") as progress:
         url = push(
             build, args.repo, license=args.license, source_datasets=args.source_dataset, public=args.public, force=args.force,
-            progress=progress,
+            progress=progress, workers=args.workers,
         )  # fmt: skip
     print(f'{build.rows} rows: {url}\nload_dataset("{args.repo}", "{next(iter(build.summary.portions))}", split="train")')
     return OK

@@ -9,9 +9,11 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ def push(
     force: bool = False,
     token: str | None = None,
     progress: Progress = no_progress,
+    workers: int = 1,
 ) -> str:
     """Push a build; returns its URL.
 
@@ -59,6 +62,7 @@ def push(
         force: replace another dataset in the repository.
         token: Hub token; None for the stored login.
         progress: called with (files uploaded, files in all).
+        workers: number of processes; any number pushes the same files.
 
     Raises:
         UsageError: for bad arguments, and for a repository that holds something else.
@@ -66,6 +70,8 @@ def push(
     """
     if repo.count("/") != 1 or not all(repo.split("/")):
         raise UsageError(f"repo={repo!r} names no owner; write it as owner/name")
+    if workers < 1:
+        raise UsageError(f"workers={workers} is not allowed; give the number of processes, at least 1")
     api = HfApi(token=token)
     with explained(repo):
         existing = _list_files(api, repo)
@@ -79,7 +85,7 @@ def push(
             total = sum(map(len, file_names(build).values()))
             # the summary comes first: it identifies the build of an incomplete push
             _commit(api, repo, [_copy(build, SUMMARY)], f"Begin to push {build.rows} rows")
-            sent = _upload(api, repo, build, Path(folder), total, progress)
+            sent = _upload(api, repo, build, Path(folder), total, progress, workers)
             stale = [name for name in existing if _is_stale(name, sent | set(names), force)]
             operations = [
                 _copy(build, MANIFEST),
@@ -146,17 +152,17 @@ def _draw(build: Build, folder: Path) -> list[tuple[str, Path]]:
     return sheets
 
 
-def _upload(api: HfApi, repo: str, build: Build, folder: Path, total: int, progress: Progress) -> set[str]:
+def _upload(api: HfApi, repo: str, build: Build, folder: Path, total: int, progress: Progress, workers: int) -> set[str]:
     """Upload the data files and write the rows' digests; returns the names of the files."""
     sent: set[str] = set()
     progress(0, total)
-    with (folder / DIGESTS).open("w") as digests:
+    with (folder / DIGESTS).open("w") as digests, ExitStack() as stack:
+        pool = stack.enter_context(ProcessPoolExecutor(workers, get_context("spawn"))) if workers > 1 else None
+        mapped: Any = pool.map if pool else map
         files_to_send = cut_files(build, folder)
         while files := list(islice(files_to_send, FILES_PER_COMMIT)):
-            for _, path in files:
-                with pq.ParquetFile(path) as file:
-                    rows = (row for batch in file.iter_batches(ROWS_PER_GROUP) for row in batch.to_pylist())
-                    digests.writelines(json.dumps(asdict(digest_row(row))) + "\n" for row in rows)
+            for lines in mapped(_digest_rows, [path for _, path in files]):
+                digests.write(lines)
             additions = [CommitOperationAdd(name, path) for name, path in files]
             _commit(api, repo, additions, f"Files {len(sent) + 1} to {len(sent) + len(files)} of {total}")
             for name, path in files:
@@ -164,6 +170,13 @@ def _upload(api: HfApi, repo: str, build: Build, folder: Path, total: int, progr
                 sent.add(name)
             progress(len(sent), total)
     return sent
+
+
+def _digest_rows(path: Path) -> str:
+    """The digests of a file's rows, as JSON lines."""
+    with pq.ParquetFile(path) as file:
+        rows = (row for batch in file.iter_batches(ROWS_PER_GROUP) for row in batch.to_pylist())
+        return "".join(json.dumps(asdict(digest_row(row))) + "\n" for row in rows)
 
 
 def _copy(build: Build, name: str) -> CommitOperationAdd:

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from ..tasks.errors import UsageError
 from .source import Source
-from .stores import StorageOptions, open_store, remote_stamp
+from .stores import StorageOptions, naming_hop, open_store, remote_stamp
 
 VIDEO_EXTENSIONS = (
     ".264", ".265", ".3g2", ".3gp", ".amv", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".h265", ".hevc", ".ivf",
     ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mk3d", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".obu", ".ogm",
     ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m",
 )  # fmt: skip
+_LOOKED_INTO = 1000  # files of unknown extensions, beside videos there may be millions
 # how files of the common containers begin, or go on after four bytes
 _BEGINNINGS = (
     b"\x1aE\xdf\xa3",
@@ -34,7 +35,8 @@ _CONTINUATIONS = (b"ftypisom", b"ftypmp4", b"ftypqt", b"ftypavc1", b"ftypM4V", b
 def find_videos(folder: str | os.PathLike[str], options: StorageOptions | None = None) -> list[Source]:
     """Every video below a folder, by file extension, sorted by name, without hidden files and folders.
 
-    Local files that hold video under another extension, and folders that cannot be read, are sources with a `fault`.
+    Local files that hold video under another extension (of the first thousand that have one), and folders that cannot be read, are
+    sources with a `fault`.
 
     Raises:
         UsageError: if the folder does not exist, cannot be listed, or holds no video.
@@ -53,13 +55,16 @@ def list_videos(urls: Iterable[str]) -> list[Source]:
         UsageError: if none is a video.
     """
     paths = sorted(set(map(str, urls)))
+    if not paths:
+        raise UsageError("data_files name no file; see the pattern, and whether its store needs storage_options or a token")
     if not any(map(_is_video, paths)):
         raise UsageError(f"data_files name no video; known extensions: {' '.join(VIDEO_EXTENSIONS)}")
-    folders = [path.split("/")[:-1] for path in paths]
-    shared = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False)))
+    parts = [naming_hop(path).split("/") for path in paths]
+    folders = zip(*(own[:-1] for own in parts), strict=False)
+    shared = sum(1 for _ in takewhile(lambda each: len(set(each)) == 1, folders))
     return [
-        Source(_printable("/".join(path.split("/")[shared:])), path, fault="" if _is_video(path) else "has no video extension")
-        for path in paths
+        Source(_printable("/".join(own[shared:])), path, fault="" if _is_video(path) else "has no video extension")
+        for own, path in zip(parts, paths, strict=True)
     ]
 
 
@@ -70,6 +75,7 @@ def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
     faults: dict[str, str] = {}
     paths: list[str] = []
     visited: set[str] = set()  # symbolic links may form cycles
+    looked_into = 0
 
     def name_folder(error: OSError) -> None:
         faults[error.filename] = f"cannot be read: {(error.strerror or str(error)).lower()}"
@@ -84,6 +90,8 @@ def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
         # a folder with a video extension is listed too, so that the report names it as unusable
         paths += [os.path.join(parent, name) for name in [*files, *folders] if _is_video(name)]
         unknown = [os.path.join(parent, name) for name in files if not (name.startswith(".") or _is_video(name))]
+        del unknown[max(0, _LOOKED_INTO - looked_into) :]
+        looked_into += len(unknown)
         faults |= {path: "holds video, but its extension is not known" for path in unknown if _begins_as_video(path)}
     return [
         Source(_printable(path[len(os.path.join(root, "")) :]), path, fault=faults.get(path, ""))
@@ -108,17 +116,19 @@ def _find_remote(folder: str, options: StorageOptions | None) -> list[Source]:
         listing = fs.find(root, detail=True)
     except Exception as error:  # each store's library raises its own errors
         raise UsageError(f"videos={folder!r} cannot be listed: {str(error) or type(error).__name__}") from error
-    root = root.rstrip("/")
+    root, hop = root.rstrip("/"), naming_hop(folder)
     sources = []
     for path, info in listing.items():
         name = path.removeprefix(root).lstrip("/")
         if _is_video(name) and not any(part.startswith(".") for part in name.split("/")):
-            sources.append(Source(_printable(name), fs.unstrip_protocol(path), remote_stamp(info)))
+            url = folder.replace(hop, fs.unstrip_protocol(path), 1)
+            sources.append(Source(_printable(name), url, remote_stamp(info)))
     return sources
 
 
 def _is_video(name: str) -> bool:
-    path = urlsplit(name.rpartition("::")[2]).path if "://" in name else name  # without the query of a signed URL
+    hop = urlsplit(naming_hop(name))
+    path = (hop.path or hop.netloc) if "://" in name else name  # without the query of a signed URL
     return not os.path.basename(path).startswith(".") and os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
 
 

@@ -14,14 +14,19 @@ StorageOptions = Mapping[str, Any]
 
 # the names under which file systems and stores report a file's version; the size alone is not enough
 _STATE_KEYS = (
-    "ETag", "etag", "blob_id", "sha256", "Content-MD5", "mtime", "LastModified", "last_modified", "Last-Modified", "created",
+    "ETag", "etag", "blob_id", "CRC", "sha256", "Content-MD5", "mtime", "LastModified", "last_modified", "Last-Modified", "created",
 )  # fmt: skip
 
 
 def open_store(url: str, options: StorageOptions | None = None) -> tuple[Any, str]:
     """The file system of a URL, and the path within it. Each store's library raises its own errors."""
-    fs, path = fsspec.core.url_to_fs(url, **_for_protocol(url, options or {}))
+    fs, path = fsspec.core.url_to_fs(url, **_by_protocol(url, options or {}))
     return fs, path
+
+
+def naming_hop(url: str) -> str:
+    """The part of a chained URL that names the file: `zip://a.mp4` of `zip://a.mp4::https://host/clips.zip`."""
+    return next((hop for hop in url.split("::") if "://" in hop), url)
 
 
 def remote_stamp(info: Mapping[str, Any]) -> str:
@@ -32,12 +37,11 @@ def remote_stamp(info: Mapping[str, Any]) -> str:
     return ":".join([str(info.get("size")), *state])
 
 
-def _for_protocol(url: str, options: StorageOptions) -> dict[str, Any]:
-    """The options under the URL's protocol, else all that are not under any protocol, as in datasets."""
-    protocol_options = options.get(url.partition("://")[0])
-    if isinstance(protocol_options, Mapping):
-        return dict(protocol_options)
-    return {name: value for name, value in options.items() if name not in fsspec.available_protocols()}
+def _by_protocol(url: str, options: StorageOptions) -> dict[str, Any]:
+    """For each store of a chained URL the options under its protocol, else all that are not under any, as in datasets."""
+    shared = {name: value for name, value in options.items() if name not in fsspec.available_protocols()}
+    protocols = (hop.partition("://")[0] if "://" in hop else "file" if "/" in hop else hop for hop in url.split("::"))
+    return {protocol: dict(options.get(protocol, shared)) for protocol in protocols}
 
 
 @contextmanager

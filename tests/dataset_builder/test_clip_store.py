@@ -20,6 +20,7 @@ from dataset_builder.media.clip_store import ClipStore
 from dataset_builder.media.sampling import Sampling
 from dataset_builder.questions.identity import dataset_id
 from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.sources import find as finding
 from dataset_builder.sources import fingerprint as fingerprints
 from dataset_builder.sources import identify as identification
 from dataset_builder.sources.find import find_videos, list_videos
@@ -268,6 +269,18 @@ def test_what_is_found_in_a_folder(footage: Path, tmp_path: Path) -> None:
     assert [source.name for source in kept] == ["b_test.mp4", "folder.mp4", "odd_\ufffd.mp4"]
     with pytest.raises(UnusableVideo, match="is a directory"):
         store(None).clip(kept[1])
+
+
+def test_of_many_other_files_a_few_are_looked_into(videos_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "_LOOKED_INTO", 3)
+    looked: list[str] = []
+    monkeypatch.setattr(finding, "_begins_as_video", lambda path: bool(looked.append(path)))
+    for folder in ("a", "b"):
+        (videos_copy / folder).mkdir()
+        for k in range(4):
+            (videos_copy / folder / f"{k}.jpg").write_bytes(b"x")
+    assert len(find_videos(videos_copy)) == 3
+    assert len(looked) == 3
 
 
 def test_folders_without_videos(tmp_path: Path) -> None:

@@ -187,6 +187,12 @@ def test_what_others_write_stays(stocked: Hub, run: Run, made: Path) -> None:
     assert run(LOAD, REPO).returncode == 0
 
 
+def test_several_processes_push_the_same(hub: Hub, run: Run, made: Path, pushed: Hub) -> None:
+    assert "workers=0" in told(run("push", made, *WHOLE, "--workers", "0"))
+    assert run("push", made, *WHOLE, "--workers", "2").returncode == 0
+    assert hub.files(REPO) == pushed.files(REPO)
+
+
 def test_an_upload_that_breaks_is_gone_on_with(hub: Hub, run: Run, made: Path, pushed: Hub) -> None:
     hub.cut_uploads = 1000
     assert "run the same command again" in told(run("push", made, *WHOLE))

@@ -19,6 +19,7 @@ keys:
   data=…        a build's folder, owner/name on the Hub, or live:VIDEOS (generates questions during training; the level follows the model)
   model=…       a checkpoint folder, or a model name on the Hub
   reward_url=…  one or several reward services, comma-separated; also VIDEOSSR_REWARD_URL (and VIDEOSSR_REWARD_TOKEN)
+  recipe=…      one or several of trainer/config/recipes: lora, small, dapo, gspo, drgrpo, frames128
   preset=… difficulty=… seed=… steps=… out=… val_data=…, and any verl key, for example actor_rollout_ref.rollout.n=16
 
 examples:

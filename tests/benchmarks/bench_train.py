@@ -20,6 +20,7 @@ from typing import Any
 from dataset_builder import tasks
 from reward_service.clients.verl import compute_score
 from tests.benchmarks import timed_rewards
+from tests.benchmarks.pixels import pixels
 from tests.benchmarks.table import Table
 from tests.footage import videos_folder
 from tests.servers import serving
@@ -141,6 +142,13 @@ def main() -> None:
             unit="%",
         )
     prepare_environment(cpu=True)
+    before, after = pixels()
+    detail = f"{1000 * after.seconds:.0f} of {1000 * before.seconds:.0f} ms CPU"
+    table.add(
+        "processing a rollout's pixels in the agent loop, of verl's own way", after.seconds / before.seconds, "≤", 0.33, detail
+    )
+    detail = f"{after.size / 1e6:.1f} of {before.size / 1e6:.1f} MB"
+    table.add("a rollout's pixels on their way to training, of verl's own", after.size / before.size, "≤", 0.5, detail)
     with tempfile.TemporaryDirectory() as folder:
         for name, (waited, step) in steps_of_verl(videos_folder(), Path(folder)).items():
             what = f"verl's own step: from the last of 512 rollouts to the last reward, {name.replace('_', ' ')}"

@@ -66,6 +66,24 @@ def test_short_names_any_key_and_the_environment(monkeypatch: pytest.MonkeyPatch
     assert make_config([*RUN, "actor_rollout_ref.rollout.name=sglang"], cpu=True).actor_rollout_ref.rollout.name == "sglang"
 
 
+@pytest.mark.parametrize("recipe", compose.RECIPES)
+def test_recipes_pass_the_installed_verls_checks(recipe: str) -> None:
+    config = make_config([*RUN, f"recipe={recipe}"])
+    assert not list(settings_faults(config))
+    keys = [
+        (key, value) for key, value in compose.flatten(OmegaConf.load(compose.CONFIG_FOLDER / "recipes" / f"{recipe}.yaml"))
+    ]
+    assert all(OmegaConf.select(config, key) == value for key, value in keys)
+    plain = make_config(RUN)
+    assert all(OmegaConf.select(plain, key) != value for key, value in keys), "what is the default already needs no line"
+
+
+def test_recipes_add_up_and_settings_win() -> None:
+    config = make_config([*RUN, "recipe=lora,dapo", "actor_rollout_ref.model.lora_rank=16"])
+    actor = config.actor_rollout_ref.actor
+    assert (config.actor_rollout_ref.model.lora_rank, actor.clip_ratio_high, actor.optim.lr) == (16, 0.28, 1e-5)
+
+
 @pytest.mark.parametrize("name", ["live:/data/视频", "back\\slash", "with spaces, commas=", 'quo"te'])
 def test_special_characters_in_values_are_kept(name: str) -> None:
     assert make_config([f"data={name}", *RUN[1:]]).data.train_files == name
@@ -101,6 +119,7 @@ def test_settings_that_would_be_ignored_or_fail_later_are_reported(setting: str,
         (RUN[:2], "reward_url=… is missing"),
         ((*LIVE_RUN, "difficulty=brutal"), "difficulty='brutal' is not a level; allowed: easy, medium"),
         ((*RUN, "steps=some"), "steps='some' is not allowed; allowed: an integer"),
+        ((*RUN, "recipe=loar"), "recipe='loar' is unknown; allowed: dapo"),
         ((*RUN, "steps"), "'steps' is not allowed; allowed: key=value"),
         ((*RUN, "data.trian_batch_size=3"), "Could not override 'data.trian_batch_size'"),
         ((*RUN, "actor_rollout_ref.model.override_config.attn_implementation=sdpa"), "use +actor_rollout_ref"),

@@ -24,6 +24,7 @@ from trainer.data import frames
 from trainer.data.dataset import VideoSSRDataset
 from trainer.data.live import LiveQuestions
 from trainer.data.prompt_length import prompt_tokens
+from trainer.data.spread import spread
 
 from ..hub_server import Repo, serving
 from ..servers import ROOT
@@ -82,6 +83,24 @@ def test_long_prompts_are_left_out(built: Path, processor: Any, capsys: pytest.C
     count = len(VideoSSRDataset(str(built), processor.tokenizer, config, processor))
     assert count == sum(length <= lengths[3] for length in lengths) < 9
     assert f"{9 - count} of 9 prompts are longer than" in capsys.readouterr().err
+
+
+def test_samples_are_spread_over_portions_and_sources(built: Path, processor: Any) -> None:
+    def chosen(seed: int) -> list[tuple[str, str]]:
+        dataset = VideoSSRDataset(
+            str(built), processor.tokenizer, data_config(str(built), f"seed={seed}"), processor, max_samples=3
+        )
+        infos = [dataset[index]["extra_info"] for index in range(len(dataset))]
+        return [(info["portion"], info["source"]) for info in infos]
+
+    assert len({portion for portion, _ in chosen(0)}) == 3
+    assert chosen(0) == chosen(0)
+    assert len({tuple(chosen(seed)) for seed in range(4)}) > 1
+    places = [(portion, source) for portion in "aab" for source in "xyz" for _ in range(5)]
+    assert sorted(places[index] for index in spread(places, 6, 0)) == [
+        (portion, source) for portion in "ab" for source in "xyz"
+    ]
+    assert spread(places, 100, 0) == list(range(45))
 
 
 def live(footage: Path, clip_cache: str, processor: Any, *more: str) -> tuple[VideoSSRDataset, Any]:

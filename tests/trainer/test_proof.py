@@ -10,10 +10,15 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from statistics import fmean
 
 import httpx
 import pytest
 
+from dataset_builder import tasks
+from dataset_builder.media.clip_cache import ClipCache
+from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.storage.build import build
 from trainer.proof.model import random_answer
 from trainer.proof.recipe import DEFAULT
 from trainer.proof.run import run_proof
@@ -21,10 +26,15 @@ from trainer.proof.run import run_proof
 from ..servers import ROOT
 
 
-def test_three_steps_leave_a_curve(tmp_path: Path, footage: Path) -> None:
+def test_three_steps_leave_a_curve(tmp_path: Path, footage: Path, clip_cache: str) -> None:
     reports: list[tuple[int, int, str]] = []
-    filtered = ("trainer.v1.sampler.sampler_kwargs.filter_groups_metric=exact",)
-    recipe = replace(DEFAULT, steps=3, warm_up=60, batch=4, n=2, more=filtered)
+    spec = BuildSpec("counting", seed=7, samples=8, frames=4, max_pixels=4096, difficulty="easy")
+    build(spec, footage, tmp_path / "held-out", cache=ClipCache.of(clip_cache))
+    more = (
+        "trainer.v1.sampler.sampler_kwargs.filter_groups_metric=exact", f"val_data={tmp_path / 'held-out'}", "trainer.test_freq=3",
+        "data.val_max_samples=6", f"trainer.validation_data_dir={tmp_path / 'validation'}",
+    )  # fmt: skip
+    recipe = replace(DEFAULT, steps=3, warm_up=60, batch=4, n=2, more=more)
     [curve] = run_proof(recipe, [5], tmp_path, footage, lambda *report: reports.append(report))
     assert json.loads((tmp_path / "curve.json").read_text())["curves"][0]["reward"] == list(curve.reward)
     assert (tmp_path / "curve.png").stat().st_size > 10_000
@@ -35,6 +45,10 @@ def test_three_steps_leave_a_curve(tmp_path: Path, footage: Path) -> None:
     steps = [json.loads(line)["data"] for line in (tmp_path / "seed-5" / "metrics.jsonl").read_text().splitlines()]
     evicted = sum(step.get("training/filter_groups/evicted_samples", 0) for step in steps)
     assert evicted > 0, "two rollouts often have the same score"
+    answers = [json.loads(line) for line in (tmp_path / "validation" / "3.jsonl").read_text().splitlines()]
+    scores = [tasks.get("counting").score(answer["output"], answer["gts"]).score for answer in answers]
+    assert len(scores) == 6
+    assert steps[2]["val/counting/score"] == steps[2]["val/mean"] == pytest.approx(fmean(scores)), "the evaluator's number"
 
 
 @pytest.mark.parametrize("shuffled", [False, True])

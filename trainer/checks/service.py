@@ -9,8 +9,6 @@ from omegaconf import DictConfig, OmegaConf
 from dataset_builder import tasks
 from reward_service.clients import RewardClient, RewardError, item
 
-PROBE_TIMES = tuple(map(float, range(8)))
-
 
 def service_faults(config: DictConfig) -> Iterator[str]:
     kwargs = OmegaConf.to_container(config.reward.custom_reward_function.get("reward_kwargs") or {}, resolve=True)
@@ -30,8 +28,9 @@ def _score_faults(client: RewardClient, url: str) -> Iterator[str]:
     probes = []
     for name in tasks.names():
         task = tasks.get(name)
-        truth = task.blind(task.params("medium"), PROBE_TIMES, len(PROBE_TIMES)).format()
-        probes += [(task, truth, f"<answer>{truth}</answer>"), (task, truth, "I cannot tell.")]
+        answer = task.chance(task.params("medium"), 48).blind
+        truth = answer.ground_truth()
+        probes += [(task, truth, f"<answer>{answer.format()}</answer>"), (task, truth, "I cannot tell.")]
     outcomes = client.score([item(tasks.PREFIX + task.name, response, truth) for task, truth, response in probes])
     for (task, truth, response), outcome in zip(probes, outcomes, strict=True):
         if isinstance(outcome, RewardError):

@@ -13,11 +13,13 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dataset_builder.tasks import Level, UsageError
+from dataset_builder.tasks.errors import nearest
 
 from ..data.settings import LIVE
 from ..launch import python_path
 
 CONFIG_FOLDER = Path(__file__).parent
+RECIPES = sorted(path.stem for path in (CONFIG_FOLDER / "recipes").glob("*.yaml"))
 SHORT_NAMES = {
     "data": "data.train_files",
     "val_data": "data.val_files",
@@ -54,7 +56,7 @@ def make_config(settings: Sequence[str], *, cpu: bool = False) -> DictConfig:
     """Compose the configuration of a run.
 
     Args:
-        settings: `key=value` strings; a key is one of `SHORT_NAMES` or any verl key.
+        settings: `key=value` strings; a key is one of `SHORT_NAMES`, any verl key, or `recipe`, with one of `RECIPES` or several.
         cpu: whether to add the settings of `trainer.cpu`.
 
     Raises:
@@ -66,14 +68,15 @@ def make_config(settings: Sequence[str], *, cpu: bool = False) -> DictConfig:
         key, equals, value = setting.partition("=")
         if not equals:
             raise UsageError(f"{setting!r} is not allowed; allowed: key=value, like data=DIR or actor_rollout_ref.rollout.n=4")
-        if key in SHORT_NAMES:
+        if key in SHORT_NAMES or key == "recipe":
             values[key] = value
         else:  # keys in our sections are checked by the code that reads them
             verl_overrides.append(f"++{setting.lstrip('+')}" if _is_ours(key) else setting)
     for name in ("data", "model", "reward_url"):
         if not values.get(name):
             raise UsageError(f"{name}=… is missing; `python -m trainer --help` has examples")
-    overlays = ["cpu.yaml", *(["cpu_vllm.yaml"] if _VLLM in verl_overrides else [])] if cpu else []
+    overlays = [_recipe(name) for name in values.pop("recipe", "").split(",") if name]
+    overlays += ["cpu.yaml", *(["cpu_vllm.yaml"] if _VLLM in verl_overrides else [])] if cpu else []
     overrides = [f"++{key}={value}" for name in overlays for key, value in _flat_yaml(name)]
     if values["data"].startswith(LIVE):
         overrides.append("data.shuffle=False")
@@ -93,6 +96,13 @@ def make_config(settings: Sequence[str], *, cpu: bool = False) -> DictConfig:
         message = "; ".join(filter(None, map(str.strip, str(error).splitlines())))  # hydra's later lines say how to fix it
         raise UsageError(f"the configuration cannot be composed: {message}") from None
     return config
+
+
+def _recipe(name: str) -> str:
+    """The file of a recipe, in `CONFIG_FOLDER`."""
+    if name not in RECIPES:
+        raise UsageError(f"recipe={name!r} is unknown; {nearest(name, RECIPES)}")
+    return f"recipes/{name}.yaml"
 
 
 def _is_ours(key: str) -> bool:
@@ -173,7 +183,7 @@ def unknown_keys() -> list[str]:
     with initialize_config_dir(str(CONFIG_FOLDER), version_base=None):
         verl = compose("verl_alone")
     unknown = []
-    for name in ("grpo.yaml", "cpu.yaml", "cpu_vllm.yaml"):
+    for name in ("grpo.yaml", "cpu.yaml", "cpu_vllm.yaml", *map(_recipe, RECIPES)):
         for key, _ in flatten(OmegaConf.load(CONFIG_FOLDER / name)):
             if not key.startswith((*OUR_SECTIONS, *_FREE_FORM_SECTIONS, "defaults")) and not _has_key(verl, key):
                 unknown.append(key)

@@ -38,7 +38,7 @@ class VideoSSRDataset(Dataset[dict[str, Any]]):
         Args:
             data_files: one name, as in `data.train_files`.
             config: verl's `data` section.
-            max_samples: use at most this many questions; -1 uses all.
+            max_samples: use at most this many questions, of a build spread over portions and sources; -1 uses all.
 
         Raises:
             UsageError: if a setting is not allowed.
@@ -47,7 +47,11 @@ class VideoSSRDataset(Dataset[dict[str, Any]]):
         self._processor = processor
         self._max_prompt_tokens = int(config.max_prompt_length)
         self.questions = self._open(name, config)
-        self._length = min(len(self.questions), max_samples) if max_samples > 0 else len(self.questions)
+        self._length = len(self.questions)
+        if max_samples > 0 and isinstance(self.questions, StoredQuestions):
+            self.questions.choose(max_samples, config.seed)
+        if max_samples > 0:
+            self._length = min(len(self.questions), max_samples)
 
     def _open(self, name: str, config: Any) -> StoredQuestions | LiveQuestions:
         settings = DataSettings.of(_plain(config.videossr))

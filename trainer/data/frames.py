@@ -44,12 +44,16 @@ def read_video(message_part: dict[str, Any], open_store: Callable[[], ClipStore]
     fields = dict(message_part["video"])
     kind, number, times = (fields.pop(name) for name in ("kind", "number", "times"))
     videos = (LiveVideos if kind == "live" else StoredVideos)(**fields)
-    frames = _frame_cache().get(repr(videos), lambda: videos.frames(open_store() if kind == "live" else None))[number]
-    tensor = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous()
+
+    def read() -> list[torch.Tensor]:
+        shown = videos.frames(open_store() if kind == "live" else None)
+        return [torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous() for frames in shown]
+
+    tensor = _frame_cache().get(repr(videos), read)[number]
     return tensor, {**qwen_video.metadata(times), "video_backend": "videossr"}
 
 
-class _LruCache:
+class LruCache:
     """A thread-safe LRU cache. Threads that ask for a value while another thread computes it wait for the result."""
 
     def __init__(self, size: int) -> None:
@@ -77,5 +81,5 @@ class _LruCache:
 
 
 @cache
-def _frame_cache() -> _LruCache:
-    return _LruCache(CACHED_QUESTIONS)
+def _frame_cache() -> LruCache:
+    return LruCache(CACHED_QUESTIONS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from dataset_builder.storage.summary import SUMMARY, Summary
 from dataset_builder.tasks import UsageError
 
 from .question import to_verl
+from .spread import spread
 
 _INFO = ("index", "split", "portion", "task", "level", "level_name", "params", "metric", "seed", "source", "width", "height", "frame_times", "end_times", "chance", "chance_exact")  # fmt: skip
 _COLUMNS = ["data_source", "prompt", "ability", "reward_model", *(f"extra_info.{name}" for name in _INFO)]
@@ -54,8 +55,16 @@ class StoredQuestions:
         """Drop all questions for which `accepts` is False. Returns how many were dropped."""
         indices = [index for index in range(len(self)) if accepts(self[index])]
         dropped = len(self) - len(indices)
-        self._rows, self._videos = [self._rows[index] for index in indices], [self._videos[index] for index in indices]
+        self._keep(indices)
         return dropped
+
+    def choose(self, count: int, seed: int) -> None:
+        """Keep at most `count` questions, spread over portions and sources."""
+        infos = [row["extra_info"] for row in self._rows]
+        self._keep(spread([(info["portion"], info["source"]) for info in infos], count, seed))
+
+    def _keep(self, indices: Sequence[int]) -> None:
+        self._rows, self._videos = [self._rows[index] for index in indices], [self._videos[index] for index in indices]
 
 
 def open_build(name: str) -> Folder:

@@ -3,4 +3,4 @@
 verl imports this package in every process, through `actor_rollout_ref.model.external_lib`.
 """
 
-from . import equal_lengths, vllm_prompt  # noqa: F401
+from . import equal_lengths, pixels, vllm_prompt  # noqa: F401

@@ -16,6 +16,7 @@ import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 from ..data.live import LiveQuestions
+from .validation import Answer
 
 TRAIN = "train"
 SETTINGS = (
@@ -33,11 +34,12 @@ _SCORES = ("score", "exact", "above_chance")
 
 @dataclass(frozen=True)
 class Rollout:
-    """A scored rollout: its question's portion and level, and its scores by name."""
+    """A scored rollout: its question's portion and level, its scores by name, and the one of them that the portion reports."""
 
     portion: str
     level: float
     scores: dict[str, float]
+    metric: str = "score"
 
 
 class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
@@ -64,6 +66,7 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
             sync_refill_failed_groups=True,
         )
         self._filtered_groups: dict[str, list[Rollout]] = {}
+        self._answers: list[Answer] = []
         self._lost_groups, self._seconds_waited = 0, 0.0
         self._max_lost_groups = settings.get("most_lost", 4) * settings["train_batch_size"]
         self._max_filtered_groups = settings.get("most_left_out", 4) * settings["train_batch_size"]
@@ -81,7 +84,15 @@ class RewardedSampler(ReplayBuffer):  # type: ignore[misc]
             metrics["groups/lost"] = self._lost_groups
             metrics |= portion_metrics(groups.values())
             metrics |= self._update_questions(groups.values())
+        else:
+            rollouts = [rollout for group in _read_groups(batch.keys, partition_id).values() for rollout in group]
+            self._answers += [Answer(rollout.portion, rollout.metric, rollout.scores[rollout.metric]) for rollout in rollouts]
         return batch, metrics
+
+    def take_answers(self) -> list[Answer]:
+        """What validation has sampled since the last call."""
+        answers, self._answers = self._answers, []
+        return answers
 
     def _terminal_eviction_reasons(self, global_steps: int, partition_id: str) -> Any:
         stale, filtered, failed, counts = super()._terminal_eviction_reasons(global_steps, partition_id)
@@ -148,13 +159,13 @@ def _uid(key: str) -> str:
     return key.split("_", maxsplit=1)[0]
 
 
-def _read_groups(keys: Sequence[str]) -> dict[str, list[Rollout]]:
+def _read_groups(keys: Sequence[str], partition: str = TRAIN) -> dict[str, list[Rollout]]:
     """Read the rollouts with these keys from the transfer queue, grouped by their prompt's uid."""
     groups: dict[str, list[Rollout]] = defaultdict(list)
-    data = tq.kv_batch_get(keys=list(keys), partition_id=TRAIN, select_fields=["extra_info", "extra_fields"])
+    data = tq.kv_batch_get(keys=list(keys), partition_id=partition, select_fields=["extra_info", "extra_fields"])
     for key, wrapped_info, wrapped_fields in zip(keys, data["extra_info"], data["extra_fields"], strict=True):
         info = getattr(wrapped_info, "data", wrapped_info)
         reward = getattr(wrapped_fields, "data", wrapped_fields)["reward_extra_info"]
         scores = {name: float(reward[name]) for name in _SCORES} | {"answered": float(reward["parsed"] != "")}
-        groups[_uid(key)].append(Rollout(info["portion"], float(info["level"]), scores))
+        groups[_uid(key)].append(Rollout(info["portion"], float(info["level"]), scores, info["metric"]))
     return groups

@@ -13,19 +13,17 @@ from trainer.proof.model import make_model
 from trainer.proof.recipe import DEFAULT
 
 from ...servers import Server
-from ...vllm_server import skip_without_kernels
 from ..runs import start, steps
 
-RECIPE = replace(DEFAULT, rollout="vllm", frames=12, steps=2, warm_up=120, batch=6, n=4, updates=1)
+RECIPE = replace(DEFAULT, rollout="vllm", frames=12, steps=2, warm_up=60, batch=6, n=4, updates=1)
 MIXTURE = "preset=videossr-30k"
 VERLS_PROMPT = "actor_rollout_ref.model.external_lib=tests.trainer.vllm.verls_prompt"
 Run = Callable[..., list[dict[str, float]]]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, footage: Path, clip_cache: str, server: Server) -> Run:
+def run(kernels: None, tmp_path_factory: pytest.TempPathFactory, footage: Path, clip_cache: str, server: Server) -> Run:
     """Trains the same warmed-up model. Returns the metrics of each step."""
-    skip_without_kernels()
     folder = tmp_path_factory.mktemp("vllm")
     settings = [
         f"data=live:{footage}", f"model={folder / 'model'}", f"reward_url={server.url}", f"data.videossr.clip_cache={clip_cache}",

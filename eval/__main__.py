@@ -243,11 +243,9 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _public(args: argparse.Namespace) -> int:
-    from .public import commands
+    from .public.commands import COMMANDS
 
-    return {"public": commands.public, "convert": commands.convert_file, "lmms-tasks": commands.write_lmms_tasks}[args.name](
-        args
-    )
+    return COMMANDS[args.name](args)
 
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {

@@ -40,9 +40,7 @@ def _add_runs(commands: Any) -> None:
         generated = _add_command(commands, name, benchmark.doc, f"python -m eval {name} --videos clips/ --baseline blind")
         _flag(generated, "videos", help="folder of raw videos")
         _flag(generated, "data", help="instead: a build, e.g. of `videossr build viubench`; its portions are the columns")
-        _flag(
-            generated, "original", help="instead: a file of the authors' rows (JSON, JSONL, Parquet); --frames is their folder"
-        )
+        _flag(generated, "original", help="instead: a file of the authors' rows; --frames is the folder of their frames")
         _flag(generated, "seed", type=int, help="default: 0; another seed gives other questions on the same videos")
         _flag(generated, "per_column", type=_positive, help=f"questions for each column (default: {benchmark.per_column})")
         _flag(generated, "expect", metavar="HASH", help="refuse to run unless the benchmark has this hash")
@@ -59,9 +57,7 @@ def _add_runs(commands: Any) -> None:
 
 
 def _add_analyses(commands: Any) -> None:
-    score = _add_command(
-        commands, "score", "score a run's stored responses again, and print its table", "python -m eval score runs/a"
-    )
+    score = _add_command(commands, "score", "score a run's stored responses again", "python -m eval score runs/a")
     score.add_argument("run", type=Path)
     _add_json(score)
 

@@ -34,13 +34,13 @@ def is_beyond(sample: Sample, clock: str, frames: int) -> bool:
     Args:
         frames: of a video that is shown whole.
     """
-    answer: type[Answer] = tasks.get(sample.info["task"]).answer if sample.kind == "task" else Interval
-    if sample.kind == "choice" or answer.value is not TIME:
+    task = tasks.get(sample.info["task"]) if sample.kind == "task" else None
+    if sample.kind == "choice" or (task and task.answer.value is not TIME):
         return False
     length = sample.info.get("duration") or 0.0
     times = sample.videos["times"][0] if "times" in sample.videos else [length * k / frames for k in range(frames)]
     shown = CLOCKS[clock](times)
-    truths = [answer.read(truth) for truth in sample.truth.split("|")]
+    truths = [task.read_truth(sample.truth)] if task else [Interval.read(truth) for truth in sample.truth.split("|")]
     return not any(_is_within(truth, shown) for truth in truths)
 
 

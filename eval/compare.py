@@ -75,9 +75,8 @@ def compare(first: Results, second: Results, *, mean_of_columns: bool) -> Compar
     ones, others = _answers(first), _answers(second)
     pairs = [(ones[key], others[key]) for key in ones if key in others]
     if not pairs:
-        raise UsageError(
-            f"{first.label!r} and {second.label!r} share no answered question; compare runs on the same videos, seed and settings"
-        )
+        labels = f"{first.label!r} and {second.label!r}"
+        raise UsageError(f"{labels} share no answered question; compare runs on the same videos, seed and settings")
     samples = [items[0].sample for items, _ in pairs]
     groups, columns = [sample.group for sample in samples], [sample.column for sample in samples]
     values = [[fmean(item.value for item in pair[side]) for pair in pairs] for side in (0, 1)]
@@ -97,10 +96,10 @@ def compare(first: Results, second: Results, *, mean_of_columns: bool) -> Compar
 
 
 def _answers(results: Results) -> dict[_Key, list[ScoredSample]]:
-    """The scored responses, by question."""
+    """The responses that count, by question."""
     answers: dict[_Key, list[ScoredSample]] = defaultdict(list)
     for item in results.scored_samples:
-        if item.score is not None and not item.beyond:
+        if item.counted:
             answers[item.sample.id, item.sample.fingerprint, item.sample.truth].append(item)
     return answers
 
@@ -109,20 +108,9 @@ def comparison_table(comparison: Comparison) -> tuple[list[str], list[list[str]]
     """(header, rows); values in percent."""
     header = ["column", comparison.first, comparison.second, "gain [95 %]", "p (Holm)", "", "pairs"]
     columns = (*comparison.columns, comparison.overall) if len(comparison.columns) > 1 else (comparison.overall,)
-    return header, [
-        [
-            row.column,
-            percent(row.first),
-            percent(row.second),
-            _format_gain(row.gain),
-            f"{row.p:.3f}",
-            row.verdict,
-            str(row.pairs),
-        ]
-        for row in columns
-    ]
-
-
-def _format_gain(gain: Estimate) -> str:
-    interval = "" if gain.low is None or gain.high is None else f" [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
-    return f"{100 * gain.mean:+.1f}{interval}"
+    rows = []
+    for row in columns:
+        low, high = row.gain.ends
+        gain = f"{100 * row.gain.mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+        rows.append([row.column, percent(row.first), percent(row.second), gain, f"{row.p:.3f}", row.verdict, str(row.pairs)])
+    return header, rows

@@ -28,6 +28,11 @@ class Estimate:
     high: float | None = None
     groups: int = 0
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval; the mean twice if there is none."""
+        return (self.mean if self.low is None else self.low), (self.mean if self.high is None else self.high)
+
 
 @dataclass(frozen=True)
 class Mean:
@@ -97,8 +102,9 @@ def difference(first: Mean, second: Mean) -> Estimate:
     """Second minus first, of the same questions: the two intervals combined by their correlation (Newcombe's hybrid score)."""
     one, other = estimate(first), estimate(second)
     gain = other.mean - one.mean
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+    if one.groups < 2:
         return Estimate(gain, groups=one.groups)
+    (one_low, one_high), (other_low, other_high) = one.ends, other.ends
     scale = sqrt(_variance(first) * _variance(second))
     covariance = float(first.residuals @ second.residuals) * one.groups / (one.groups - 1)
     correlation = min(1.0, max(-1.0, covariance / scale)) if scale else 0.0
@@ -106,8 +112,8 @@ def difference(first: Mean, second: Mean) -> Estimate:
     def reach(a: float, b: float) -> float:
         return sqrt(max(0.0, a * a - 2 * correlation * a * b + b * b))
 
-    low = gain - reach(one.high - one.mean, other.mean - other.low)
-    high = gain + reach(one.mean - one.low, other.high - other.mean)
+    low = gain - reach(one_high - one.mean, other.mean - other_low)
+    high = gain + reach(one.mean - one_low, other_high - other.mean)
     return Estimate(gain, low, high, one.groups)
 
 

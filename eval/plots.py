@@ -8,7 +8,6 @@ from typing import IO, TYPE_CHECKING
 
 from . import paper
 from .compare import Comparison
-from .intervals import Estimate
 from .results import OVERALL, Column, Results
 from .tables import BLIND_BASELINE, short_name
 
@@ -51,14 +50,9 @@ def plot_runs(runs: Sequence[Results], file: Path | IO[bytes], *, with_paper: bo
 def _plot_points(axes: Axes, results: Results, names: Sequence[str], shift: float, colour: str) -> None:
     points = [(index + shift, column.value) for index, name in enumerate(names) if (column := _column(results, name))]
     x, means = [place for place, _ in points], [100 * value.mean for _, value in points]
-    below = [100 * (value.mean - _ends(value)[0]) for _, value in points]
-    above = [100 * (_ends(value)[1] - value.mean) for _, value in points]
+    below = [100 * (value.mean - value.ends[0]) for _, value in points]
+    above = [100 * (value.ends[1] - value.mean) for _, value in points]
     axes.errorbar(x, means, yerr=[below, above], fmt="s", markersize=5, capsize=2, color=colour, label=results.label, zorder=3)
-
-
-def _ends(estimate: Estimate) -> tuple[float, float]:
-    """The interval; the mean twice if there is none."""
-    return tuple(estimate.mean if end is None else end for end in (estimate.low, estimate.high))  # type: ignore[return-value]
 
 
 def _column(results: Results, name: str) -> Column | None:
@@ -74,10 +68,9 @@ def plot_comparison(comparison: Comparison, file: Path | IO[bytes]) -> None:
     axes: Axes = figure.subplots()
     for y, column in enumerate(reversed(columns)):
         colour = {"better": COLOURS[2], "worse": COLOURS[1]}.get(column.verdict, COLOURS[6])
-        gain = column.gain
-        low, high = _ends(gain)
-        axes.errorbar(100 * gain.mean, y, xerr=[[100 * (gain.mean - low)], [100 * (high - gain.mean)]],
-                      fmt="s", capsize=3, color=colour)  # fmt: skip
+        mean, (low, high) = column.gain.mean, column.gain.ends
+        reach = [[100 * (mean - low)], [100 * (high - mean)]]
+        axes.errorbar(100 * mean, y, xerr=reach, fmt="s", capsize=3, color=colour)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(columns)), [short_name(column.column) for column in reversed(columns)])
     axes.set_xlabel(f"gain of {comparison.second} over {comparison.first}, points (95 % interval over source videos)")

@@ -58,13 +58,17 @@ class Column:
 
 @dataclass(frozen=True)
 class ScoredSample:
-    """A sample with one of its responses; response and score are None if it failed or was not asked yet, `error` says why."""
+    """A sample with one of its responses; response and score are None if it failed or was not asked yet, `error` says why.
+
+    `beyond`: its answer is out of reach of the model's clock. `counted`: whether it is part of the value.
+    """
 
     sample: Sample
     response: str | None
     score: Score | None
     error: str
-    beyond: bool = False
+    beyond: bool
+    counted: bool
 
     @property
     def value(self) -> float:
@@ -103,9 +107,8 @@ def score_run(run: Run) -> Results:
         UsageError: if it has no response.
     """
     items = tuple(_score_samples(run))
-    parsed_alone = PROTOCOLS[run.benchmark.facts.get("protocol", OURS.name)].parsed_alone
     failures = dict(Counter(item.error for item in items if item.score is None).most_common())
-    counted = [item for item in items if item.score and not item.beyond and (item.score.parsed or not parsed_alone)]
+    counted = [item for item in items if item.counted]
     if not any(item.score for item in items):
         reasons = "; ".join(f"{count} × {reason}" for reason, count in list(failures.items())[:3])
         raise UsageError(f"{str(run.folder)!r} holds no answer: {reasons}")
@@ -130,13 +133,16 @@ def score_run(run: Run) -> Results:
 
 def _score_samples(run: Run) -> Iterator[ScoredSample]:
     clock = run.manifest.get("clock") or "frames"
+    parsed_alone = PROTOCOLS[run.benchmark.facts.get("protocol", OURS.name)].parsed_alone
     for sample in run.benchmark.samples:
         beyond = clock != "frames" and is_beyond(sample, clock, run.benchmark.sampling.frames)
         for response in run.responses_to(sample):
             if response is None or response.text is None:
-                yield ScoredSample(sample, None, None, response.error if response else "not asked yet", beyond)
-            else:
-                yield ScoredSample(sample, response.text, score_response(sample, response.text), "", beyond)
+                yield ScoredSample(sample, None, None, response.error if response else "not asked yet", beyond, counted=False)
+                continue
+            score = score_response(sample, response.text)
+            counted = not beyond and bool(score.parsed or not parsed_alone)
+            yield ScoredSample(sample, response.text, score, "", beyond, counted)
 
 
 def _make_notes(run: Run, overall: Column) -> Iterator[str]:

@@ -16,8 +16,7 @@ from dataset_builder.tasks.errors import nearest
 
 from ..sample import Sample, Video
 from .base import AnswerError, BackendError, Reply
-from .messages import FORMS, align_times, media_io_settings, message_content
-from .prompt_check import check_prompt, opened_thought
+from .messages import FORMS, align_times, check_prompt, media_io_settings, message_content, opened_thought
 
 RETRIES = 4
 _ADVICE = "start vLLM, 0.20 or newer, with --trust-request-mm-kwargs (from 0.31), or use --form images"

@@ -17,7 +17,7 @@ from dataset_builder.tasks.base import PLACEHOLDER
 
 from ..sample import Sample, Video
 from .base import AnswerError, BackendError, Reply
-from .prompt_check import check_prompt, opened_thought
+from .messages import check_prompt, opened_thought
 
 
 class Local:

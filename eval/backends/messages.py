@@ -1,4 +1,4 @@
-"""A sample as a chat message: its videos as JPEG frames with exact times, or as images, each after its time as text."""
+"""A sample as a chat message, its videos as JPEG frames with exact times or as images behind them; and what arrived of it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import base64
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import ceil
 from statistics import fmean
 from typing import Any
 
-from dataset_builder.qwen_video import metadata
+from dataset_builder.qwen_video import PAD, find_times, metadata, times_fault
 from dataset_builder.tasks.base import PLACEHOLDER
 
 from ..sample import Sample, Video
-from .base import AnswerError
+from .base import AnswerError, BackendError
 
 FORMS = ("video", "images", "text")
 """`video`: vLLM's format, which keeps every frame. `images`: for other servers. `text`: the question without videos."""
 
+TOKEN_SIDE = 32  # pixels of a frame, of which Qwen3-VL makes one token for two frames
 Part = dict[str, Any]
 
 
@@ -62,6 +64,37 @@ def media_io_settings(videos: Sequence[Video]) -> dict[str, Any]:
         videos: with the same times.
     """
     return {"video": {"num_frames": -1, **metadata(videos[0].times)}}
+
+
+def check_prompt(prompt: str | None, videos: Sequence[Video], advice: str) -> str:
+    """The finding, for `Reply.seen["markers"]`.
+
+    Args:
+        prompt: as the model read it, special tokens included; None if it cannot be known.
+        advice: what to do about frames that were dropped, moved or resized.
+
+    Raises:
+        BackendError: if some were.
+    """
+    if prompt is None:
+        return "unknown: the server does not return its prompt"
+    if not (times := find_times(prompt)):
+        return "none: the model's prompts hold no times"
+    fault = times_fault(prompt, [video.times for video in videos])
+    if not fault:
+        pads, expected = prompt.count(PAD), 0
+        for frames, width, height in (video.geometry for video in videos):
+            expected += ceil(frames / 2) * (width // TOKEN_SIDE) * (height // TOKEN_SIDE)
+        if pads != expected:
+            fault = f"the model saw {pads} video tokens where frames of this size make {expected}: they were resized"
+    if fault:
+        raise BackendError(f"{fault}; {advice}")
+    return f"{len(times)} as sent"
+
+
+def opened_thought(prompt: str | None) -> str:
+    """What a prompt ends in if the model's response begins within a thought: it is put before the response."""
+    return "<think>" if prompt is not None and prompt.rstrip().endswith("<think>") else ""
 
 
 def _video_part(video: Video) -> Part:

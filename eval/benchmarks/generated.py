@@ -34,10 +34,7 @@ _FIELDS = ("data_source", "prompt", "reward_model", "extra_info")
 
 
 def from_videos(
-    spec: BuildSpec,
-    videos: str | os.PathLike[str],
-    clip_cache: str | None = None,
-    progress: Progress = no_progress,
+    spec: BuildSpec, videos: str | os.PathLike[str], clip_cache: str | None = None, progress: Progress = no_progress
 ) -> Benchmark:
     """Plan all questions from raw videos. The plan is cached in the clip cache; videos are rendered when they are needed.
 

@@ -17,7 +17,7 @@ import math
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -281,5 +281,6 @@ def _find_videos(folder: Path, names: set[str], clip_cache: str | None) -> dict[
             raise UsageError(f"video={name!r} is the name of several files: {listed}; give its path")
         if matches:
             paths[name] = matches[0]
-    sources = [Source(name, str(path.absolute())) for name, path in sorted(paths.items())]
-    return {source.name: source for source in identify(sources, ContentMemory(ClipCache.of(clip_cache).folder))}
+    files = {str(path.absolute()): Source(name, str(path.absolute())) for name, path in sorted(paths.items())}
+    found = {source.url: source for source in identify(files.values(), ContentMemory(ClipCache.of(clip_cache).folder))}
+    return {name: replace(found[str(path.absolute())], name=name) for name, path in paths.items()}

@@ -195,3 +195,6 @@ def write_lmms_tasks(args: argparse.Namespace) -> int:
     how = f"python -m lmms_eval … --include_path {args.out.absolute()} --tasks viubench"
     print(f"{len(names)} tasks and their group in {args.out}; {how}")
     return OK
+
+
+COMMANDS = {"public": public, "convert": convert_file, "lmms-tasks": write_lmms_tasks}

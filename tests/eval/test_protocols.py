@@ -94,6 +94,7 @@ def test_the_papers_protocol_asks_reads_and_counts_as_its_scripts(tmp_path: Path
     assert "The event 'the view moves' happens in the <start time> - <end time> seconds." in span.question
     assert score_response(span, "in the 4 - 1.5 seconds, or 6-7").values["iou"] == 1.0, "the first pair, in whichever order"
     ours = scored(read(tmp_path, "vqa", three, footage), Scripted(lambda sample: "A"), tmp_path / "ours")
+    assert compare(results, results, mean_of_columns=False).overall.first == 0.5, "as its table says"
     with pytest.raises(ValueError, match="compare runs of one protocol"):
         compare(ours, results, mean_of_columns=False)
 
@@ -147,6 +148,10 @@ def test_answers_beyond_a_models_clock_are_counted_apart(small: Benchmark, tmp_p
     }
     assert [len(spans[name]) for name in ("frames", "first-of-2", "none")] == [3, 3, 0]
     assert not is_beyond(small.samples[0], "none", 48), "a count is no time"
+    cuts = replace(
+        small.samples[0], info={"task": "cuts"}, truth="3.2,7.9 ±0.5 ±1.5", videos={"times": [[0.2 * k for k in range(48)]]}
+    )
+    assert [is_beyond(cuts, name, 48) for name in ("frames", "seconds", "none")] == [False, False, True]
     results = scored(small, Scripted(truth), tmp_path / "run", clock="none")
     assert results.overall.beyond == 15
     assert [column.beyond for column in results.columns] == [0, 0, 3, 3, 3, 3, 3, 0, 0]

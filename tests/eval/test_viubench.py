@@ -50,11 +50,12 @@ def test_the_papers_random_row_is_reproduced(whole_benchmark: Benchmark, tmp_pat
     paper_values = dict(zip(paper.COLUMNS, paper.VIUBENCH["Random"], strict=False))
     for column in results.columns:
         share = paper_values[column.name] / 100
-        # counts: the mean of three; times: that of lengths of 8 to 16 of 48 frames, which differ by 0.054 about theirs
+        # counts: the mean of three; times: that of lengths of 8 to 16 of 48 frames, which differ by 0.054 about theirs; longer
+        # stretches are refused more often, by up to a frame on average
         spread = {
             "counting": sqrt(share * (1 - share) / 900),
             "jigsaw": sqrt(share * (1 - share) / 300),
-            "grounding": 0.054 / sqrt(300),
+            "grounding": 0.054 / sqrt(300) + 0.005,
         }
         error = spread[column.name.partition("_")[0]]
         assert abs(column.value.mean - share) < 4 * error + 0.002, (

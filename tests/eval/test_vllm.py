@@ -20,8 +20,7 @@ import pytest
 
 from eval.__main__ import main
 from eval.backends.base import BackendError
-from eval.backends.messages import media_io_settings, message_content
-from eval.backends.prompt_check import check_prompt
+from eval.backends.messages import check_prompt, media_io_settings, message_content
 from eval.frames import Frames
 from eval.run import Run
 from eval.sample import Benchmark, Video

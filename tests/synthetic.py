@@ -7,7 +7,7 @@ from functools import cache
 from random import Random
 
 from dataset_builder.tasks.anomalies import PIXEL_EFFECTS
-from dataset_builder.tasks.statistics import GRID_SIDE, SIGNATURE_BYTES, ClipStats
+from dataset_builder.tasks.statistics import GRID_SIDE, SIGNATURE_BYTES, STILL_SIDE, STILLS, ClipStats
 
 
 @cache
@@ -30,6 +30,7 @@ def lively(seed: int = 0, frames: int = 48, width: int = 320, height: int = 192,
         zoom=(0.0,) * frames,
         visibility=dict.fromkeys(PIXEL_EFFECTS, (40.0,) * frames),
         signatures=signatures,
+        stills=bytes(3 * STILL_SIDE**2 * STILLS),
         background=background,
     )
 
@@ -38,12 +39,13 @@ def lively(seed: int = 0, frames: int = 48, width: int = 320, height: int = 192,
 def filmed(seed: int = 0, frames: int = 48, width: int = 320, height: int = 192, step: float = 0.25) -> ClipStats:
     """A clip that every task can be planned from: each part of it goes up and down by itself; no two places look alike."""
     rng = Random(f"filmed {seed}")
-    waves = [(rng.random(), rng.uniform(0.008, 0.016)) for _ in range(SIGNATURE_BYTES)]
+    waves = [(rng.random(), rng.uniform(0.012, 0.024)) for _ in range(SIGNATURE_BYTES)]
     signatures = bytes(round(128 + 60 * _wave(phase + speed * t)) for t in range(frames) for phase, speed in waves)
     cells = [(60 + 8 * column, 60 + 8 * row, 128, 6) for row in range(GRID_SIDE) for column in range(GRID_SIDE)]
     background = bytes(value for cell in cells for value in cell) * frames
+    still = bytes(value for row in range(STILL_SIDE) for column in range(STILL_SIDE) for value in (4 * column, 4 * row, 128))
     plain = lively(seed, frames, width, height, step)
-    return replace(plain, fingerprint=f"filmed-{seed}", signatures=signatures, background=background)
+    return replace(plain, fingerprint=f"filmed-{seed}", signatures=signatures, stills=still * STILLS, background=background)
 
 
 def _wave(turns: float) -> float:
@@ -65,5 +67,6 @@ def still(frames: int = 48) -> ClipStats:
         zoom=(0.0,) * frames,
         visibility=dict.fromkeys(PIXEL_EFFECTS, (0.5,) * frames),
         signatures=bytes([100]) * SIGNATURE_BYTES * frames,
+        stills=bytes([100]) * 3 * STILL_SIDE**2 * STILLS,
         background=bytes((100, 100, 100, 2)) * GRID_SIDE**2 * frames,
     )

@@ -15,7 +15,7 @@ from ..errors import UnusableVideo
 from ..tasks.statistics import ClipStats
 from .clip import Clip
 
-_BYTES = ("signatures", "background")  # fields of ClipStats that are stored as bytes; the others as JSON
+_BYTES = ("signatures", "stills", "background")  # fields of ClipStats that are stored as bytes; the others as JSON
 
 
 def write_clip(file: BinaryIO, clip: Clip | UnusableVideo) -> None:

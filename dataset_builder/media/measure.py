@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from ..tasks.anomalies import ANOMALIES, PIXEL_EFFECTS
-from ..tasks.statistics import GRID_SIDE, SIGNATURE_SIDE, ClipStats
+from ..tasks.statistics import GRID_SIDE, SIGNATURE_SIDE, STILL_SIDE, STILLS, ClipStats
 from .effects import apply_effect
 from .frame import Frame
 
 MEASURED = {
     "fields": [field.name for field in fields(ClipStats)],
-    "grids": [SIGNATURE_SIDE, GRID_SIDE],
+    "grids": [SIGNATURE_SIDE, GRID_SIDE, STILL_SIDE, STILLS],
     "effects": {name: ANOMALIES[name].parameter(1.0) for name in PIXEL_EFFECTS},
 }
 """Everything outside this folder that the measurements depend on; part of the clip cache's key."""
@@ -51,8 +51,13 @@ def measure(frames: Sequence[Frame], times: Sequence[float], end: float, fingerp
         zoom=zoom,
         visibility={name: _visibility(name, tiny) for name in PIXEL_EFFECTS},
         signatures=b"".join(_grid(thumb, SIGNATURE_SIDE).tobytes() for thumb in tiny),
+        stills=b"".join(_grid(frames[_still_at(k, len(frames))], STILL_SIDE).tobytes() for k in range(STILLS)),
         background=b"".join(map(_background, thumbs)),
     )
+
+
+def _still_at(number: int, frames: int) -> int:
+    return frames * (2 * number + 1) // (2 * STILLS)
 
 
 def _camera(frames: Sequence[Frame]) -> tuple[tuple[float, ...], ...]:

@@ -20,8 +20,10 @@ from .stretches import ALIGN, aligned, check_visible, first_solvable, share_of, 
 
 LAYOUTS_TRIED = 12
 EFFECTS = (
-    "grayscale", "invert", "channel_swap", "rotate_90", "rotate_180", "noise", "zoom_out", "mirror", "blur", "saturation",
+    "grayscale", "invert", "channel_swap", "rotate_90", "noise", "zoom_out", "mirror", "blur", "saturation",
 )  # fmt: skip
+"""Not upside down, which a picture that is symmetric from top to bottom shows like mirrored."""
+WHOLE = frozenset({"grayscale", "channel_swap"})  # as half of it would not be what its phrase says
 
 
 class Changes(Task):
@@ -35,7 +37,7 @@ class Changes(Task):
     in_suite = True
     knobs = (
         Knob("changes", (3, 3, 4, 5), "altered stretches", 2, 8),
-        Knob("options", (5, 6, 7, 8), "alterations to choose from", 2, len(LETTERS)),
+        Knob("options", (5, 6, 6, 7), "alterations to choose from", 2, len(LETTERS)),
         Knob("share", (1 / 8, 1 / 10, 1 / 12, 1 / 16), "length of a stretch, as a share of the video", 0.01, 0.4),
         Knob("strength", (1.0, 0.85, 0.7, 0.5), "strength of effects that have degrees", 0.05, 1.0),
         Knob("min_change", (8.0, 6.0, 5.0, 4.0), "grey levels that every altered frame differs by, at least", 1.0, 100.0),
@@ -72,14 +74,15 @@ def _plan(clip: ClipStats, rng: Random, params: Params) -> Plan:
     count, align = params["changes"], params["align"]
     room = (clip.frames - (count + 1) * align) / count
     length = min(share_of(clip.frames, params["share"], align), aligned(room, align))
-    left = list(EFFECTS)
-    rng.shuffle(left)
-    effects = []
-    for start, end in spread([length] * count, clip.frames, align, align, rng):
-        name = _visible(clip, left, start, end, params)
-        left.remove(name)
-        effects.append(Effect(name, start, end, ANOMALIES[name].parameter(params["strength"]), rng.getrandbits(31)))
-    options = [effect.name for effect in effects] + left[: params["options"] - count]
+    places = spread([length] * count, clip.frames, align, align, rng)
+    options = [name for name in EFFECTS if all(_shows(clip, name, start, end, params) for start, end in places)]
+    if len(options) < params["options"]:
+        raise Unsolvable(f"only {len(options)} alterations show in this shot")
+    options = rng.sample(options, params["options"])
+    effects = [
+        Effect(name, start, end, ANOMALIES[name].parameter(_strength(name, params)), rng.getrandbits(31))
+        for name, (start, end) in zip(options, places, strict=False)
+    ]
     rng.shuffle(options)
     listing = "\n".join(f"{letter}: {ANOMALIES[name].phrase}" for letter, name in zip(LETTERS, options, strict=False))
     question = (
@@ -91,16 +94,16 @@ def _plan(clip: ClipStats, rng: Random, params: Params) -> Plan:
     return Plan(question, answer, EditList((OutputClip(unedited(clip.frames), effects=tuple(effects)),)))
 
 
-def _visible(clip: ClipStats, names: Sequence[str], start: int, end: int, params: Params) -> str:
-    """The first of these effects that shows in the stretch."""
-    for name in names:
-        try:
-            check_visible(clip, name, start, end, params)
-        except Unsolvable as error:
-            refusal = error
-        else:
-            return name
-    raise refusal
+def _strength(name: str, params: Params) -> float:
+    return 1.0 if name in WHOLE else float(params["strength"])
+
+
+def _shows(clip: ClipStats, name: str, start: int, end: int, params: Params) -> bool:
+    try:
+        check_visible(clip, name, start, end, {**params, "strength": _strength(name, params)})
+    except Unsolvable:
+        return False
+    return True
 
 
 TASK = Changes()

@@ -78,14 +78,14 @@ def _plan(clip: ClipStats, rng: Random, params: Params) -> Plan:
     rng.shuffle(candidates)
     blanks = tuple(Effect("blank", start - first, end - first, 1.0) for start, end in places)
     video = OutputClip(_frames(first, frames), clock=first, effects=blanks)
-    clips = tuple(OutputClip(_frames(start, gap), clock=start) for start in candidates)
+    clips = tuple(OutputClip(_frames(start, gap), clock=first) for start in candidates)  # one clock, which says nothing
     listing = "\n".join(f"Candidate {letter}: <video>" for letter in LETTERS[: len(clips)])
     times = video.times(clip.times)
     gaps = ", ".join(f"gap {k} from {times[blank.start]:.1f} s" for k, blank in enumerate(blanks, 1))
     question = (
         f"Video: <video>\n{listing}\nThe video has grey gaps: {gaps}. Each was cut out and is one of the candidates; the other "
         f"candidates are from before or after. Which candidate belongs into which gap? Answer with one letter for each gap, in "
-        f"order, for example B,A if there were two. {ANSWER_TAG}"
+        f"order, for example {'B,C,A if there were three' if count == 2 else 'B,A if there were two'}. {ANSWER_TAG}"
     )
     answer = Labels(tuple(LETTERS[candidates.index(start)] for start in starts))
     return Plan(question, answer, EditList((video, *clips)))

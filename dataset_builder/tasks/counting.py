@@ -104,11 +104,14 @@ def _layout(clip: ClipStats, rng: Random, params: Params, counts: dict[str, list
     return tuple(shape for frame in sorted(placed) for shape in placed[frame])
 
 
-def place_shape(clip: ClipStats, rng: Random, params: Params, frame: int, kind: str, others: list[Shape]) -> Shape:
+def place_shape(
+    clip: ClipStats, rng: Random, params: Params, frame: int, kind: str, others: Sequence[Shape], frames: int = 1
+) -> Shape:
     """A shape apart from the others of its frame, of a colour that stands out; raises Unsolvable if none was found.
 
     Args:
         params: `min_size`, `max_size` and `contrast`.
+        frames: number of frames, from `frame` on, in which its colour must stand out.
     """
     short = min(clip.width, clip.height)
     room = False
@@ -119,7 +122,7 @@ def place_shape(clip: ClipStats, rng: Random, params: Params, frame: int, kind: 
         if any(dist((x, y), (other.x, other.y)) < radius + other.radius + GAP for other in others):
             continue
         room = True
-        colour = _colour(clip, rng, params["contrast"], frame, x, y, radius)
+        colour = _colour(clip, rng, params["contrast"], range(frame, frame + frames), x, y, radius)
         if colour:
             angle = rng.uniform(0, 2 * pi)
             return Shape(kind, frame, round(x, 2), round(y, 2), round(radius, 2), round(angle, 4), colour)
@@ -127,9 +130,9 @@ def place_shape(clip: ClipStats, rng: Random, params: Params, frame: int, kind: 
 
 
 def _colour(
-    clip: ClipStats, rng: Random, contrast: float, frame: int, x: float, y: float, radius: float
+    clip: ClipStats, rng: Random, contrast: float, frames: range, x: float, y: float, radius: float
 ) -> tuple[int, int, int] | None:
-    cells = clip.cells(frame, x, y, radius)
+    cells = [cell for frame in frames for cell in clip.cells(frame, x, y, radius)]
     for _ in range(COLOURS_TRIED):
         red, green, blue = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.6, 1.0), rng.uniform(0.35, 1.0))
         colour = (round(red * 255), round(green * 255), round(blue * 255))

@@ -12,7 +12,7 @@ from random import Random
 from .answers import Answer, Chance, Instants
 from .base import ANSWER_TAG, Plan, Task
 from .edits import CLIP, EditList, OutputClip
-from .errors import Unsolvable
+from .errors import Unsolvable, UsageError
 from .levels import Knob, Params
 from .statistics import ClipStats
 from .stretches import ALIGN, first_solvable, seconds, spread
@@ -32,7 +32,7 @@ class Cuts(Task):
     answer_format = "seconds, rising, 3.2,7.9,12.4"
     in_suite = True
     knobs = (
-        Knob("cuts", (2, 3, 4, 5), "places at which a piece is missing", 1, 16),
+        Knob("cuts", (2, 3, 4, 5), "places at which a piece is missing", 1, 8),
         Knob("piece", (8, 6, 4, 4), "frames of a missing piece", 1, 256),
         Knob("min_change", (6.0, 5.0, 4.0, 3.0), "grey levels of each jump, at least", 1.0, 100.0),
         Knob("clearness", (0.6, 0.45, 0.3, 0.2), "share by which each jump exceeds all movement between frames", 0.0, 10.0),
@@ -46,6 +46,8 @@ class Cuts(Task):
         return times
 
     def chance(self, params: Params, frames: int) -> Chance:
+        if frames < self.min_frames(params):
+            raise UsageError(f"clips of {frames} frames are too short for these parameters")
         return _chance(params["cuts"], _shown(params, frames), params["align"])
 
     def blind(self, params: Params, times: tuple[float, ...], end: float) -> Instants:

@@ -39,7 +39,7 @@ MARGIN = 3.0  # pixels between a disc and the border
 class ColourOrder(Order):
     """The numbers of colours, in order."""
 
-    units: ClassVar[frozenset[str]] = frozenset({"colour", "colours", "color", "colors"})
+    units: ClassVar[frozenset[str]] = frozenset({"colour", "colours", "color", "colors", *PALETTE})
 
 
 class Flashes(Task):
@@ -52,7 +52,7 @@ class Flashes(Task):
     answer_format = "numbers of the listed colours in order, 3142 (comma-separated from 10 up)"
     in_suite = True
     knobs = (
-        Knob("flashes", (4, 5, 6, 8), "discs that appear", 2, len(PALETTE)),
+        Knob("flashes", (4, 5, 6, 8), "discs that appear", 3, len(PALETTE)),
         Knob("colours", (6, 7, 8, 10), "colours to choose from, of which the later ones are alike", 2, len(PALETTE)),
         Knob("duration", (4, 4, 2, 2), "frames that a disc stays, at most; a multiple of align", 1, 64),
         Knob("size", (0.18, 0.14, 0.1, 0.07), "radius, as a share of the short side", 0.03, 0.4),

@@ -64,7 +64,7 @@ class Loops(Task):
 
 def _plan(clip: ClipStats, rng: Random, params: Params, plays: int) -> Plan:
     align = params["align"]
-    longest = min(params["length"], aligned((clip.frames - 2 * align) / params["most"], align))  # whatever the answer
+    longest = min(max(params["length"], 2 * align), aligned((clip.frames - 2 * align) / params["most"], align))
     length = rng.randrange(2 * align, longest + 1, align)
     start = rng.randrange(align, clip.frames - align - length * plays + 1, align)
     end = start + length

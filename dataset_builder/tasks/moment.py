@@ -13,13 +13,14 @@ from .anomalies import ANOMALIES
 from .answers import Answer, Chance, Interval
 from .base import ANSWER_TAG, Plan, Task
 from .edits import CLIP, EditList, Effect, OutputClip, unedited
-from .errors import Unsolvable
+from .errors import Unsolvable, UsageError
 from .levels import Knob, Params
-from .statistics import ClipStats
+from .statistics import ClipStats, mirrored, without_colour
 from .stretches import ALIGN, aligned, difference, first_solvable, seconds, share_of
 
 PLACES_TRIED = 16
-FOREIGN = 0.5  # share of its length by which another place must be away to count as another one
+FOREIGN = 1 / 3  # share of its length by which another place is away if their IoU is below 0.5
+COLOURS = frozenset({"grayscale", "channel_swap", "saturation"})  # after which only brightness can be compared
 ALTERATIONS = ("mirror", "grayscale", "channel_swap", "zoom_in", "blur", "saturation")
 
 
@@ -33,7 +34,7 @@ class Moment(Task):
     answer_format = "start-end in seconds, 14.5-26.2"
     in_suite = True
     knobs = (
-        Knob("share", (1 / 4, 1 / 6, 1 / 8, 1 / 12), "length of the clip, as a share of the video", 0.02, 0.6),
+        Knob("share", (1 / 4, 1 / 6, 1 / 8, 1 / 12), "length of the clip, as a share of the video", 0.02, 0.5),
         Knob("alterations", (1, 1, 2, 3), "effects on the clip", 0, len(ALTERATIONS)),
         Knob("strength", (0.6, 0.7, 0.85, 1.0), "strength of effects that have degrees", 0.05, 1.0),
         Knob("min_change", (6.0, 5.0, 4.0, 3.0), "grey levels by which every other place differs, at least", 1.0, 100.0),
@@ -47,6 +48,8 @@ class Moment(Task):
         return times
 
     def chance(self, params: Params, frames: int) -> Chance:
+        if frames < self.min_frames(params):
+            raise UsageError(f"clips of {frames} frames are too short for these parameters")
         return _chance(frames, _length(params, frames), params["align"])
 
     def blind(self, params: Params, times: tuple[float, ...], end: float) -> Interval:
@@ -80,13 +83,21 @@ def _plan(clip: ClipStats, rng: Random, params: Params) -> Plan:
     length = _length(params, clip.frames)
     starts = _starts(clip.frames, length, params["align"])
     start = rng.choice(starts)
-    inside = range(start, start + length)
-    others = [other for other in starts if abs(other - start) >= FOREIGN * length]
-    if any(difference(clip, inside, range(other, other + length)) < params["min_change"] for other in others):
-        raise Unsolvable("another place looks alike")
     names = rng.sample(ALTERATIONS, params["alterations"])
+    pictures = [clip.signature(frame) for frame in range(clip.frames)]
+    if COLOURS.intersection(names):
+        pictures = list(map(without_colour, pictures))
+    others = [other for other in starts if abs(other - start) >= FOREIGN * length]
+    if any(difference(pictures[start:][:length], pictures[other:][:length]) < params["min_change"] for other in others):
+        raise Unsolvable("another place looks alike")
+    if "mirror" in names:
+        flipped = [mirrored(clip.signature(frame)) for frame in range(start, start + length)]
+        flipped = list(map(without_colour, flipped)) if COLOURS.intersection(names) else flipped
+        if any(difference(flipped, pictures[other:][:length]) < params["min_change"] for other in others):
+            raise Unsolvable("another place looks alike in a mirror")
     effects = tuple(Effect(name, 0, length, ANOMALIES[name].parameter(params["strength"])) for name in names)
-    part = OutputClip(tuple((CLIP, index) for index in inside), clock=start, effects=effects)
+    frames = tuple((CLIP, index) for index in range(start, start + length))
+    part = OutputClip(frames, effects=effects)  # its clock is the video's first, so that its times say nothing
     altered = " and then altered as a whole" if names else ""
     question = (
         f"Video 1: <video>\nVideo 2: <video>\nVideo 2 was cut out of video 1{altered}. When in video 1 does it start and end, in "

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 from random import Random
 from typing import ClassVar
 
@@ -17,7 +16,7 @@ from .base import ANSWER_TAG, Plan, Task
 from .edits import EditList, OutputClip, unedited
 from .errors import Unsolvable
 from .levels import Knob, Params
-from .moves import DISC, MIN_RADIUS, Point, disc, ease
+from .moves import DISC, MIN_RADIUS, disc, moves_along, path
 from .statistics import ClipStats
 from .stretches import ALIGN, aligned
 
@@ -44,7 +43,7 @@ class Motion(Task):
     answer_format = "directions in order, left,up,left,down"
     in_suite = True
     knobs = (
-        Knob("moves", (4, 5, 6, 8), "moves of the disc", 2, 24),
+        Knob("moves", (4, 5, 6, 8), "moves of the disc", 2, 12),
         Knob("size", (0.1, 0.085, 0.07, 0.05), "radius, as a share of the short side", 0.02, 0.2),
         Knob("step", (0.34, 0.28, 0.23, 0.16), "length of a move, as a share of the short side, at most", 0.05, 0.8),
         ALIGN,
@@ -58,12 +57,7 @@ class Motion(Task):
 
     def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]], question: str) -> str:
         [track] = edits.clips[0].tracks
-        moves: list[str] = []
-        for (x, y), (later_x, later_y) in pairwise(track.points):
-            signs = tuple((later > now) - (later < now) for now, later in ((x, later_x), (y, later_y)))
-            move = next((name for name, step in STEPS.items() if step == signs), "")
-            if move and moves[-1:] != [move]:
-                moves.append(move)
+        moves = moves_along(track.points, STEPS)
         return "" if answer.parts() == moves else f"the disc moves {','.join(moves)}"
 
     def plan(self, clip: ClipStats, rng: Random, params: Params, donor: ClipStats | None = None) -> Plan:
@@ -86,10 +80,10 @@ class Motion(Task):
             raise Unsolvable(f"the picture of {clip.width} x {clip.height} is too small for {count} moves")
         left = radius + MARGIN + rng.uniform(0, clip.width - room - widest * step) - min(columns) * step
         top = radius + MARGIN + rng.uniform(0, clip.height - room - highest * step) - min(rows) * step
-        track = disc(_path([(left + x * step, top + y * step) for x, y in corners], frames, clip.frames), radius)
+        track = disc(path([(left + x * step, top + y * step) for x, y in corners], frames, clip.frames), radius)
         question = (
             f"<video>\n{DISC.capitalize()} moves over this video. It makes {count} straight moves, one after another, each to "
-            f"the left, to the right, up or down; two moves in a row differ. Which moves does it make, in order? Answer with "
+            f"the left, to the right, up or down, and then stays; two moves in a row differ. Which moves does it make, in order? Answer with "
             f"{count} of the words left, right, up and down, for example up,left,up if there were three. {ANSWER_TAG}"
         )
         return Plan(question, Directions(moves), EditList((OutputClip(unedited(clip.frames), tracks=(track,)),)))
@@ -102,19 +96,10 @@ def _draw(rng: Random, count: int) -> tuple[str, ...]:
     return tuple(moves)
 
 
-def _path(corners: Sequence[Point], frames: int, total: int) -> list[Point]:
-    """The point at each of `total` frames: `frames` from corner to corner, then still."""
-    points = []
-    for (x, y), (to_x, to_y) in pairwise(corners):
-        shares = [ease(k / frames) for k in range(frames)]
-        points += [(x + (to_x - x) * share, y + (to_y - y) * share) for share in shares]
-    return points + [corners[-1]] * (total - len(points))
-
-
 @lru_cache(maxsize=64)
 def _chance(count: int) -> Chance:
     rng = Random(0)
-    return Directions.chance([_draw(rng, count) for _ in range(DRAWS_FOR_CHANCE)])
+    return Directions.chance([_draw(rng, count) for _ in range(DRAWS_FOR_CHANCE)], 1 / (4 * 3 ** (count - 1)))
 
 
 TASK = Motion()

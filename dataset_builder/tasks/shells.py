@@ -41,10 +41,10 @@ class Shells(Task):
     answer_format = "numbers of the discs from left to right, 31524"
     in_suite = True
     knobs = (
-        Knob("discs", (3, 4, 5, 6), "discs in the row", 2, 7),
+        Knob("discs", (3, 4, 5, 6), "discs in the row", 3, 7),
         Knob("swaps", (3, 4, 5, 5), "times that two discs change places", 1, 24),
-        Knob("reach", (1, 1, 2, 2), "places over which two discs change, at most", 1, 6),
-        Knob("size", (0.09, 0.08, 0.07, 0.06), "radius, as a share of the short side, at most", 0.02, 0.2),
+        Knob("reach", (1, 1, 2, 2), "places over which two discs change, at most", 1, 2),
+        Knob("size", (0.09, 0.08, 0.07, 0.06), "radius, as a share of the short side, at most", 0.02, 0.12),
         ALIGN,
     )
 

@@ -10,7 +10,7 @@ from .anomalies import ANOMALIES
 from .base import Plan
 from .errors import Unsolvable
 from .levels import Knob
-from .statistics import ClipStats
+from .statistics import ClipStats, mean_difference
 
 ALIGN = Knob("align", (2, 2, 2, 2), "stretches begin and end on multiples of this many frames", 1, 16)
 
@@ -72,11 +72,11 @@ def check_visible(clip: ClipStats, effect: str, start: int, end: int, params: Ma
         raise Unsolvable("lost in the motion")
 
 
-def difference(clip: ClipStats, one: Sequence[int], other: Sequence[int]) -> float:
-    """Mean difference of two equally long lists of frames, position by position, in grey levels; of at most 12 positions."""
+def difference(one: Sequence[bytes], other: Sequence[bytes]) -> float:
+    """Mean difference of two equally long lists of signatures, position by position, in grey levels; of at most 12 positions."""
     pairs = list(zip(one, other, strict=True))
     pairs = pairs[:: len(pairs) // 12 + 1]
-    return sum(clip.distance(a, b) for a, b in pairs) / len(pairs)
+    return sum(mean_difference(a, b) for a, b in pairs) / len(pairs)
 
 
 def first_solvable(attempt: Callable[[], Plan], number: int) -> Plan:

@@ -29,6 +29,7 @@ class CountsAtTimes(Counts):
     """How many so far, at the first, second and third time."""
 
     labels: ClassVar[tuple[str, ...]] = ("first", "second", "third")
+    units: ClassVar[frozenset[str]] = frozenset({*SHAPES, *(f"{shape}s" for shape in SHAPES)})
 
 
 class Tally(Task):
@@ -90,8 +91,11 @@ def _plan(clip: ClipStats, rng: Random, params: Params) -> Plan:
         kinds = [kind] * asked + [rng.choice(distractors) for _ in range(params["others"])]
         for shown in kinds if end > first else []:  # nothing may be left after the last time
             start = align * rng.randrange(first, end)
-            others = shapes.setdefault(start, [])
-            others.append(place_shape(clip, rng, params, start, shown, others))
+            near = [
+                shape for at in (start - align, start, start + align) for shape in shapes.get(at, [])
+            ]  # no shape seems to move
+            shape = place_shape(clip, rng, params, start, shown, near, align)
+            shapes.setdefault(start, []).append(shape)
     tracks = tuple(_track(shape, align) for start in sorted(shapes) for shape in shapes[start])
     times = seconds(clip.times, [end * align for end in ends])
     listed = f"{times[0]:g}, {times[1]:g} and {times[2]:g}"

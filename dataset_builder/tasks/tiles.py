@@ -6,29 +6,31 @@ The picture is cut into 2 x 2 tiles … Which tile belongs at each place?   ->  
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import combinations
-from operator import sub
 from random import Random
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from .answers import Answer, Chance, Order
 from .base import ANSWER_TAG, Plan, Task
 from .edits import EditList, OutputClip, unedited
 from .errors import Unsolvable
 from .levels import Knob, Params
-from .statistics import CELL_BYTES, GRID_SIDE, ClipStats
+from .statistics import STILL_SIDE, STILLS, ClipStats, mean_difference
 
-FRAMES_COMPARED = 2
 MIN_TILE = 24  # pixels
-SHARES = (0.125, 0.375, 0.625, 0.875)  # places along a tile's side that are compared with those of other tiles
-FIRST, LAST = 0.01, 0.98  # places at a tile's edges
+EACH, COARSE, FIRST, LAST = slice(None), slice(1, None, 3), slice(0, 1), slice(-1, None)  # of a tile's rows and columns
 
 
 class TileOrder(Order):
-    """The numbers of tiles, place by place."""
+    """The numbers of tiles, place by place; also as rows, `24` and `13`."""
 
     units: ClassVar[frozenset[str]] = frozenset({"tile", "tiles"})
+
+    @classmethod
+    def from_parts(cls, parts: Sequence[str]) -> Self:
+        rows = len(parts) > 1 and all(len(part) == len(parts) for part in parts)
+        return super().from_parts(["".join(parts)] if rows else parts)
 
 
 class Tiles(Task):
@@ -41,16 +43,16 @@ class Tiles(Task):
     answer_format = "numbers of the tiles, row by row, 2413 (comma-separated from 10 up)"
     in_suite = True
     knobs = (
-        Knob("grid", (2, 2, 3, 4), "tiles along each side", 2, 6),
-        Knob("margin", (0.3, 0.15, 0.08, 0.03), "least share by which any swap of two tiles joins worse", 0.0, 10.0),
+        Knob("grid", (2, 2, 3, 4), "tiles along each side", 2, 4),
+        Knob("margin", (0.3, 0.15, 0.08, 0.03), "least share of a seam by which any other arrangement joins worse", 0.0, 10.0),
         Knob("min_change", (8.0, 6.0, 4.0, 3.0), "grey levels by which any two tiles differ, at least", 0.0, 100.0),
     )
 
     def chance(self, params: Params, frames: int) -> Chance:
-        return _chance(params["grid"] ** 2)
+        return Order.chance(params["grid"] ** 2)
 
     def _default_baseline(self, truth: Answer) -> float:
-        return _chance(len(truth.parts())).smooth
+        return Order.chance(len(truth.parts())).smooth
 
     def contradiction(self, answer: Answer, edits: EditList, times: Sequence[Sequence[float]], question: str) -> str:
         shown = edits.clips[0].tiles
@@ -78,47 +80,52 @@ class Tiles(Task):
 
 
 def _check_tiles(clip: ClipStats, side: int, params: Params) -> None:
-    """Raise Unsolvable if two tiles look alike, or if the tiles would join as smoothly with two of them swapped."""
+    """Raise Unsolvable if two tiles look alike, or if the picture would join as smoothly in another arrangement.
+
+    The true arrangement is compared with every one that swaps two tiles, two rows or two columns, or shifts rows or columns.
+    """
     tiles = range(side * side)
-    inner = [_colours(clip, side, tile, [(x, y) for x in SHARES for y in SHARES]) for tile in tiles]
+    size = STILL_SIDE // side
+    all_rows = [range(size * (tile // side), size * (tile // side + 1)) for tile in tiles]
+    all_columns = [range(size * (tile % side), size * (tile % side + 1)) for tile in tiles]
+    inner, left, right, top, bottom = (
+        [_colours(clip, rows[down], columns[along]) for rows, columns in zip(all_rows, all_columns, strict=True)]
+        for down, along in ((COARSE, COARSE), (EACH, FIRST), (EACH, LAST), (FIRST, EACH), (LAST, EACH))
+    )
     for one, other in combinations(tiles, 2):
-        if _difference(inner[one], inner[other]) < params["min_change"]:
+        if mean_difference(inner[one], inner[other]) < params["min_change"]:
             raise Unsolvable("two tiles look alike")
-    left, right = ([_colours(clip, side, tile, [(x, y) for y in SHARES]) for tile in tiles] for x in (FIRST, LAST))
-    top, bottom = ([_colours(clip, side, tile, [(x, y) for x in SHARES]) for tile in tiles] for y in (FIRST, LAST))
-    across = [(place, place + 1) for place in tiles if (place + 1) % side]
-    down = [(place, place + side) for place in tiles[:-side]]
+    across = [[mean_difference(one, other) for other in left] for one in right]
+    down = [[mean_difference(one, other) for other in top] for one in bottom]
+    beside = [(place, place + 1) for place in tiles if (place + 1) % side]
+    below = [(place, place + side) for place in tiles[:-side]]
 
-    def cost(shown: Sequence[int], places: set[int]) -> float:
-        """The change of colours at all seams that touch these places, with tile shown[k] at place k."""
-        seams = [_difference(right[shown[a]], left[shown[b]]) for a, b in across if a in places or b in places]
-        return sum(seams) + sum(_difference(bottom[shown[a]], top[shown[b]]) for a, b in down if a in places or b in places)
+    def cost(shown: Sequence[int]) -> float:
+        """The change of colours at all seams, with tile shown[k] at place k."""
+        return sum(across[shown[a]][shown[b]] for a, b in beside) + sum(down[shown[a]][shown[b]] for a, b in below)
 
-    true = list(tiles)
-    seam = cost(true, set(true)) / (len(across) + len(down))
-    for one, other in combinations(true, 2):
-        swapped = true[:]
-        swapped[one], swapped[other] = other, one
-        if cost(swapped, {one, other}) - cost(true, {one, other}) < params["margin"] * 4 * seam:
-            raise Unsolvable("two tiles join as well when they are swapped")
+    true = cost(tiles)
+    least = true * (1 + 4 * params["margin"] / (len(beside) + len(below)))
+    if any(cost(other) < least or cost(other) <= true for other in _rearranged(side)):
+        raise Unsolvable("the tiles would join as well in another arrangement")
 
 
-def _colours(clip: ClipStats, side: int, tile: int, places: Sequence[tuple[float, float]]) -> bytes:
-    """Mean colours at places of a tile, x and y from 0 to 1, in the frames that are compared."""
-    row, column = divmod(tile, side)
-    cells = [int((row + y) / side * GRID_SIDE) * GRID_SIDE + int((column + x) / side * GRID_SIDE) for x, y in places]
-    frames = [clip.frames * (2 * k + 1) // (2 * FRAMES_COMPARED) for k in range(FRAMES_COMPARED)]
-    starts = [(frame * GRID_SIDE**2 + cell) * CELL_BYTES for frame in frames for cell in cells]
-    return b"".join(clip.background[start : start + 3] for start in starts)
+@cache
+def _rearranged(side: int) -> tuple[tuple[int, ...], ...]:
+    tiles = tuple(range(side * side))
+    orders = [list(range(side))[k:] + list(range(side))[:k] for k in range(1, side)]
+    for one, other in combinations(range(side), 2):
+        orders.append([{one: other, other: one}.get(k, k) for k in range(side)])
+    rows = [tuple(side * row + column for row in order for column in range(side)) for order in orders]
+    columns = [tuple(side * row + column for row in range(side) for column in order) for order in orders]
+    swaps = [tuple({one: other, other: one}.get(k, k) for k in tiles) for one, other in combinations(tiles, 2)]
+    return tuple(dict.fromkeys([*swaps, *rows, *columns]))
 
 
-def _difference(one: bytes, other: bytes) -> float:
-    return float(sum(map(abs, map(sub, one, other)))) / len(one)
-
-
-@lru_cache(maxsize=64)
-def _chance(count: int) -> Chance:
-    return Order.chance(count)
+def _colours(clip: ClipStats, rows: Sequence[int], columns: Sequence[int]) -> bytes:
+    """The colours of these rows and columns of the clip's stills."""
+    starts = [((still * STILL_SIDE + row) * STILL_SIDE + c) * 3 for still in range(STILLS) for row in rows for c in columns]
+    return b"".join(clip.stills[start : start + 3] for start in starts)
 
 
 TASK = Tiles()

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations, permutations, product
 
@@ -90,8 +91,8 @@ def test_order_scores(pair: tuple[list[int], list[int]]) -> None:
         (Instants((3.0, 7.5)), Instants((3.4, 7.0), 0.5, 2.0), (0.8 + 0.75) / 2, 1),
         (Instants((3.4,)), Instants((3.4, 7.0), 0.5, 2.0), 0.5, 0),
         (Instants((1.0, 3.4, 7.0, 20.0)), Instants((3.4, 7.0), 0.5, 2.0), 0.5, 0),
-        (Directions(("left", "up", "left")), Directions(("left", "left")), 1 - 1 / 3, 0),
         (Directions(("up",)), Directions(("left", "up", "down")), 1 / 3, 0),
+        (Directions(("left", "down")), Directions(("left", "up", "down")), 2 / 3, 0),
     ],
 )
 def test_scores_by_hand(guess: Answer, truth: Answer, smooth: float, exact: float) -> None:
@@ -278,16 +279,20 @@ def test_the_label_floor_is_what_any_letters_reach() -> None:
 
 @pytest.mark.parametrize("name", ["motion", "camera"])
 def test_the_sequence_floor_is_the_best_constant(name: str) -> None:
-    """Compared with all sequences of up to as many words, on the draws of the generator itself."""
+    """Compared with all sequences of as many words and of fewer, on the draws of the generator itself; more are no answer."""
     task = tasks.get(name)
     module = sys.modules[type(task).__module__]
     floor = task.chance(task.params("easy", {"moves": 3}), 48)
     rng = random.Random(1)
     truths = [task.answer(module._draw(rng, 3)) for _ in range(600)]  # type: ignore[call-arg]
     symbols = task.answer.symbols  # type: ignore[attr-defined]
-    guesses = [task.answer(words) for size in (2, 3) for words in product(symbols, repeat=size)]  # type: ignore[call-arg]
+    guesses = [task.answer(words) for size in (1, 2, 3) for words in product(symbols, repeat=size)]  # type: ignore[call-arg]
     best = max(sum(guess.score(truth)[0] for truth in truths) / len(truths) for guess in guesses)
     assert floor.smooth == pytest.approx(best, abs=0.03)
+    most = max(Counter(truth.format() for truth in truths).values()) / len(truths)
+    assert floor.exact == pytest.approx(most, abs=0.02)
+    with pytest.raises(Unparseable, match="4 words, 3 wanted"):
+        task.answer((*symbols, *symbols)[:4]).score(truths[0])  # type: ignore[call-arg]
 
 
 def test_the_instants_floor_is_the_best_constant() -> None:
@@ -315,6 +320,26 @@ def test_the_floor_of_swapped_discs_is_the_best_constant() -> None:
 )  # fmt: skip
 def test_letters_as_models_write_them(response: str, letters: str) -> None:
     assert Labels.parse(response) == Labels(tuple(letters))
+
+
+@pytest.mark.parametrize(
+    ("name", "response", "truth"),
+    [
+        ("cloze", "Gap 1: Candidate C, Gap 2: Candidate A", "C,A"),
+        ("cloze", "1. C\n2. A", "C,A"),
+        ("motion", "1. left\n2. up\n3. left", "left,up,left"),
+        ("camera", "pans left, zooms in, pans up", "left,in,up"),
+        ("tally", "1 square, 4 squares, 5 squares", "1,4,5"),
+        ("flashes", "3 green, 1 red, 4 yellow, 2 blue", "3142"),
+        ("cuts", "At 3.2 s and 7.9 s", "3.2,7.9 ±0.5 ±1.5"),
+        ("loops", "4 plays", "4"),
+        ("tiles", "2 4\n1 3", "2413"),
+        ("tiles", "24\n13", "2413"),
+        ("jigsaw", "1. 3\n2. 1\n3. 2", "312"),
+    ],
+)
+def test_answers_in_the_words_of_their_questions(name: str, response: str, truth: str) -> None:
+    assert tasks.get(name).score(response, truth).score == 1
 
 
 @pytest.mark.parametrize("truth", ["3.2,7.9", "3.2,7.9 ±0.5", "7.9,3.2 ±0.5 ±1", "3.2 ±0 ±1", "3.2 ±2 ±1", "±1 ±2"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, product
 from math import dist
 from random import Random
 
@@ -13,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_builder import tasks
-from dataset_builder.tasks import LEVELS, EditList, Plan, Task, Unsolvable, item_rng
+from dataset_builder.tasks import LEVELS, EditList, Plan, Task, Unsolvable, UsageError, changes, item_rng, moment
 from dataset_builder.tasks.anomalies import ANOMALIES
 from dataset_builder.tasks.answers import Instants, Interval, Order
 from dataset_builder.tasks.edits import CLIP, unedited
-from dataset_builder.tasks.statistics import ClipStats
+from dataset_builder.tasks.statistics import STILL_SIDE, STILLS, ClipStats
 from tests.synthetic import filmed, lively, still
 
 CASES = [(name, level) for name in tasks.names() for level in LEVELS]
@@ -204,9 +205,83 @@ def test_odd_clips_are_refused_or_asked_rightly(name: str, width: int, height: i
             assert all(track.radius <= y <= height - track.radius for _, y in track.points)
 
 
+@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("extreme", [0, 1])
+@pytest.mark.parametrize("frames", [16, 48])
+def test_any_allowed_parameter_is_asked_or_refused(name: str, extreme: int, frames: int) -> None:
+    """Each knob at its lowest or highest value, alone and with stretches on multiples of 4."""
+    task = tasks.get(name)
+    for knob in task.knobs:
+        limit = (knob.lowest, knob.highest)[extreme]
+        for more in ({}, {"align": 4}) if any(other.name == "align" for other in task.knobs) else ({},):
+            if limit is None:
+                continue
+            clip = filmed(2, frames)
+            with suppress(Unsolvable, UsageError):
+                overrides = {**more, knob.name: type(knob.values[0])(limit)}
+                plan = make(name, "medium", 5, clip, **overrides)
+                assert not contradiction(name, plan, plan, clip)
+                assert 0 < task.chance(task.params("medium", overrides), frames).smooth <= 1
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_levels_get_harder_in_every_knob(name: str) -> None:
+    for knob in tasks.get(name).knobs:
+        values = [value for value in knob.values if isinstance(value, (int, float))]
+        assert values in (sorted(values), sorted(values, reverse=True)), knob.name
+
+
+@pytest.mark.parametrize("grid", [2, 3, 4])
+def test_tiles_are_refused_where_another_arrangement_joins_as_well(grid: int) -> None:
+    clip = filmed(1)
+    make("tiles", "easy", 1, clip, grid=grid)
+    ring = [abs(24 - column) * 10 for column in range(STILL_SIDE)]  # its right edge goes on at its left one
+    stills = bytes(value for row in range(STILL_SIDE) for grey in ring for value in (grey, 4 * row, 128)) * STILLS
+    with pytest.raises(Unsolvable):
+        make("tiles", "easy", 1, replace(clip, stills=stills), grid=grid, margin=0.0, min_change=0.0)
+
+
+def test_kinds_that_a_symmetric_picture_shows_alike_are_not_asked() -> None:
+    """Mirrored and upside down are one on a picture that is symmetric from top to bottom."""
+    clip = filmed(1)
+    rows = [clip.signatures[at : at + 24] for at in range(0, len(clip.signatures), 24)]
+    folded = b"".join(row for at in range(0, len(rows), 8) for row in (*rows[at : at + 4], *rows[at : at + 4][::-1]))
+    with pytest.raises(Unsolvable, match="upside_down and mirrored would look alike"):
+        make("compare", "easy", 1, replace(clip, signatures=folded))
+    assert "rotate_180" not in changes.EFFECTS
+
+
+def test_a_moment_is_not_asked_if_only_colour_tells_it_from_another() -> None:
+    clip = filmed(1)
+    half = clip.signatures[: len(clip.signatures) // 2]
+    grey = bytes(value for k in range(0, len(half), 3) for value in (sum(half[k : k + 3]) // 3,) * 3)
+    tinted = bytes(min(255, value + (30, -15, 0)[k % 3]) for k, value in enumerate(grey))
+    twice = replace(clip, signatures=grey + tinted)
+    make("moment", "easy", 0, twice, alterations=0)
+    for seed in range(20):
+        with suppress(Unsolvable):
+            [_, part] = make("moment", "easy", seed, twice).edits.clips
+            start = part.frames[0][1]
+            if start <= 24 - len(part.frames) or start >= 24 + 2:  # the other half has all of it
+                assert not {effect.name for effect in part.effects} & moment.COLOURS
+
+
+@pytest.mark.parametrize("name", ["cloze", "moment", "compare"])
+def test_the_times_of_clips_say_nothing(name: str) -> None:
+    """All clips of one length have the same times, however irregular the video's are."""
+    clip = filmed(1)
+    uneven = replace(clip, times=tuple(round(0.25 * k + 0.05 * (k * 7 % 3), 3) for k in range(clip.frames)))
+    for seed in range(10):
+        shown = [output.times(uneven.times) for output in make(name, "easy", seed, uneven).edits.clips]
+        if name == "moment":
+            assert shown[1] == shown[0][: len(shown[1])]
+        else:
+            assert len(set(shown[1:])) == 1
+
+
 def test_discs_that_change_places_never_touch() -> None:
-    for level in LEVELS:
-        tracks = make("shells", level, 3).edits.clips[0].tracks
+    for level, seed in product(LEVELS, range(5)):
+        tracks = make("shells", level, seed).edits.clips[0].tracks
         for one, other in combinations(tracks, 2):
             assert min(map(dist, one.points, other.points)) > one.radius + other.radius
 

@@ -34,7 +34,7 @@ class Instants(Answer):
     pair: float = field(default=0.0, compare=False)
     tolerance: float = field(default=0.0, compare=False)
     value: ClassVar[re.Pattern[str]] = TIME
-    units: ClassVar[frozenset[str]] = TIME_UNITS
+    units: ClassVar[frozenset[str]] = TIME_UNITS | {"jump", "jumps"}
 
     def parts(self) -> list[str]:
         return list(map(trim, self.times))

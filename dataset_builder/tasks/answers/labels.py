@@ -22,7 +22,9 @@ class Labels(Answer):
 
     letters: tuple[str, ...]
     value: ClassVar[re.Pattern[str]] = re.compile(r"[a-h]{1,16}", re.IGNORECASE)
-    units: ClassVar[frozenset[str]] = frozenset({"clip", "clips", "gap", "gaps", "stretch", "stretches"})
+    units: ClassVar[frozenset[str]] = frozenset(
+        {"clip", "clips", "gap", "gaps", "candidate", "candidates", "stretch", "stretches"}
+    )
 
     def parts(self) -> list[str]:
         return list(self.letters)

@@ -18,7 +18,7 @@ class Number(Answer):
 
     number: int
     value: ClassVar[re.Pattern[str]] = re.compile(r"[0-9]{1,9}")
-    units: ClassVar[frozenset[str]] = frozenset({"time", "times"})
+    units: ClassVar[frozenset[str]] = frozenset({"time", "times", "play", "plays"})
 
     def parts(self) -> list[str]:
         return [str(self.number)]

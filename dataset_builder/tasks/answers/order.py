@@ -41,11 +41,11 @@ class Order(Answer):
     def score(self, truth: Order) -> tuple[float, float, str]:
         size = len(truth.items)
         if len(self.items) != size:
-            raise Unparseable(f"an order of {len(self.items)} clips, {size} wanted")
+            raise Unparseable(f"an order of {len(self.items)} items, {size} wanted")
         place = {item: position for position, item in enumerate(self.items)}
         moved = sum(abs(place[item] - position) for position, item in enumerate(truth.items))
         right = sum(place[item] == position for position, item in enumerate(truth.items))
-        return 1 - moved / (size * size // 2), float(self == truth), f"{right} of {size} clips in place"
+        return 1 - moved / (size * size // 2), float(self == truth), f"{right} of {size} items in place"
 
     def guess(self, rng: Random, space: None = None) -> Order:
         return Order(tuple(rng.sample(self.items, len(self.items))))

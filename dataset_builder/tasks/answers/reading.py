@@ -34,6 +34,7 @@ _BOX_OPEN, _BOX_CLOSE = "<|begin_of_box|>", "<|end_of_box|>"
 _PLAIN = re.compile(r"[0-9]+(?:[.,:-]?[0-9])*")  # as most answers are
 _PREFIX = re.compile(r"(?:the )?(?:final )?answer ?(?:is\b|:|=)[ \n]?:?", re.IGNORECASE)
 _BULLET = re.compile(r"^[-•] (?=\S)", re.MULTILINE)
+_NUMBERED = re.compile(r"[0-9]{1,2}[.)] (?=\S)")
 _WRAPPERS = " \t\r\n\"'“”‘’"
 _EMPHASIS = str.maketrans("", "", "*_`$")
 
@@ -41,7 +42,7 @@ _TOKEN = re.compile(
     r"(?P<value>\d+(?::[0-5]\d){0,2}(?:\.\d+)?|\.\d+|[^\W\d_]+)|(?P<separator>->|=>|--?|[,;/|~&>→\n])|(?P<link>[:=])| "
 )
 _SEPARATOR_WORDS = frozenset({"and", "then", "to", "until"})
-_LEADING_WORDS = frozenset({"from", "between"})
+_LEADING_WORDS = frozenset({"from", "between", "at"})
 
 
 class Unparseable(ValueError):
@@ -133,7 +134,6 @@ def _split_plain(text: str, value: re.Pattern[str]) -> list[str]:
 def _split_labelled(text: str, value: re.Pattern[str], labels: Sequence[str], units: Collection[str]) -> list[str]:
     items: list[tuple[str, str]] = []  # the texts of labels and values, and their kinds
     separators: list[str] = []  # since the last item
-    breaks: list[bool] = []  # whether a line break stands before each item
     position, touches = 0, False  # whether the last token was a value
     link_allowed = False
     while position < len(text):
@@ -157,14 +157,11 @@ def _split_labelled(text: str, value: re.Pattern[str], labels: Sequence[str], un
                 word = word if word in labels else word.removesuffix("s")
             if kind != "unit":
                 items.append((kind, word))
-                breaks.append("\n" in separators)
             separators.clear()
             link_allowed = kind != "value"
         touches = bool(token["value"])
     if separators or not items:
         raise Unparseable("the answer ends in a separator" if separators else "the answer is empty")
-    if len(set(breaks[1:])) == 2 and all(kind == "value" for kind, _ in items):
-        raise Unparseable("several lines that are lists: more than one answer")
     return _unlabel(items, labels)
 
 
@@ -253,4 +250,7 @@ def _unwrap(text: str) -> str:
     text = text.removesuffix(".").removesuffix("。").strip(_WRAPPERS)
     if text[:1] + text[-1:] in ("[]", "()", "{}"):
         text = text[1:-1].strip(_WRAPPERS)
-    return _BULLET.sub("", text)
+    text = _BULLET.sub("", text)
+    lines = text.split("\n")
+    is_numbered = len(lines) > 1 and all(map(_NUMBERED.match, lines))
+    return "\n".join(_NUMBERED.sub("", line) for line in lines) if is_numbered else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, abc
+from collections import abc
 from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar, Self
@@ -18,8 +18,7 @@ SAMPLES = 200  # sequences by which constant answers are compared
 class Sequence(Answer):
     """Symbols in order, e.g. `left,up,left`. Subclasses list their words in `symbols`.
 
-    Smooth: 1 - edit distance / length of the longer sequence. Exact: equality. An answer that is more than half as long again as
-    the truth is none.
+    Smooth: 1 - edit distance / length of the truth. Exact: equality. A longer answer than the truth is none.
     """
 
     items: tuple[str, ...]
@@ -37,27 +36,29 @@ class Sequence(Answer):
         return cls(tuple(map(str.lower, parts)))
 
     def score(self, truth: Sequence) -> tuple[float, float, str]:
-        if 2 * len(self.items) > 3 * len(truth.items):  # a list of guesses
+        if len(self.items) > len(truth.items):  # more words would pay
             raise Unparseable(f"{len(self.items)} words, {len(truth.items)} wanted")
         edits = _edit_distance(self.items, truth.items)
-        smooth = 1 - edits / max(len(self.items), len(truth.items))
-        return smooth, float(edits == 0), f"{edits} edits from the truth"
+        return 1 - edits / len(truth.items), float(edits == 0), f"{edits} edits from the truth"
 
     def guess(self, rng: Random, space: None = None) -> Sequence:
         """As many symbols, each uniform."""
         return type(self)(tuple(rng.choice(self.symbols) for _ in self.items))
 
     @classmethod
-    def chance(cls, samples: abc.Sequence[tuple[str, ...]]) -> Chance:
+    def chance(cls, samples: abc.Sequence[tuple[str, ...]], exact: float) -> Chance:
         """The best constant sequence, if the truth is uniform among these, all of one length; grown symbol by symbol.
 
         A constant sequence may be shorter than the truth, as what is missing costs no more than what is wrong.
+
+        Args:
+            exact: probability of the most frequent truth.
         """
         length = len(samples[0])
         few = samples[:: len(samples) // SAMPLES + 1]
 
         def smooth(guess: tuple[str, ...], truths: abc.Sequence[tuple[str, ...]] = few) -> float:
-            return 1 - sum(_edit_distance(guess, truth) for truth in truths) / len(truths) / max(len(guess), length)
+            return 1 - sum(_edit_distance(guess, truth) for truth in truths) / len(truths) / length
 
         grown: tuple[str, ...] = ()
         best = grown
@@ -66,8 +67,7 @@ class Sequence(Answer):
             best = max(best, grown, key=smooth)
         for at in range(len(best)):
             best = max(((*best[:at], symbol, *best[at + 1 :]) for symbol in (best[at], *cls.symbols)), key=smooth)
-        most = max(Counter(samples).values()) if len(samples) > len(cls.symbols) ** length else 1
-        return Chance(smooth(best, samples), most / len(samples), cls(best))
+        return Chance(smooth(best, samples), exact, cls(best))
 
 
 def _edit_distance(one: tuple[str, ...], other: tuple[str, ...]) -> int:

@@ -74,6 +74,7 @@ def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
         raise UsageError(f"videos={str(folder)!r} is no folder; give a folder of video files (patterns go into data_files)")
     faults: dict[str, str] = {}
     paths: list[str] = []
+    below = len(os.path.join(root, ""))
     visited: set[str] = set()  # symbolic links may form cycles
     looked_into = 0
 
@@ -88,15 +89,13 @@ def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         # a folder with a video extension is listed too, so that the report names it as unusable
-        paths += [os.path.join(parent, name) for name in [*files, *folders] if _is_video(name)]
-        unknown = [os.path.join(parent, name) for name in files if not (name.startswith(".") or _is_video(name))]
+        videos = {name for name in [*files, *folders] if _is_video(name)}
+        paths += [os.path.join(parent, name) for name in [*files, *folders] if name in videos]
+        unknown = [os.path.join(parent, name) for name in files if not (name.startswith(".") or name in videos)]
         del unknown[max(0, _LOOKED_INTO - looked_into) :]
         looked_into += len(unknown)
         faults |= {path: "holds video, but its extension is not known" for path in unknown if _begins_as_video(path)}
-    return [
-        Source(_printable(path[len(os.path.join(root, "")) :]), path, fault=faults.get(path, ""))
-        for path in dict.fromkeys([*paths, *faults])
-    ]
+    return [Source(_printable(path[below:]), path, fault=faults.get(path, "")) for path in dict.fromkeys([*paths, *faults])]
 
 
 def _begins_as_video(path: str) -> bool:
@@ -127,8 +126,10 @@ def _find_remote(folder: str, options: StorageOptions | None) -> list[Source]:
 
 
 def _is_video(name: str) -> bool:
-    hop = urlsplit(naming_hop(name))
-    path = (hop.path or hop.netloc) if "://" in name else name  # without the query of a signed URL
+    path = name
+    if "://" in name:  # without the query of a signed URL
+        hop = urlsplit(naming_hop(name))
+        path = hop.path or hop.netloc
     return not os.path.basename(path).startswith(".") and os.path.splitext(path)[1].lower() in VIDEO_EXTENSIONS
 
 

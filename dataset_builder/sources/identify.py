@@ -92,8 +92,10 @@ def tell_apart(sources: Iterable[Source], memory: ContentMemory, options: Storag
     by_size = _grouped(recalled, lambda source: "" if source.is_remote or source.fault else source.size)
     by_size.pop("", None)
     unsure = [group for group in by_size.values() if len(group) > 1 and not all(source.fingerprint for source in group)]
-    by_end = (same for group in unsure for same in _grouped(group, read_end).values() if len(same) > 1)
-    identified = {source.url: source for source in identify((source for same in by_end for source in same), memory, options)}
+    ends = memory.ends([source for group in unsure for source in group], read_end)
+    by_end = _grouped((source for group in unsure for source in group), lambda source: (source.size, ends[source.url]))
+    alike = [source for group in by_end.values() if len(group) > 1 for source in group]
+    identified = {source.url: source for source in identify(alike, memory, options)}
     return [identified.get(source.url, source) for source in recalled]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from .source import Content, Source
 
@@ -37,6 +39,7 @@ class ContentMemory:
                 "CREATE TABLE IF NOT EXISTS contents "
                 "(path BLOB PRIMARY KEY, stamp TEXT, fingerprint TEXT, pixels INTEGER, version TEXT)"
             )
+            database.execute("CREATE TABLE IF NOT EXISTS ends (path BLOB PRIMARY KEY, stamp TEXT, end BLOB)")
 
     @contextlib.contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
@@ -48,15 +51,32 @@ class ContentMemory:
 
     def recall(self, sources: Iterable[Source]) -> dict[str, Content]:
         """The remembered contents of sources whose stamp is unchanged, by URL."""
+        return {url: Content(*values) for url, values in self._recall("contents", "fingerprint, pixels, version", sources)}
+
+    def ends(self, sources: Sequence[Source], read: Callable[[Source], bytes]) -> dict[str, bytes]:
+        """What `read` gives for each source, by URL; remembered too."""
+        ends = {url: values[0] for url, values in self._recall("ends", "end", sources)}
+        fresh = {source.url: read(source) for source in sources if source.url not in ends}
+        if self._path:
+            rows = [
+                (os.fsencode(each.url), each.stamp, fresh[each.url]) for each in sources if each.url in fresh and each.stamp
+            ]
+            with self._connect() as database:
+                database.executemany("INSERT OR REPLACE INTO ends VALUES (?, ?, ?)", rows)
+        return ends | fresh
+
+    def _recall(self, table: str, columns: str, sources: Iterable[Source]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """(URL, values) of the sources that a table holds with the stamp that they have."""
         if not self._path:
-            return {}
-        contents = {}
-        query = "SELECT fingerprint, pixels, version FROM contents WHERE path = ? AND stamp = ?"
+            return
+        rest = iter(sources)
         with self._connect() as database:
-            for source in sources:
-                if source.stamp and (row := database.execute(query, (os.fsencode(source.url), source.stamp)).fetchone()):
-                    contents[source.url] = Content(*row)
-        return contents
+            while some := list(islice(rest, 500)):
+                asked = {os.fsencode(source.url): source for source in some if source.stamp}
+                query = f"SELECT path, stamp, {columns} FROM {table} WHERE path IN ({', '.join('?' * len(asked))})"
+                for path, stamp, *values in database.execute(query, list(asked)):
+                    if stamp == asked[path].stamp:
+                        yield asked[path].url, tuple(values)
 
     def remember(self, sources: Iterable[Source]) -> list[Source]:
         """Store the contents of these sources, replacing older entries; returns the sources with their `version`."""

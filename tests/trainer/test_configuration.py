@@ -209,10 +209,14 @@ def test_a_dry_run_reports_all_faults(built: Path, model: Path, tmp_path: Path) 
 
 
 def test_documented_commands_compose(tmp_path: Path) -> None:
-    """Each `python -m trainer` command in the READMEs and --help, and each verl setting in the READMEs."""
+    """Each `python -m trainer` command in the READMEs, the examples and --help, and each verl setting in the READMEs."""
     from trainer.__main__ import EXAMPLES
 
-    text = "\n".join(path.read_text() for path in (ROOT / "README.md", *ROOT.glob("*/README.md"))) + EXAMPLES
+    pages = ROOT / "README.md", *ROOT.glob("*/README.md"), *(ROOT / "trainer" / "examples").glob("s[kl]*")
+    text = "\n".join(path.read_text() for path in pages) + EXAMPLES
+    for name, value in (("NUM_NODES", "2"), ("NUM_GPUS_PER_NODE", "8"), ("JOB_NUM_NODES", "2")):
+        text = re.sub(rf"\$(SKYPILOT|SLURM)_{name}", value, text)
+    text = text.replace('"$@"', "data=data/30k model=m")
     lines = [line for line in re.findall(r"python -m trainer( [^`\n]*=[^`\n]*)", text) if "…" not in line]
     commands = [line.partition("#")[0].split() for line in lines]
     assert len(commands) >= 5

@@ -177,6 +177,19 @@ def test_a_checkpoints_memory_is_read_from_its_configuration(model: Path) -> Non
     assert Model.of(str(model)) == Model(weights, cached_per_token=2 * 2 * 2 * 32 * 2)
 
 
+def test_qwen3_5_reads_prompts_as_qwen3_vl(built: Path, tmp_path: Path) -> None:
+    from trainer.checks.questions import data_faults, load_processor
+    from trainer.cpu.tiny_model import make_tiny_model
+
+    make_tiny_model(tmp_path, hidden=64, family="qwen3_5")
+    config = make_config([f"data={built}", f"model={tmp_path}", "reward_url=http://a:1", "data.train_batch_size=4"])
+    faults: list[str] = []
+    processor = load_processor(config, faults)
+    assert not faults
+    assert not list(data_faults(config, processor))
+    assert Model.of(str(tmp_path)).cached_per_token == 2 * 1 * 2 * 32 * 2, "linear attention caches no tokens"
+
+
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "trainer", *arguments],

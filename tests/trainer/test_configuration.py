@@ -177,6 +177,19 @@ def test_a_checkpoints_memory_is_read_from_its_configuration(model: Path) -> Non
     assert Model.of(str(model)) == Model(weights, cached_per_token=2 * 2 * 2 * 32 * 2)
 
 
+def test_qwen3_5_reads_prompts_as_qwen3_vl(built: Path, tmp_path: Path) -> None:
+    from trainer.checks.questions import data_faults, load_processor
+    from trainer.cpu.tiny_model import make_tiny_model
+
+    make_tiny_model(tmp_path, hidden=64, family="qwen3_5")
+    config = make_config([f"data={built}", f"model={tmp_path}", "reward_url=http://a:1", "data.train_batch_size=4"])
+    faults: list[str] = []
+    processor = load_processor(config, faults)
+    assert not faults
+    assert not list(data_faults(config, processor))
+    assert Model.of(str(tmp_path)).cached_per_token == 2 * 1 * 2 * 32 * 2, "linear attention caches no tokens"
+
+
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "trainer", *arguments],
@@ -209,10 +222,14 @@ def test_a_dry_run_reports_all_faults(built: Path, model: Path, tmp_path: Path) 
 
 
 def test_documented_commands_compose(tmp_path: Path) -> None:
-    """Each `python -m trainer` command in the READMEs and --help, and each verl setting in the READMEs."""
+    """Each `python -m trainer` command in the READMEs, the examples and --help, and each verl setting in the READMEs."""
     from trainer.__main__ import EXAMPLES
 
-    text = "\n".join(path.read_text() for path in (ROOT / "README.md", *ROOT.glob("*/README.md"))) + EXAMPLES
+    pages = ROOT / "README.md", *ROOT.glob("*/README.md"), *(ROOT / "trainer" / "examples").glob("s[kl]*")
+    text = "\n".join(path.read_text() for path in pages) + EXAMPLES
+    for name, value in (("NUM_NODES", "2"), ("NUM_GPUS_PER_NODE", "8"), ("JOB_NUM_NODES", "2")):
+        text = re.sub(rf"\$(SKYPILOT|SLURM)_{name}", value, text)
+    text = text.replace('"$@"', "data=data/30k model=m")
     lines = [line for line in re.findall(r"python -m trainer( [^`\n]*=[^`\n]*)", text) if "…" not in line]
     commands = [line.partition("#")[0].split() for line in lines]
     assert len(commands) >= 5

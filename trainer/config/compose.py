@@ -46,7 +46,9 @@ OUR_SECTIONS = ("data.videossr", "reward.custom_reward_function.reward_kwargs", 
 _FREE_FORM_SECTIONS = (
     "actor_rollout_ref.model.override_config",
     "actor_rollout_ref.rollout.engine_kwargs",
-    "actor_rollout_ref.rollout.enable_sleep_mode",  # in verl's dataclass, though not in its yaml
+    # in verl's dataclasses, though not in its yaml
+    "actor_rollout_ref.rollout.enable_sleep_mode",
+    "actor_rollout_ref.rollout.agent.agent_loop_manager_class",
     "ray_kwargs.ray_init",
     "hydra",
 )

@@ -1,4 +1,4 @@
-"""Writes a checkpoint of a Qwen3-VL with about two million random weights, with its tokenizer and processor.
+"""Writes a checkpoint of a Qwen3-VL, or Qwen3.5, with about two million random weights, with its tokenizer and processor.
 
 python -m trainer.cpu.tiny_model FOLDER
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,6 +20,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import (  # noqa: E402
     PreTrainedTokenizerFast,
     Qwen2VLImageProcessor,
+    Qwen3_5Config,
+    Qwen3_5ForConditionalGeneration,
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
     Qwen3VLProcessor,
@@ -40,37 +43,49 @@ CHAT = """{%- for message in messages %}<|im_start|>{{ message.role }}
 {% endif %}"""
 
 
-def make_tiny_model(folder: Path, texts: Iterable[str] = (), *, hidden: int = 128, layers: int = 2, seed: int = 0) -> None:
+def make_tiny_model(
+    folder: Path, texts: Iterable[str] = (), *, hidden: int = 128, layers: int = 2, seed: int = 0, family: str = "qwen3_vl"
+) -> None:
     """Write the checkpoint to a folder.
 
     Args:
         texts: texts to train the tokenizer on; without any it is a byte tokenizer.
         hidden: width of the language model and of the vision encoder.
         layers: number of layers of the language model.
+        family: `qwen3_vl`, or `qwen3_5`, whose first layers are linear attention; both have the same processor.
     """
     tokenizer = make_processor(folder, texts)
     ids = dict(zip((END, PAD, *VISION), tokenizer.convert_tokens_to_ids([END, PAD, *VISION]), strict=True))
     rope = {
-        "rope_type": "default",
-        "rope_theta": 10000.0,
-        "mrope_section": [HEAD // 4, HEAD // 8, HEAD // 8],
-        "mrope_interleaved": True,
-    }
-    config = Qwen3VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers,
-            "num_attention_heads": hidden // HEAD, "num_key_value_heads": hidden // HEAD, "head_dim": HEAD, "max_position_embeddings": 32768,
-            "rope_parameters": rope, "pad_token_id": ids[PAD], "eos_token_id": ids[END],
-        },
-        vision_config={
-            "depth": 2, "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_heads": hidden // 16, "patch_size": 16,
-            "out_hidden_size": hidden, "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1],
-        },
-        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"], vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"], tie_word_embeddings=False,
-    )  # fmt: skip
+        "rope_type": "default", "rope_theta": 10000.0, "mrope_section": [HEAD // 4, HEAD // 8, HEAD // 8], "mrope_interleaved": True,
+    }  # fmt: skip
+    text = {
+        "vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_hidden_layers": layers,
+        "num_attention_heads": hidden // HEAD, "num_key_value_heads": hidden // HEAD, "head_dim": HEAD, "max_position_embeddings": 32768,
+        "rope_parameters": rope, "pad_token_id": ids[PAD], "eos_token_id": ids[END],
+    }  # fmt: skip
+    linear = {
+        "layer_types": ["linear_attention"] * (layers - 1) + ["full_attention"], "linear_key_head_dim": 16, "linear_value_head_dim": 16,
+        "linear_num_key_heads": 2, "linear_num_value_heads": 2, "rope_parameters": {**rope, "partial_rotary_factor": 1.0},
+    }  # fmt: skip
+    vision = {
+        "depth": 2, "hidden_size": hidden, "intermediate_size": 2 * hidden, "num_heads": hidden // 16, "patch_size": 16,
+        "out_hidden_size": hidden, "num_position_embeddings": 64,
+    }  # fmt: skip
+    tokens = {
+        "image_token_id": ids["<|image_pad|>"], "video_token_id": ids["<|video_pad|>"], "vision_start_token_id": ids["<|vision_start|>"],
+        "vision_end_token_id": ids["<|vision_end|>"], "tie_word_embeddings": False,
+    }  # fmt: skip
     torch.manual_seed(seed)
-    model = Qwen3VLForConditionalGeneration(config)
+    model: Any
+    if family == "qwen3_5":
+        model = Qwen3_5ForConditionalGeneration(
+            Qwen3_5Config(text_config={**text, **linear}, vision_config={**vision, "deepstack_visual_indexes": []}, **tokens)
+        )
+    else:
+        model = Qwen3VLForConditionalGeneration(
+            Qwen3VLConfig(text_config=text, vision_config={**vision, "deepstack_visual_indexes": [0, 1]}, **tokens)
+        )
     model.generation_config.eos_token_id = ids[END]
     model.generation_config.pad_token_id = ids[PAD]
     model.save_pretrained(folder)

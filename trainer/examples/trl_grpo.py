@@ -1,7 +1,9 @@
 """TRL's GRPOTrainer with the reward service. Frames are passed as images, each after its time.
 
     videossr export trl 30k --out 30k-trl
-    accelerate launch trainer/examples/trl_grpo.py --data 30k-trl/train.parquet --model Qwen/Qwen3-VL-8B-Instruct
+    accelerate launch --num_processes 8 --mixed_precision bf16 --use_fsdp --fsdp_version 2 --fsdp_reshard_after_forward true \\
+        --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_activation_checkpointing true \\
+        trainer/examples/trl_grpo.py --data 30k-trl/train.parquet --model Qwen/Qwen3-VL-8B-Instruct --vllm
 
 Needs `pip install trl==1.16.0 datasets httpx pillow`; install verl in another environment, as it does not work with this TRL version.
 """
@@ -35,12 +37,14 @@ def main() -> None:
     parser.add_argument("--rollouts", type=int, default=8, help="rollouts per prompt")
     parser.add_argument("--at-once", type=int, default=2, help="rollouts per backward pass and GPU")
     parser.add_argument("--completion-length", type=int, default=2048)
+    parser.add_argument("--vllm", action="store_true", help="generate with vLLM, on the same GPUs")
     parser.add_argument("--cpu", action="store_true")
     args = parser.parse_args()
     config = GRPOConfig(
         output_dir=args.out, max_steps=args.steps, num_generations=args.rollouts, learning_rate=1e-6, beta=1e-3,
         per_device_train_batch_size=args.at_once, gradient_accumulation_steps=-(-args.prompts * args.rollouts // args.at_once),
-        max_completion_length=args.completion_length,
+        max_completion_length=args.completion_length, loss_type="grpo",  # the paper's; TRL's default is DAPO's
+        use_vllm=args.vllm, vllm_mode="colocate", vllm_gpu_memory_utilization=0.4, vllm_enable_sleep_mode=True,
         logging_steps=1, save_strategy="no", report_to=[], use_cpu=args.cpu, bf16=not args.cpu, remove_unused_columns=False,
     )  # fmt: skip
     trainer = GRPOTrainer(

@@ -18,11 +18,11 @@ from typing import Any
 import httpx
 import pytest
 
+from dataset_builder.questions.spec import BuildSpec
 from eval.__main__ import main
 from eval.backends.base import BackendError
 from eval.backends.chat import Chat, ChatSettings
 from eval.backends.messages import check_prompt, media_io_settings, message_content
-from eval.benchmarks import SUITE
 from eval.benchmarks.generated import from_videos
 from eval.frames import Frames
 from eval.run import Run
@@ -120,12 +120,13 @@ def test_questions_of_files_are_answered(
     assert response.seen["markers"] == {"ours": "24 as sent", "paper": "12 as sent"}[protocol]
 
 
-def test_the_suites_benchmark_is_answered(server: tuple[str, Any], footage: Path, clip_cache: str, tmp_path: Path) -> None:
-    whole = from_videos(SUITE.spec(0, per_column=1, max_pixels=SIZE), footage, clip_cache)
-    medium = replace(whole, samples=tuple(sample for sample in whole.samples if sample.column.endswith("_medium")))
+def test_every_task_of_the_suite_is_answered(server: tuple[str, Any], footage: Path, clip_cache: str, tmp_path: Path) -> None:
+    whole = from_videos(BuildSpec("suite", max_pixels=SIZE, video_format="jpeg"), footage, clip_cache)
+    one_each = replace(whole, samples=tuple({sample.column: sample for sample in whole.samples}.values()))
+    assert len(one_each.samples) >= 14, "of a rendered video the camera may move by itself"
     chat = Chat(ChatSettings("tiny", server[0], max_tokens=4))
-    progress = asyncio.run(run(medium, chat, Frames(medium.sampling, clip_cache), tmp_path / "run", in_flight=4))
-    assert (progress.done, progress.failed) == (len(medium.samples), 0)
+    progress = asyncio.run(run(one_each, chat, Frames(one_each.sampling, clip_cache), tmp_path / "run", in_flight=4))
+    assert (progress.done, progress.failed) == (len(one_each.samples), 0)
     checks = {response.seen.get("markers", "as sent") for response in Run.read(tmp_path / "run").responses.values()}
     assert all(check.endswith("as sent") for check in checks), checks
 

@@ -38,32 +38,36 @@ def message_content(sample: Sample, videos: Sequence[Video], form: str) -> list[
 
 
 def align_times(videos: Sequence[Video]) -> list[Video]:
-    """The videos with one common list of times, the mean of theirs: vLLM takes one list for all videos of a request.
+    """The videos at times that one request to vLLM can express, which takes one list of times, or one step, for all its videos.
 
-    The clips of a jigsaw differ by a few hundredths of a second, because source frames are not perfectly evenly spaced.
+    Of videos with as many frames that is the mean of their times: the clips of a jigsaw differ by a few hundredths of a second,
+    because source frames are not perfectly evenly spaced. Others get the step of the longest.
 
     Raises:
-        AnswerError: if the numbers of frames differ, or a time would move by more than half a frame interval.
+        AnswerError: if a time would move by more than half a frame interval.
     """
-    first, *others = videos
-    if not others:
+    if len(videos) < 2:
         return list(videos)
-    if any(len(other.times) != len(first.times) for other in others):
-        raise AnswerError("its videos have different numbers of frames, which form=video cannot express; use --form images")
-    times = tuple(round(fmean(frame_times), 3) for frame_times in zip(*(video.times for video in videos), strict=True))
-    step = (times[-1] - times[0]) / max(1, len(times) - 1)
-    if any(abs(new - old) > step / 2 for video in videos for new, old in zip(times, video.times, strict=True)):
+    longest = max(videos, key=lambda video: len(video.times)).times
+    step = longest[-1] / max(1, len(longest) - 1)
+    times = tuple(step * frame for frame in range(len(longest)))
+    if len({len(video.times) for video in videos}) == 1:
+        times = tuple(round(fmean(frame_times), 3) for frame_times in zip(*(video.times for video in videos), strict=True))
+        step = (times[-1] - times[0]) / max(1, len(times) - 1)
+    if any(abs(new - old) > step / 2 for video in videos for new, old in zip(times, video.times, strict=False)):
         raise AnswerError("its videos have frames at different times, which form=video cannot express; use --form images")
-    return [replace(video, times=times) for video in videos]
+    return [replace(video, times=times[: len(video.times)]) for video in videos]
 
 
 def media_io_settings(videos: Sequence[Video]) -> dict[str, Any]:
     """vLLM's `media_io_kwargs`, which make it keep every frame at its time; they apply to all videos of a request.
 
     Args:
-        videos: with the same times.
+        videos: as `align_times` returns them.
     """
-    return {"video": {"num_frames": -1, **metadata(videos[0].times)}}
+    if len({len(video.times) for video in videos}) == 1:
+        return {"video": {"num_frames": -1, **metadata(videos[0].times)}}
+    return {"video": {"num_frames": -1, "fps": 1 / max(videos, key=lambda video: len(video.times)).times[1]}}
 
 
 def check_prompt(prompt: str | None, videos: Sequence[Video], advice: str) -> str:

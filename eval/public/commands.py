@@ -16,7 +16,7 @@ from dataset_builder.tasks import UsageError
 from dataset_builder.tasks.errors import nearest
 
 from .convert import FORMATS, convert
-from .lmms import Settings, command, environment, find_faults, read_score
+from .lmms import command, environment, find_faults, read_score
 from .suite import FRAMES, SUITES, Converted, LmmsTask, PublicBenchmark
 
 
@@ -144,10 +144,8 @@ def _commands(
     model, url = args.model or "MODEL", args.base_url or "http://HOST:8000/v1"
     runner = benchmark.runner
     if isinstance(runner, LmmsTask):
-        settings = Settings(
-            args.lmms_python, model, url, args.frames, args.max_pixels, args.in_flight, args.timeout, args.limit
-        )
-        return [command(runner.name, settings, out)]
+        asked = {"nframes": args.frames, "max_pixels": args.max_pixels, "num_cpus": args.in_flight, "timeout": args.timeout}
+        return [command(args.lmms_python, runner.name, out, limit=args.limit, model=model, base_url=url, **asked)]
     ours, questions = ["python", "-m", "eval"], f"{out}.json"
     asked = {"videos": files[0][1], "model": model, "base-url": url, "form": "images", "out": out}
     for name in ("frames", "max_pixels", "in_flight", "timeout", "limit", "clip_cache"):

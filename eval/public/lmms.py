@@ -11,8 +11,8 @@ import re
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .suite import LmmsTask
 
@@ -22,43 +22,33 @@ FAILED_REQUEST = "[LMMS_EVAL_REQUEST_FAILED"
 _FIND = "from importlib.util import find_spec; print(find_spec('lmms_eval').submodule_search_locations[0])"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How lmms-eval queries a server.
-
-    Attributes:
-        python: the Python of lmms-eval's environment.
-        frames: frames of each video; sent as images, each after its time.
-        in_flight: number of concurrent requests.
-        timeout: seconds for one response.
-        limit: only the first so many questions; None for all.
-    """
-
-    python: str
-    model: str
-    base_url: str
-    frames: int = 48
-    max_pixels: int = 512 * 512
-    in_flight: int = 16
-    timeout: float = 600.0
-    limit: int | None = None
-
-
-def command(task: str, settings: Settings, out: Path, include: Path | None = None) -> list[str]:
+def command(
+    python: str, task: str, out: Path, include: Path | None = None, limit: int | None = None, **model: Any
+) -> list[str]:
     """The command line for one task. Each task gets its own process, because an error in one would end all.
 
-    `include` is a folder with further tasks.
+    Args:
+        include: a folder with further tasks.
+        limit: only the first so many questions.
+        model: arguments of its client of servers, which sends frames as images, each after its time.
     """
-    model_args = {
-        "model": settings.model, "base_url": settings.base_url,
-        "nframes": settings.frames, "max_pixels": settings.max_pixels, "is_qwen3_vl": True, "num_cpus": settings.in_flight,
-        "timeout": settings.timeout,
-    }  # fmt: skip
-    arguments = ",".join(f"{name}={value}" for name, value in model_args.items())
-    line = [settings.python, "-m", "lmms_eval", "--model", "async_openai", "--model_args", arguments, "--tasks", task, "--batch_size", "1",
-            "--gen_kwargs", "temperature=0", "--log_samples", "--output_path", str(out)]  # fmt: skip
+    arguments = ",".join(f"{name}={value}" for name, value in {**model, "is_qwen3_vl": True}.items())
+    line = [
+        python,
+        "-m",
+        "lmms_eval",
+        "--model",
+        "async_openai",
+        "--model_args",
+        arguments,
+        "--tasks",
+        task,
+        "--batch_size",
+        "1",
+    ]
+    line += ["--gen_kwargs", "temperature=0", "--log_samples", "--output_path", str(out)]
     line += ["--include_path", str(include)] if include else []
-    return line + (["--limit", str(settings.limit)] if settings.limit else [])
+    return line + (["--limit", str(limit)] if limit else [])
 
 
 def find_faults(python: str, tasks: Sequence[LmmsTask]) -> Iterator[str]:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from dataset_builder.tasks.base import PLACEHOLDER
-from eval.backends.base import BackendError
+from eval.backends.base import AnswerError, BackendError
 from eval.backends.chat import Chat, ChatSettings
+from eval.backends.messages import align_times, media_io_settings
 from eval.frames import Frames
 from eval.results import score_run
 from eval.run import Run
@@ -75,6 +76,15 @@ def test_words_and_videos_keep_their_order(small: Benchmark, tmp_path: Path, cli
     assert (asked.body["temperature"], asked.body["max_tokens"]) == (0.0, 2048)
     content = "".join(value if kind == "text" else PLACEHOLDER for kind, value in asked.parts)
     assert "".join(content.split()) == "".join(jigsaw.samples[0].question.split())
+
+
+def test_videos_of_different_lengths_share_a_step(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:
+    [video] = Frames(small.sampling, clip_cache).of(small.samples[0])
+    long, short = (replace(video, jpegs=video.jpegs[:n], times=tuple(0.25 * k for k in range(n))) for n in (7, 4))
+    assert [one.times for one in align_times([long, short])] == [long.times, short.times]
+    assert media_io_settings([long, short]) == {"video": {"num_frames": -1, "fps": 4.0}}
+    with pytest.raises(AnswerError, match="frames at different times"):
+        align_times([long, replace(short, times=tuple(0.5 * k for k in range(4)))])
 
 
 def test_dropped_frames_end_the_run(small: Benchmark, tmp_path: Path, clip_cache: str) -> None:

@@ -19,7 +19,7 @@ from eval.__main__ import main
 from eval.benchmarks import VIUBENCH
 from eval.benchmarks.questions import from_file
 from eval.public.convert import FORMATS, convert
-from eval.public.lmms import Settings, command, find_faults, read_score
+from eval.public.lmms import command, find_faults, read_score
 from eval.public.lmms_tasks import write_tasks
 from eval.public.suite import FRAMES, PAPER, SUITES, Converted, LmmsTask, PublicBenchmark
 
@@ -303,7 +303,7 @@ def test_lmms_eval_runs_those_tasks(built: Path, tmp_path: Path) -> None:
     python = lmms_python()
     write_tasks(built, tmp_path / "tasks")
     with serving_chat(Behaviour(lambda asked: ("<answer>0-1000</answer>", ""))) as url:
-        line = command("viubench", Settings(python, "tiny", url), tmp_path / "out", tmp_path / "tasks")
+        line = command(python, "viubench", tmp_path / "out", tmp_path / "tasks", model="tiny", base_url=url, nframes=48)
         environment = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": "EMPTY"}
         subprocess.run(line, check=True, capture_output=True, env=environment, cwd=tmp_path)
     score = read_score(LmmsTask("viubench", "viubench", 1.0, ""), tmp_path / "out")

@@ -18,15 +18,19 @@ from typing import Any
 import httpx
 import pytest
 
+from dataset_builder.questions.spec import BuildSpec
 from eval.__main__ import main
 from eval.backends.base import BackendError
+from eval.backends.chat import Chat, ChatSettings
 from eval.backends.messages import check_prompt, media_io_settings, message_content
+from eval.benchmarks.generated import from_videos
 from eval.frames import Frames
 from eval.run import Run
+from eval.runner import Progress, run
 from eval.sample import Benchmark, Video
 
 from ..servers import ROOT
-from .conftest import SMALL
+from .conftest import SIZE, SMALL
 from .test_questions import CHOICE, SPAN
 
 pytestmark = pytest.mark.slow
@@ -116,9 +120,20 @@ def test_questions_of_files_are_answered(
     assert response.seen["markers"] == {"ours": "24 as sent", "paper": "12 as sent"}[protocol]
 
 
-def ask(url: str, run: Run, videos: list[Video], **more: Any) -> Any:
+def test_every_task_of_the_suite_is_answered(server: tuple[str, Any], footage: Path, clip_cache: str, tmp_path: Path) -> None:
+    whole = from_videos(BuildSpec("suite", max_pixels=SIZE, video_format="jpeg"), footage, clip_cache)
+    one_each = replace(whole, samples=tuple({sample.column: sample for sample in whole.samples}.values()))
+    assert len(one_each.samples) >= 14, "of a rendered video the camera may move by itself"
+    chat = Chat(ChatSettings("tiny", server[0], max_tokens=4))
+    progress = asyncio.run(run(one_each, chat, Frames(one_each.sampling, clip_cache), tmp_path / "run", in_flight=4))
+    assert (progress.done, progress.failed) == (len(one_each.samples), 0)
+    checks = {response.seen.get("markers", "as sent") for response in Run.read(tmp_path / "run").responses.values()}
+    assert all(check.endswith("as sent") for check in checks), checks
+
+
+def ask(url: str, asked: Run, videos: list[Video], **more: Any) -> Any:
     """One bare request, as the evaluator sends it."""
-    [sample] = run.benchmark.samples
+    [sample] = asked.benchmark.samples
     body = {
         "model": "tiny", "max_tokens": 1, "temperature": 0, "logprobs": True, "return_token_ids": True,
         "messages": [{"role": "user", "content": message_content(sample, videos, "video")}],
@@ -127,9 +142,9 @@ def ask(url: str, run: Run, videos: list[Video], **more: Any) -> Any:
     return httpx.post(f"{url}/chat/completions", json=body, timeout=300).raise_for_status().json()
 
 
-def single(run: Run, *names: str) -> Run:
-    samples = tuple(sample for sample in run.benchmark.samples if sample.id in names)
-    return replace(run, benchmark=replace(run.benchmark, samples=samples))
+def single(whole: Run, name: str) -> Run:
+    samples = tuple(sample for sample in whole.benchmark.samples if sample.id == name)
+    return replace(whole, benchmark=replace(whole.benchmark, samples=samples))
 
 
 def test_prompts_and_first_tokens_are_those_in_process(
@@ -178,9 +193,6 @@ def test_a_server_that_dies_in_mid_run_ends_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from eval.backends.chat import Chat, ChatSettings
-    from eval.runner import Progress, run
-
     url, process = server
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
     monkeypatch.setattr("openai._base_client.MAX_RETRY_DELAY", 0.02)

@@ -33,14 +33,15 @@ test-core: .venv/.dev
 	VIDEOSSR_DATASETS3_PYTHON=$(CURDIR)/.venv-datasets3/bin/python VIDEOSSR_CLIENTS_PYTHON=$(CURDIR)/.venv-clients/bin/python \
 	VIDEOSSR_VERIFIERS_PYTHON=$(CURDIR)/.venv-verifiers/bin/python VIDEOSSR_VERL_PYTHON=$(CURDIR)/.venv-verl/bin/python \
 	VIDEOSSR_TRL_PYTHON=$(CURDIR)/.venv-trl/bin/python VIDEOSSR_INSPECT_PYTHON=$(CURDIR)/.venv-inspect/bin/python \
-	VIDEOSSR_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python VIDEOSSR_LMMS_PYTHON=$(CURDIR)/.venv-lmms/bin/python \
-	$(BIN)/python -m pytest -n auto --dist worksteal --durations=25
+	VIDEOSSR_LMMS_PYTHON=$(CURDIR)/.venv-lmms/bin/python \
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=25 --ignore tests/eval/test_vllm.py
 
 test-trainer: .venv-verl/.ready
 	.venv-verl/bin/python -m pytest -n auto --dist loadfile tests/trainer --durations=25
 
-test-vllm: .venv-vllm/.ready
+test-vllm: .venv/.dev .venv-vllm/.ready
 	.venv-vllm/bin/python -m pytest tests/trainer/vllm --durations=10
+	VIDEOSSR_VLLM_PYTHON=$(CURDIR)/.venv-vllm/bin/python $(BIN)/python -m pytest tests/eval/test_vllm.py --durations=10
 
 lint: .venv/.dev ## style and types
 	$(BIN)/ruff check .

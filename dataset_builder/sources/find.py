@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable
 from itertools import takewhile
@@ -69,7 +70,8 @@ def list_videos(urls: Iterable[str]) -> list[Source]:
 
 
 def _find_local(folder: str | os.PathLike[str]) -> list[Source]:
-    root = Path(folder).expanduser().resolve()
+    unescaped = re.sub(r"\[([*?[])\]", r"\1", str(folder))  # of `glob.escape`, which other builders of datasets need
+    root = Path(folder if os.path.isdir(folder) else unescaped).expanduser().resolve()
     if not root.is_dir():
         raise UsageError(f"videos={str(folder)!r} is no folder; give a folder of video files (patterns go into data_files)")
     faults: dict[str, str] = {}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import asdict
 
 import pytest
 
 from dataset_builder.identity import digest
+from dataset_builder.media.clip_cache import ClipCache
 from dataset_builder.questions.dealing import deal
+from dataset_builder.questions.job import Job
 from dataset_builder.questions.spec import BuildSpec
+from dataset_builder.sources.source import Source
+from dataset_builder.storage.shards import plan_shards
 
 GOLDEN = {
     ("viubench", None, 25): "4b03bbb6f387b5ff2fce",
@@ -36,3 +41,11 @@ def test_any_part_is_the_same_as_in_the_whole(videos: int) -> None:
 def test_a_plan_of_any_size_is_at_hand() -> None:
     plan = deal(BuildSpec("videossr-30k", samples=10**12), 10**6)
     assert [item.index for unit in plan.between(10**11, 10**11 + 3) for item in unit.items] == [10**11 + k for k in range(3)]
+
+
+def test_the_shards_of_a_large_build_hold_no_items() -> None:
+    sources = tuple(Source(f"{k}.mp4", f"/{k}.mp4", fingerprint=str(k)) for k in range(50))
+    shards = plan_shards(Job(BuildSpec("videossr-30k", samples=20_000), "train", sources, ClipCache.of("")))
+    assert sum(shard.items for shard in shards) == 20_000
+    assert [item.index for shard in shards[:3] for unit in shard.units for item in unit.items] == list(range(300))
+    assert all(len(pickle.dumps(shard)) < 600 for shard in shards)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from dataset_builder.errors import SourceChanged
 from dataset_builder.media.clip_cache import ClipCache
 from dataset_builder.questions.dealing import Unit
 from dataset_builder.questions.job import Job, folder_job, make_questions
+from dataset_builder.questions.live_videos import LiveVideos
 from dataset_builder.questions.maker import Question
 from dataset_builder.questions.report import Report
 from dataset_builder.questions.spec import BuildSpec
@@ -126,3 +128,25 @@ def test_fallbacks_do_not_depend_on_the_piece_either(mostly_still: Path, clip_ca
     units = [Unit(unit.source, (item,)) for unit in whole.units() for item in unit.items]
     apart = [question for unit in reversed(units) for question in questions(whole, [unit])][::-1]
     assert [(one.content, one.is_repeat) for one in apart] == [(one.content, one.is_repeat) for one in made]
+
+
+def test_questions_are_the_same_before_all_videos_are_read(two_videos: Path, footage: Path, tmp_path: Path) -> None:
+    shutil.copy(two_videos / "pan_right.mp4", two_videos / "twin.mp4")
+    shutil.copy(footage / "sunrise.mp4", two_videos)
+    later, (known, left_out) = (
+        folder_job(FEW, two_videos, "train", ClipCache.of(str(tmp_path / name)), at_once=name == "later")
+        for name in ("later", "known")
+    )
+    assert [source.name for source in later[0].sources if not source.fingerprint] == ["round_trip.mp4", "sunrise.mp4"]
+    assert later[1].duplicates == left_out.duplicates == {"twin.mp4": "pan_right.mp4"}
+    asked = {
+        name: [(question.content, question.source.name) for question in questions(job)]
+        for name, job in {"later": later[0], "known": known}.items()
+    }
+    assert asked["later"] == asked["known"]
+    question = next(each for each in questions(later[0]) if each.source.name == "sunrise.mp4")
+    videos = LiveVideos.of(question)
+    assert videos.jpegs(later[0].store()) == [clip.jpegs() for clip in question.videos]
+    (two_videos / "sunrise.mp4").write_bytes((two_videos / "round_trip.mp4").read_bytes())
+    with pytest.raises(SourceChanged, match=r"sunrise\.mp4 changed"):
+        videos.jpegs(later[0].store())

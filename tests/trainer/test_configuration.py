@@ -29,9 +29,11 @@ def test_the_installed_verl_knows_all_our_keys() -> None:
 
 
 def test_a_key_that_verl_does_not_know_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in compose.CONFIG_FOLDER.iterdir():
+    for path in compose.CONFIG_FOLDER.rglob("*.yaml"):
         text = path.read_text().replace("kl_loss_coef:", "kl_loss_coefficient:").replace("test_freq:", "test_frequency:")
-        (tmp_path / path.name).write_text(text)
+        copied = tmp_path / path.relative_to(compose.CONFIG_FOLDER)
+        copied.parent.mkdir(exist_ok=True)
+        copied.write_text(text)
     monkeypatch.setattr(compose, "CONFIG_FOLDER", tmp_path)
     assert unknown_keys() == ["actor_rollout_ref.actor.kl_loss_coefficient", "trainer.test_frequency"]
 

@@ -15,7 +15,7 @@ from trainer.proof.recipe import DEFAULT
 from ...servers import Server
 from ..runs import start, steps
 
-RECIPE = replace(DEFAULT, rollout="vllm", frames=12, steps=2, warm_up=60, batch=6, n=4, updates=1)
+RECIPE = replace(DEFAULT, rollout="vllm", frames=12, steps=2, warm_up=120, batch=6, n=4, updates=1)
 MIXTURE = "preset=videossr-30k"
 VERLS_PROMPT = "actor_rollout_ref.model.external_lib=tests.trainer.vllm.verls_prompt"
 Run = Callable[..., list[dict[str, float]]]

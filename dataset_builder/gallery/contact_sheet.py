@@ -6,6 +6,7 @@ import os
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from ..media.frame import Frame
 from ..questions.maker import Question
 from ..questions.row import decode_video
 from ..tasks import EditList
+from ..tasks.edits import OutputClip
 
 INK, PAPER, MARK, FAINT = (30, 30, 30), (250, 250, 248), (214, 60, 40), (120, 120, 120)
 TILE = 150  # pixels of a tile's longer side
@@ -90,7 +92,16 @@ def encode_picture(picture: Frame, ending: str) -> bytes:
 
 
 def _edited(edits: EditList) -> list[set[int]]:
-    return [clip.edited for clip in edits.clips]
+    return [set(_cuts(clip)) or clip.edited for clip in edits.clips]
+
+
+def _cuts(clip: OutputClip) -> list[int]:
+    """The positions to which an otherwise unchanged video jumps; empty if it jumps at neighbouring positions, or is changed."""
+    frames = [index for _, index in clip.frames]
+    jumps = [at for at in range(1, len(frames)) if frames[at] != frames[at - 1] + 1]
+    if clip.effects or clip.shapes or clip.tracks or clip.views or clip.tiles:
+        return []
+    return jumps if all(later > at + 1 for at, later in pairwise(jumps)) else []
 
 
 def _tiles(frames: Sequence[Frame], times: Sequence[float], marked: Collection[int], columns: int) -> Frame:

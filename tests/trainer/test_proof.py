@@ -41,6 +41,7 @@ def test_three_steps_leave_a_curve(tmp_path: Path, footage: Path, clip_cache: st
     assert len(curve.reward) == len(curve.answered) == 3
     assert curve.answered[0] > 0.5, "the warm-up teaches the format"
     assert all(0 < reward < 1 for reward in curve.reward)
+    assert max(curve.difference) < 1e-6, "packed sequences have the probabilities that they were sampled with"
     assert reports[-1][:2] == (3, 3)
     steps = [json.loads(line)["data"] for line in (tmp_path / "seed-5" / "metrics.jsonl").read_text().splitlines()]
     evicted = sum(step.get("training/filter_groups/evicted_samples", 0) for step in steps)

@@ -17,13 +17,17 @@ EDGE_STEPS = 5  # number of first and of last steps that are averaged
 
 @dataclass(frozen=True)
 class Curve:
-    """Metrics of one seed's run, one value per step."""
+    """Metrics of one seed's run, one value per step.
+
+    `difference` is that between the probabilities which rollouts sampled from and those which training computes, in the mean.
+    """
 
     seed: int
     reward: tuple[float, ...]
     above_chance: tuple[float, ...]
     answered: tuple[float, ...]
     level: tuple[float, ...]
+    difference: tuple[float, ...]
 
     @property
     def rise(self) -> float:
@@ -38,7 +42,8 @@ def read_curve(metrics: Path, seed: int) -> Curve:
     def values(name: str) -> tuple[float, ...]:
         return tuple(fmean(value for key, value in step.items() if key.startswith("portion/") and key.endswith(f"/{name}")) for step in steps)  # fmt: skip
 
-    return Curve(seed, values("score"), values("above_chance"), values("answered"), values("level"))
+    difference = tuple(step["training/rollout_probs_diff_mean"] for step in steps)
+    return Curve(seed, values("score"), values("above_chance"), values("answered"), values("level"), difference)
 
 
 def plot(curves: Sequence[Curve], recipe: Recipe, path: Path) -> None:

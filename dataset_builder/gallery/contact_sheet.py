@@ -74,7 +74,7 @@ def draw(sheet: Sheet) -> Frame:
 
 def captions(question: str) -> list[str]:
     """What the question calls each of its videos, e.g. `Clip 1`; what stands before it in its line."""
-    return [line.partition("<video>")[0].rstrip(" :") for line in question.split("\n") if "<video>" in line]
+    return [before.rpartition("\n")[2].strip(" :") for before in question.split("<video>")[:-1]]
 
 
 def write_picture(path: str, picture: Frame) -> None:

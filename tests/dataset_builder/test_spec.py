@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from dataset_builder import tasks
@@ -86,7 +88,8 @@ def test_every_item_is_dealt_once(name: str, sources: int) -> None:
         (other, spec.portions[item.portion].task.name, item.fallback_draw) for _, item in items for other in item.alternatives
     ]
     assert len(drawn) == len(set(drawn))
-    shares = [sum(len(unit.items) for unit in units if unit.source == source) for source in range(sources)]
+    counts = Counter(source for source, _ in items)
+    shares = [counts[source] for source in range(sources)]
     assert max(shares) - min(shares) <= len(spec.portions)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 
 import pytest
 
@@ -16,7 +16,6 @@ from dataset_builder.media.mp4 import read_mp4
 from dataset_builder.questions.job import folder_job, make_questions
 from dataset_builder.questions.maker import Question
 from dataset_builder.questions.spec import BuildSpec
-from dataset_builder.tasks import LEVELS
 from dataset_builder.tasks.answers import Labels, Order
 from eval.solvers import SOLVERS, DecodedVideo
 
@@ -72,6 +71,11 @@ def test_named_effects_can_be_found(effect: str, half: Path, clip_cache: str) ->
     assert fmean(above_chance("grounding", "easy", half, clip_cache, effects=(effect,))) >= 0.45
 
 
+def assert_at_chance(scores: list[float]) -> None:
+    """No more than 0.05 above the blind baseline, but for what chance may add to so few questions (two standard errors)."""
+    assert fmean(scores) < 0.05 + 2 * stdev(scores) / len(scores) ** 0.5
+
+
 def one_frame(task: str, question: str, videos: list[DecodedVideo]) -> str:
     """The solver's answer where the videos' middle frames are all that it sees."""
     frozen = [DecodedVideo([video.frames[len(video.frames) // 2]] * len(video.frames), video.times) for video in videos]
@@ -83,7 +87,7 @@ def one_frame(task: str, question: str, videos: list[DecodedVideo]) -> str:
 )
 def test_one_frame_is_not_enough(task: str, half: Path, clip_cache: str) -> None:
     """Tiles are alike in all frames, and several clips are several frames, which may do."""
-    assert fmean(above_chance(task, "easy", half, clip_cache, one_frame)) < 0.1
+    assert_at_chance(above_chance(task, "easy", half, clip_cache, one_frame))
 
 
 def file_sizes(task: str, question: str, videos: list[DecodedVideo]) -> str:
@@ -102,5 +106,4 @@ def file_sizes(task: str, question: str, videos: list[DecodedVideo]) -> str:
 
 @pytest.mark.parametrize("task", ["jigsaw", "cloze", "compare"])
 def test_file_sizes_do_not_give_the_answer_away(task: str, half: Path, clip_cache: str) -> None:
-    scores = [score for level in LEVELS for score in above_chance(task, level, half, clip_cache, file_sizes)]
-    assert fmean(scores) < 0.1
+    assert_at_chance(above_chance(task, "hard", half, clip_cache, file_sizes))

@@ -43,8 +43,9 @@ def test_curl_without_a_content_type(server: Server) -> None:
 @pytest.mark.parametrize("name", tasks.names())
 def test_every_task_scores_as_in_process(server: Server, name: str) -> None:
     task = tasks.get(name)
-    truth = task.chance(task.params("medium"), 48).blind.format()
-    answers = [truth, f"<answer>{truth}</answer>", "no idea", "", "<answer>1</answer>", "１,２,３"]
+    blind = task.chance(task.params("medium"), 48).blind
+    gold, truth = blind.format(), blind.ground_truth()
+    answers = [gold, f"<answer>{gold}</answer>", "no idea", "", "<answer>1</answer>", "１,２,３"]
     results = score(
         server, *({"data_source": f"videossr/{name}", "ground_truth": truth, "response": answer} for answer in answers)
     )

@@ -70,6 +70,7 @@ def p_values(first: dict[str, Mean], second: dict[str, Mean]) -> list[float]:
     return holm([p_value(first[name], second[name]) for name in first])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [8, 13, 25, 100])
 @pytest.mark.parametrize(("share", "spread"), [(0.02, 1.0), (0.5, 0.0), (0.8, 1.5)])
 def test_verdicts_on_equal_models_are_wrong_in_few_cases(groups: int, share: float, spread: float) -> None:

@@ -75,6 +75,7 @@ def evaluate(program: list[str | Path], footage: Path, clip_cache: str, out: Pat
     return Run.read(out)
 
 
+@pytest.mark.slow
 def test_in_process_and_behind_a_server_it_says_the_same(model: Path, footage: Path, clip_cache: str, tmp_path: Path) -> None:
     local = evaluate([python(), SCRIPTS / "local_model.py"], footage, clip_cache, tmp_path / "local", "--model", str(model))
     with served(model) as url:

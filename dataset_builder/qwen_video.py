@@ -13,7 +13,6 @@ from typing import Any
 
 START, PAD, END = "<|vision_start|>", "<|video_pad|>", "<|vision_end|>"
 PLACEHOLDER = f"{START}{PAD}{END}"
-MAX_PIXELS = 25_165_824  # of all frames of a video; a larger video is shrunk unless `do_resize` is False
 TIME_TOLERANCE = 0.06  # seconds; a prompt's times have one decimal
 _TIME_TOKENS = 16  # of a time, at most
 _TIME = re.compile(r"<(\d+(?:\.\d+)?) seconds>")

@@ -104,9 +104,8 @@ def _check_tiles(clip: ClipStats, side: int, params: Params) -> None:
         """The change of colours at all seams, with tile shown[k] at place k."""
         return sum(across[shown[a]][shown[b]] for a, b in beside) + sum(down[shown[a]][shown[b]] for a, b in below)
 
-    true = cost(tiles)
-    least = true * (1 + 4 * params["margin"] / (len(beside) + len(below)))
-    if any(cost(other) < least or cost(other) <= true for other in _rearranged(side)):
+    true, rival = cost(tiles), min(map(cost, _rearranged(side)))
+    if rival <= true or rival < true * (1 + 4 * params["margin"] / (len(beside) + len(below))):
         raise Unsolvable("the tiles would join as well in another arrangement")
 
 
